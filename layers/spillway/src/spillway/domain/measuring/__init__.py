@@ -1,0 +1,1 @@
+"""Benchmarks of deployments: what is asked for, what load workers bring back, and what follows from it."""
