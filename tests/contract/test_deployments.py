@@ -13,6 +13,7 @@ from spillway.domain.targets import BedrockTarget
 from spillway.ports import Deployments
 from tests.builders import NOW, a_deployment, a_spec
 from tests.fakes import FakeDeployments
+from tests.measuring_builders import a_measured
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,6 +44,7 @@ def test_a_record_comes_back_as_it_was_stored(store: Deployments) -> None:
         target=BedrockTarget("openai.gpt-oss-20b-1:0", "openai"),
         hold_until=NOW + timedelta(minutes=10),
         restore=2,
+        measured=a_measured(),
     )
     store.create(deployment)
     assert store.get(deployment.name) == deployment

@@ -1,13 +1,15 @@
 """``GET /deployments…``."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from spillway.domain.prices import price_book
 from spillway.domain.status import Status
 from spillway.domain.usage import Traffic
-from tests.builders import NOW, SPILL_MODEL, a_decision, a_deployment, a_route, an_instance_time
+from tests.builders import NOW, SPILL_MODEL, a_decision, a_deployment, a_route, a_spec, an_instance_time
+from tests.measuring_builders import a_measured
 from tests.unit.control_api.conftest import World
 
 
@@ -39,6 +41,26 @@ def test_a_deployment_is_shown_in_full(world: World) -> None:
         "unknown": [],
         "prices": [],
     }
+
+
+def test_the_capacity_of_an_instance_is_shown_with_where_it_comes_from(world: World) -> None:
+    def shown(**capacity: object) -> dict[str, Any] | None:
+        spec = a_spec(capacity={"max": 4, "instance_types": ["g6e.xlarge"], **capacity})
+        world.deployments.items["support-llama"] = a_deployment(spec=spec, measured=measured)
+        found: dict[str, Any] | None = world.call("GET", "/deployments/support-llama").json["throughput"]
+        return found
+
+    measured = None
+    assert shown() is None
+    measured = a_measured()
+    found = shown()
+    assert found is not None
+    assert (found["tokens_per_minute_per_instance"], found["source"]) == (120_000, "measured")
+    assert (found["measured"]["at"], found["measured"]["engine"]) == ("2026-11-24T09:30:00Z", "vllm-0.32.0")
+    assert "measured by vllm-0.32.0 on 2026-11-24" in found["measured"]["conditions"]
+    stated = shown(tokens_per_minute_per_instance=50_000)
+    assert stated == {**found, "tokens_per_minute_per_instance": 50_000, "source": "stated"}
+    assert shown(instance_types=["g5.2xlarge"]) == {**found, "tokens_per_minute_per_instance": None, "source": None}
 
 
 def test_the_cost_is_instances_and_tokens_with_the_source_of_their_prices(world: World) -> None:

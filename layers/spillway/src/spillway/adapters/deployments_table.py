@@ -11,6 +11,7 @@ from spillway.adapters.aws_errors import translated
 from spillway.adapters.cursor import decode_cursor, encode_cursor
 from spillway.domain.deployment import Deployment, Inventory
 from spillway.domain.errors import Conflict, NotFound, Superseded
+from spillway.domain.measured import measured_from_json, measured_to_json
 from spillway.domain.spec import DeploymentSpec
 from spillway.domain.status import Status
 from spillway.domain.targets import target_from_json, target_to_json
@@ -124,6 +125,7 @@ def item_of(deployment: Deployment) -> dict[str, Any]:
         "target": json.dumps(target_to_json(deployment.target)) if deployment.target else None,
         "hold_until": deployment.hold_until.isoformat() if deployment.hold_until else None,
         "workflow": deployment.workflow,
+        "measured": json.dumps(measured_to_json(deployment.measured)) if deployment.measured else None,
     }
     numbers = {
         "version": deployment.version,
@@ -154,4 +156,5 @@ def deployment_of(item: dict[str, Any]) -> Deployment:
         target=target_from_json(json.loads(plain["target"])) if "target" in plain else None,
         hold_until=datetime.fromisoformat(plain["hold_until"]) if "hold_until" in plain else None,
         restore=int(plain["restore"]) if "restore" in plain else None,
+        measured=measured_from_json(json.loads(plain["measured"])) if "measured" in plain else None,
     )

@@ -100,10 +100,40 @@ class CapacityBody(_Frozen):
     starting: int
 
 
+class MeasuredBody(_Frozen):
+    """What the last benchmark that found a limit found, and what that holds for."""
+
+    benchmark: str
+    at: datetime
+    tokens_per_minute: Annotated[float, Field(description="Of one instance")]
+    prompt_tokens_per_minute: float
+    completion_tokens_per_minute: float
+    instance_type: str | None
+    instances: int
+    concurrency: int
+    prompt_tokens: Annotated[float, Field(description="Of the mean request")]
+    completion_tokens: float
+    ttft_p95_ms: Annotated[float, Field(description="The bound that was kept")]
+    engine: str
+    conditions: Annotated[str, Field(description="All of it in a sentence")]
+
+
+class ThroughputBody(_Frozen):
+    """One instance's capacity as the check, the costs and plans use it: the stated one before the measured one."""
+
+    tokens_per_minute_per_instance: float | None
+    source: Annotated[
+        Literal["stated", "measured"] | None,
+        Field(description="null when what was measured holds for an instance type that is wanted no longer"),
+    ]
+    measured: MeasuredBody | None
+
+
 class DeploymentDetail(DeploymentRecord):
-    """A deployment with its capacity, its route, its cost this month and its last ten decisions."""
+    """A deployment with its capacity, its throughput, its route, its cost this month and its last ten decisions."""
 
     capacity: CapacityBody
+    throughput: ThroughputBody | None
     route: RouteBody | None
     cost: CostBody
     decisions: tuple[DecisionBody, ...]

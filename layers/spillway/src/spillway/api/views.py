@@ -10,10 +10,12 @@ from spillway.api.models import (
     DeploymentDetail,
     DeploymentRecord,
     KeyRecord,
+    MeasuredBody,
     PathCostBody,
     PriceSource,
     ReasonBody,
     RouteBody,
+    ThroughputBody,
 )
 from spillway.domain.costs import Cost
 from spillway.domain.decision import Decision, reason_to_json
@@ -49,6 +51,7 @@ def detail_of(detail: Detail) -> DeploymentDetail:
             ready=detail.route.ready if detail.route else 0,
             starting=detail.route.starting if detail.route else 0,
         ),
+        throughput=_throughput(detail.deployment),
         route=_route(detail.route) if detail.route else None,
         cost=_cost(detail.month, detail.cost),
         decisions=decisions_of(detail.decisions),
@@ -81,6 +84,18 @@ def key_record_of(key: Key) -> KeyRecord:
         expires_at=key.expires_at,
         old_secrets_until=max((old.until for old in key.old_secrets), default=None),
         **vars(key.limits),
+    )
+
+
+def _throughput(deployment: Deployment) -> ThroughputBody | None:
+    used, measured = deployment.tokens_per_minute_per_instance, deployment.measured
+    if used is None and measured is None:
+        return None
+    is_stated = deployment.spec.capacity.tokens_per_minute_per_instance is not None
+    return ThroughputBody(
+        tokens_per_minute_per_instance=used,
+        source="stated" if is_stated else None if used is None else "measured",
+        measured=MeasuredBody(**vars(measured), conditions=measured.conditions()) if measured else None,
     )
 
 

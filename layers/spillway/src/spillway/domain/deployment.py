@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from spillway.domain.measured import Measured
 from spillway.domain.spec import DeploymentSpec
 from spillway.domain.status import Status
 from spillway.domain.targets import Target
@@ -22,7 +23,7 @@ class Deployment:
     ``cold_start_seconds`` is the last measured time from "start" to "answers", None before the first one.
     ``target`` is where the primary answers, None before it was ever ready. Before ``hold_until`` nothing wakes or
     scales it by itself: a start that just failed would only fail again. ``workflow`` names the execution at work on it,
-    and ``restore`` the instances to go back to if that execution fails.
+    and ``restore`` the instances to go back to if that execution fails. ``measured`` is what its last benchmark found.
     """
 
     spec: DeploymentSpec
@@ -38,6 +39,7 @@ class Deployment:
     target: Target | None = None
     hold_until: datetime | None = None
     restore: int | None = None
+    measured: Measured | None = None
 
     @property
     def name(self) -> str:
@@ -48,6 +50,25 @@ class Deployment:
     def endpoint_max(self) -> int:
         """The most instances that its SageMaker endpoint can have, which is fixed when that is made."""
         return int(self.resources.get("max_instances", self.spec.capacity.max))
+
+    @property
+    def tokens_per_minute_per_instance(self) -> float | None:
+        """One instance's capacity: the one that the user stated, else the measured one; None where neither is known.
+
+        A measure holds for the type it was made on: it is left out when the user asks for other types by now.
+        """
+        capacity, measured = self.spec.capacity, self.measured
+        if capacity.tokens_per_minute_per_instance is not None:
+            return capacity.tokens_per_minute_per_instance
+        wanted = {name.removeprefix("ml.") for name in capacity.instance_types}
+        if measured is None or (wanted and (measured.instance_type or "").removeprefix("ml.") not in wanted):
+            return None
+        return measured.tokens_per_minute
+
+    @property
+    def is_benchmarked(self) -> bool:
+        """Whether the execution at work on it is a benchmark: its state machine's name says so."""
+        return self.workflow is not None and self.workflow.rsplit(":", 2)[-2].rsplit("-", 1)[-1] == "benchmark"
 
     def moved(self, status: Status, reason: str, now: datetime) -> "Deployment":
         """Return the deployment in its next state; the version grows when it is stored."""

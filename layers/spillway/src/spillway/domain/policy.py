@@ -70,7 +70,9 @@ def remember(snapshot: Snapshot, now: datetime) -> Memory:
     """Return the memory with what this look adds to it."""
     load, memory = snapshot.load, snapshot.memory
     has_gap = memory.checked_at is None or now - memory.checked_at > LONGEST_GAP
-    found = now if has_gap else _last_request_at(load, now)
+    # A benchmark keeps engines busy; users' requests are those that the gateway counted.
+    seen_load = replace(load, running=None, waiting=None) if snapshot.deployment.is_benchmarked else load
+    found = now if has_gap else _last_request_at(seen_load, now)
     seen = [at for at in (memory.last_request_at, found) if at is not None]
     return replace(
         memory,

@@ -66,8 +66,8 @@ class WarmWindow(_Frozen):
 class CapacitySpec(_Frozen):
     """How many instances, of which types (most wanted first), bought how.
 
-    ``tokens_per_minute_per_instance``: prompt and completion tokens that one instance serves, as a benchmark measured
-    it. With it, prices and a measured start, traffic is weighed in dollars; without it thresholds alone decide.
+    ``tokens_per_minute_per_instance``: prompt and completion tokens that one instance serves; it comes before what a
+    benchmark measured. With either, prices and a measured start, traffic is weighed in dollars; else thresholds decide.
     """
 
     min: Annotated[int, Field(ge=0, le=100)] = 0

@@ -6,7 +6,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -24,6 +24,7 @@ class Throughput:
 
     ``kind`` is the benchmark's, or ``given`` for a user's own number. ``replicas`` is how many of the measured engines
     fit on the instance; ``same_instance`` is False where the accelerator was measured in an instance of another size.
+    ``said`` is what a user's own benchmark says of itself.
     """
 
     instance_type: str
@@ -35,6 +36,7 @@ class Throughput:
     source: Source
     replicas: int = 1
     same_instance: bool = True
+    said: str = ""
 
     def tokens_per_hour(self) -> float:
         """Prompt and completion tokens that a full instance serves in an hour."""
@@ -46,8 +48,10 @@ class Throughput:
 
     def conditions(self) -> str:
         """Say in one sentence what the number rests on."""
+        if self.said:
+            return self.said
         if self.kind == "given":
-            return f"{self.tokens_per_second:.0f} tokens/s on {self.instance_type}, given with the request"
+            return f"{self.tokens_per_second:.0f} tokens/s on {self.instance_type}, {self.source.source}"
         copies = f", {self.replicas} such engines on one instance" if self.replicas > 1 else ""
         moved = "" if self.same_instance else ", the same accelerator in an instance of another size"
         return (
@@ -58,17 +62,21 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Benchmarks:
-    """The digest. ``models`` maps Hugging Face ids to classes of models that are the same work for an engine."""
+    """The digest. ``models`` maps Hugging Face ids to classes of models that are the same work for an engine.
+
+    ``own`` is what is known of one deployment's instances, by type; it comes before what was published.
+    """
 
     models: Mapping[str, str]
     accelerators: Mapping[str, tuple[str, int]]
     rows: tuple[Mapping[str, Any], ...]
     sources: tuple[Source, ...]
+    own: Mapping[str, Throughput] = field(default_factory=dict)
 
     def instance_types(self, model_id: str) -> tuple[str, ...]:
         """Return the types that were measured themselves with this model, in name order."""
         group = self._group(model_id)
-        return tuple(sorted({row["instance"] for row in self.rows if row["class"] == group}))
+        return tuple(sorted({row["instance"] for row in self.rows if row["class"] == group} | self.own.keys()))
 
     def of(
         self, model_id: str, instance_type: str, prompt_tokens: float, completion_tokens: float
@@ -78,6 +86,8 @@ class Benchmarks:
         Best is the strongest kind of measurement, then the nearest lengths, then the fastest engine.
         """
         instance_type = instance_type.removeprefix("ml.")
+        if instance_type in self.own:
+            return self.own[instance_type]
         group, (accelerator, count) = self._group(model_id), self.accelerators.get(instance_type, ("", 0))
         fitting = [
             row
@@ -114,11 +124,11 @@ class Benchmarks:
         )
 
 
-def given(instance_type: str, tokens_per_second: float, as_of: str) -> Throughput:
+def given(
+    instance_type: str, tokens_per_second: float, as_of: str, where: str = "given with the request"
+) -> Throughput:
     """Return a user's own number as a throughput."""
-    return Throughput(
-        instance_type.removeprefix("ml."), 0, 0, tokens_per_second, "given", "", Source("given with the request", as_of)
-    )
+    return Throughput(instance_type.removeprefix("ml."), 0, 0, tokens_per_second, "given", "", Source(where, as_of))
 
 
 @cache

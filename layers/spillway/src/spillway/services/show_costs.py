@@ -10,8 +10,9 @@ from spillway.domain.deployment import Deployment, Inventory
 from spillway.domain.elsewhere import elsewhere, hours_used
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.ledger import Amounts, Capacities, Part, parts_of, total
+from spillway.domain.own_throughput import own_throughput
 from spillway.domain.prices import PriceBook, Source
-from spillway.domain.throughput import Benchmarks, Throughput, given
+from spillway.domain.throughput import Benchmarks, Throughput
 from spillway.domain.usage import Hours, hour_of
 from spillway.ports import Deployments, UsageLog
 
@@ -106,15 +107,13 @@ class ShowCosts:
 
     def _capacities(self, deployment: Deployment, hours: Hours) -> Capacities:
         """Return each type's capacity: the deployment's own, or its benchmark at the lengths that requests had."""
-        own = deployment.spec.capacity.tokens_per_minute_per_instance
         requests = max(1, sum(one.traffic.requests for one in hours.traffic))
         prompt = sum(one.traffic.prompt_tokens for one in hours.traffic) / requests
         completion = sum(one.traffic.completion_tokens for one in hours.traffic) / requests
 
         def capacity(instance_type: str) -> Throughput | None:
-            if own is not None:
-                return given(instance_type, own / 60, f"{deployment.created_at:%Y-%m-%d}")
-            return self.benchmarks.of(deployment.spec.model.id, instance_type, prompt, completion)
+            own = own_throughput(deployment, instance_type)
+            return own or self.benchmarks.of(deployment.spec.model.id, instance_type, prompt, completion)
 
         return capacity
 

@@ -34,7 +34,7 @@ class Advice:
 def is_measured(deployment: Deployment) -> bool:
     """Whether enough is known of a deployment to count in dollars, prices aside."""
     spec = deployment.spec
-    has_size = spec.capacity.tokens_per_minute_per_instance is not None
+    has_size = deployment.tokens_per_minute_per_instance is not None
     return has_size and spec.spill is not None and deployment.cold_start_seconds is not None
 
 
@@ -73,7 +73,7 @@ def advice(memory: Mapping[str, Any] | None) -> Advice | None:
 
 def _scenario(deployment: Deployment, usd_per_hour: float | None, price: TokenPrice | None) -> Scenario | None:
     capacity = deployment.spec.capacity
-    tokens, start = capacity.tokens_per_minute_per_instance, deployment.cold_start_seconds
+    tokens, start = deployment.tokens_per_minute_per_instance, deployment.cold_start_seconds
     if not is_measured(deployment) or tokens is None or start is None or not usd_per_hour or price is None:
         return None
     return Scenario(
