@@ -13,6 +13,7 @@ from spillway.domain.deployment import Deployment, Inventory
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
 from spillway.domain.keys import Key
 from spillway.domain.load import Load
+from spillway.domain.measuring.record import Benchmark
 from spillway.domain.policy import Memory
 from spillway.domain.price_updates import Override, Reading, StoredPrices
 from spillway.domain.route import Route
@@ -112,6 +113,46 @@ class FakeDecisions:
     ) -> tuple[Sequence[tuple[datetime, Decision]], str | None]:
         newest_first = sorted(self.items.get(deployment, []), key=lambda entry: entry[0], reverse=True)
         return _page(newest_first, limit, cursor)
+
+
+class FakeBenchmarks:
+    """``to_stop`` holds the ids that the stop button was pressed for."""
+
+    def __init__(self, *benchmarks: Benchmark) -> None:
+        self.items = {(one.deployment, one.id): one for one in benchmarks}
+        self.to_stop: set[tuple[str, str]] = set()
+
+    def create(self, benchmark: Benchmark) -> None:
+        if self.items.setdefault((benchmark.deployment, benchmark.id), benchmark) != benchmark:
+            raise Conflict(f"{benchmark.deployment} has a benchmark {benchmark.id} already")
+
+    def get(self, deployment: str, benchmark: str) -> Benchmark:
+        if (deployment, benchmark) not in self.items:
+            raise NotFound(f"{deployment} has no benchmark '{benchmark}'", param="id")
+        return self.items[deployment, benchmark]
+
+    def save(self, benchmark: Benchmark) -> None:
+        present = self.items.get((benchmark.deployment, benchmark.id))
+        if present != benchmark and (present is None or not present.is_open):
+            raise Superseded(f"benchmark {benchmark.id} of {benchmark.deployment} has ended")
+        self.items[benchmark.deployment, benchmark.id] = benchmark
+
+    def delete(self, deployment: str, benchmark: str) -> None:
+        self.items.pop((deployment, benchmark), None)
+
+    def ask_to_stop(self, deployment: str, benchmark: str, now: datetime) -> None:
+        present = self.items.get((deployment, benchmark))
+        if present is None or not present.is_open:
+            raise Conflict(f"benchmark {benchmark} of {deployment} has ended already")
+        self.to_stop.add((deployment, benchmark))
+
+    def is_to_stop(self, deployment: str, benchmark: str) -> bool:
+        self.get(deployment, benchmark)
+        return (deployment, benchmark) in self.to_stop
+
+    def page(self, deployment: str, limit: int, cursor: str | None) -> tuple[Sequence[Benchmark], str | None]:
+        newest_first = sorted((key for key in self.items if key[0] == deployment), reverse=True)
+        return _page([self.items[key] for key in newest_first], limit, cursor)
 
 
 class FakeKeys:

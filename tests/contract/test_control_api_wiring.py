@@ -23,6 +23,7 @@ TABLES = {
     "KEYS_TABLE": ("id", None),
     "IDEMPOTENCY_TABLE": ("id", None),
     "PRICES_TABLE": ("id", None),
+    "BENCHMARKS_TABLE": ("deployment", "id"),
 }
 
 
@@ -42,7 +43,7 @@ def stack(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             ],
         )
     machines = boto3.client("stepfunctions")
-    for workflow in ("deploy", "scale", "retire"):
+    for workflow in ("deploy", "scale", "retire", "benchmark"):
         arn = machines.create_state_machine(
             name=workflow, definition=json.dumps(WAITS), roleArn="arn:aws:iam::123456789012:role/workflow"
         )["stateMachineArn"]

@@ -16,11 +16,13 @@ _ENDS = frozenset({"Succeed", "Fail", "Choice"})
 
 def problems_of(definition: Definition, errors: Set[str]) -> list[str]:
     """Return what is wrong; ``errors`` are the names that functions raise, beside States.* and Lambda.*."""
-    return [
-        *_links(definition),
-        *_unreachable(definition),
-        *_unlimited(definition),
-        *_unknown_errors(definition, errors),
+    unlimited = [] if "TimeoutSeconds" in definition else ["the state machine has no TimeoutSeconds"]
+    # A map's own machine runs within the time of the outer one.
+    inner = [state["ItemProcessor"] for state in definition["States"].values() if state["Type"] == "Map"]
+    return unlimited + [
+        problem
+        for each in (definition, *inner)
+        for problem in (*_links(each), *_unreachable(each), *_unlimited(each), *_unknown_errors(each, errors))
     ]
 
 
@@ -50,8 +52,6 @@ def _links(definition: Definition) -> Iterator[str]:
     states = definition["States"]
     if definition.get("StartAt") not in states:
         yield f"StartAt names {definition.get('StartAt')}, which is no state"
-    if "TimeoutSeconds" not in definition:
-        yield "the state machine has no TimeoutSeconds"
     for name, state in states.items():
         for target in targets_of(state):
             if target not in states:
@@ -77,8 +77,9 @@ def _unreachable(definition: Definition) -> Iterator[str]:
 
 def _unlimited(definition: Definition) -> Iterator[str]:
     for name, state in _tasks(definition):
-        if "TimeoutSeconds" not in state:
-            yield f"{name} has no TimeoutSeconds"
+        limit = "TimeoutSeconds" if state["Type"] == "Task" else "MaxConcurrency"
+        if limit not in state:
+            yield f"{name} has no {limit}"
         if not any("States.ALL" in catch["ErrorEquals"] for catch in state.get("Catch", [])):
             yield f"{name} does not catch States.ALL"
         for retry in state.get("Retry", []):
@@ -97,7 +98,7 @@ def _unknown_errors(definition: Definition, errors: Set[str]) -> Iterator[str]:
 
 
 def _tasks(definition: Definition) -> Iterator[tuple[str, State]]:
-    return ((name, state) for name, state in definition["States"].items() if state["Type"] == "Task")
+    return ((name, state) for name, state in definition["States"].items() if state["Type"] in ("Task", "Map"))
 
 
 def _texts(value: Any) -> Iterator[str]:

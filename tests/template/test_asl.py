@@ -52,3 +52,23 @@ def test_substitutions_go_both_ways() -> None:
         "the substitution One is named and not given",
         "the substitution Three is given and not named",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda m: _worker(m, "Drive streams").pop("TimeoutSeconds"), "Drive streams has no TimeoutSeconds"),
+        (lambda m: _worker(m, "Drive streams")["Catch"].pop(), "Lose the worker is never reached"),
+        (lambda m: _state(m, "Drive the load")["Catch"].pop(), "Drive the load does not catch States.ALL"),
+        (lambda m: _state(m, "Drive the load").pop("MaxConcurrency"), "Drive the load has no MaxConcurrency"),
+    ],
+)
+def test_faults_of_a_map_and_inside_of_it(change: Callable[[dict[str, Any]], object], sentence: str) -> None:
+    machine = deepcopy(definition("statemachines/benchmark.asl.yaml"))
+    assert problems_of(machine, ERRORS) == []
+    change(machine)
+    assert sentence in problems_of(machine, ERRORS)
+
+
+def _worker(machine: dict[str, Any], name: str) -> Any:
+    return _state(machine, "Drive the load")["ItemProcessor"]["States"][name]

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.measuring.order import step_seconds
+from spillway.domain.measuring.pricing import WORKER_GB
+from spillway.domain.measuring.spec import BenchmarkSpec
 from tests.sandbox.iam.policies import RolePolicies
 from tests.sandbox.iam.request import LaunchTemplate, Place
 from tests.sandbox.iam.static_stack import StaticStack
@@ -123,6 +126,36 @@ LISTENER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/bal
             "StopExecution",
             {"executionArn": f"{STATES}execution:spillway-retire:a"},
         ),
+        (
+            "AdvanceDeployment",
+            "stepfunctions",
+            "StopExecution",
+            {"executionArn": f"{STATES}execution:spillway-benchmark:a"},
+        ),
+        (
+            "ControlApi",
+            "stepfunctions",
+            "StartExecution",
+            {"stateMachineArn": f"{STATES}stateMachine:spillway-benchmark"},
+        ),
+        ("DriveLoad", "dynamodb", "GetItem", {"TableName": table("Benchmarks"), "Key": {"deployment": {}, "id": {}}}),
+        (
+            "DriveLoad",
+            "sagemaker-runtime",
+            "InvokeEndpointWithResponseStream",
+            {"EndpointName": "spillway-llama", "InferenceComponentName": "spillway-llama"},
+        ),
+        (
+            "DriveLoad",
+            "execute-api",
+            "Invoke",
+            {
+                "apiId": "spillway-FleetsApi-1A2B3C4D5E6F",
+                "stage": "live",
+                "method": "POST",
+                "path": "/fleets/llama/v1/chat/completions",
+            },
+        ),
         ("DriveFleet", "autoscaling", "CreateAutoScalingGroup", group("spillway-llama", "ours")),
         ("DriveFleet", "autoscaling", "UpdateAutoScalingGroup", group("spillway-llama", "ours")),
         ("DriveFleet", "ec2", "DeleteLaunchTemplate", {"LaunchTemplateId": "ours"}),
@@ -174,6 +207,28 @@ def test_allowed(policies: RolePolicies, function: str, service: str, operation:
             "InvokeEndpoint",
             {"EndpointName": "another-llama"},
             "sagemaker:InvokeEndpoint",
+        ),
+        # Load goes to instances alone, and a worker reads its stop button.
+        (
+            "DriveLoad",
+            "bedrock-runtime",
+            "ConverseStream",
+            {"modelId": "us.meta.llama3-3-70b-instruct-v1:0"},
+            "bedrock:InvokeModelWithResponseStream",
+        ),
+        (
+            "DriveLoad",
+            "dynamodb",
+            "PutItem",
+            {"TableName": table("Benchmarks"), "Item": {"id": {}}},
+            "dynamodb:PutItem",
+        ),
+        (
+            "AdvanceBenchmark",
+            "dynamodb",
+            "GetItem",
+            {"TableName": table("Routes"), "Key": {"name": {}}},
+            "dynamodb:GetItem",
         ),
         (
             "AuthorizeRequest",
@@ -254,6 +309,26 @@ def test_refused(
     sentence = refusal(policies, function, service, operation, **params)
     assert sentence is not None
     assert f"may not do {action} on " in sentence
+
+
+def test_a_distributed_maps_role_may_start_and_watch_its_own_executions_alone(policies: RolePolicies) -> None:
+    (arn,) = [arn for arn, role in policies.roles.items() if role == "BenchmarkWorkflowRole"]
+
+    def may(operation: str, **params: str) -> bool:
+        return policies.refusal(arn, "stepfunctions", operation, params) is None
+
+    child = f"{STATES}execution:spillway-benchmark/Load:a"
+    assert may("StartExecution", stateMachineArn=f"{STATES}stateMachine:spillway-benchmark")
+    assert not may("StartExecution", stateMachineArn=f"{STATES}stateMachine:spillway-deploy")
+    assert may("DescribeExecution", executionArn=child)
+    assert may("StopExecution", executionArn=child)
+    assert not may("StopExecution", executionArn=f"{STATES}execution:spillway-deploy:a")
+
+
+def test_the_load_functions_memory_is_what_benchmarks_are_priced_by(stack: StaticStack) -> None:
+    assert stack.properties("DriveLoadFunction")["MemorySize"] == WORKER_GB * 1024
+    longest = BenchmarkSpec.model_fields["seconds_per_step"].metadata[1].le
+    assert stack.properties("DriveLoadFunction")["Timeout"] > step_seconds(longest)
 
 
 def test_without_fleets_the_fleet_driver_can_make_nothing(stack: StaticStack) -> None:

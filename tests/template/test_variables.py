@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from spillway.adapters.stop_button import StopButton
 from spillway.settings import Settings
 from tests.sandbox.iam.static_stack import StaticStack
 
@@ -21,6 +22,7 @@ _LAMBDA_GIVES = {
 # A limit with a default in the code, which the template leaves there.
 _DEFAULTED = frozenset({"GATEWAY_IDLE_SECONDS"})
 _FUNCTIONS = (
+    "advance_benchmark",
     "advance_deployment",
     "authorize_request",
     "check_utilization",
@@ -28,6 +30,7 @@ _FUNCTIONS = (
     "drive_bedrock",
     "drive_fleet",
     "drive_jumpstart",
+    "drive_load",
     "react_to_event",
     "refresh_prices",
     "seed_admin_key",
@@ -57,13 +60,15 @@ def given(stack: StaticStack, function: str) -> dict[str, str]:
 
 async def build(function: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Build what a function builds on its first use."""
-    if function in ("serve_openai", "smoke_test"):
+    if function in ("serve_openai", "smoke_test", "drive_load"):
         gateway = importlib.import_module("spillway.gateway.bootstrap")
         monkeypatch.setattr(gateway, "Settings", lambda: settings)
-        if function == "smoke_test":
-            gateway.build_upstreams(None, settings)
-        else:
+        if function == "serve_openai":
             await (await gateway.build_gateway()).close()
+        else:
+            aws = gateway.build_upstreams(None, settings).fleet.aws
+        if function == "drive_load":
+            StopButton(aws, settings.benchmarks_table)
         return
     module = importlib.import_module(f"functions.{function}.app")
     monkeypatch.setattr(module, "Settings", lambda: settings)

@@ -18,6 +18,7 @@ from moto.stepfunctions.parser.asl.component.program import program
 from moto.stepfunctions.parser.asl.component.state import state
 from moto.stepfunctions.parser.asl.component.state.choice.comparison.operator.implementations import is_operator
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function import timestamp, wait_function
@@ -114,6 +115,24 @@ class Workflows:
                     raise _refusal(this, env, err) from err
 
         task._before_eval_execution = check
+        self._patch_maps(patches)
+
+    def _patch_maps(self, patches: Patches) -> None:
+        """A distributed map's role must be allowed to start executions of its own state machine."""
+        component = distributed_iteration_component.DistributedIterationComponent
+        before = patches.set(component, "_map_run", None)
+        start = SimpleNamespace(resource=SimpleNamespace(service_name="states", api_action="startExecution"))
+
+        def run(this: Any, env: Any, eval_input: Any) -> None:
+            machine = env.states.context_object.context_object_data["StateMachine"]["Id"]
+            if self._on_task:
+                try:
+                    self._on_task(machine, "arn:aws:states:::states:startExecution", {"stateMachineArn": machine})
+                except AwsError as err:
+                    raise _refusal(start, env, err) from err
+            before(this, env=env, eval_input=eval_input)
+
+        component._map_run = run
 
     def _patch_executions(self, patches: Patches) -> None:
         backend = parser_models.StepFunctionsParserBackend

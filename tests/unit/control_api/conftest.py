@@ -13,6 +13,7 @@ from functions.control_api import app
 from spillway.api.control_api import ControlApi
 from spillway.domain.prices import price_book
 from spillway.domain.throughput import benchmarks
+from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import CurrentPrices, ManagePrices
@@ -21,6 +22,7 @@ from spillway.services.show_costs import ShowCosts
 from spillway.services.show_deployments import ShowDeployments
 from tests.builders import NOW
 from tests.fakes import (
+    FakeBenchmarks,
     FakeDecisions,
     FakeDeployments,
     FakeKeys,
@@ -65,6 +67,7 @@ class World:
     deployments: FakeDeployments = field(default_factory=FakeDeployments)
     routes: FakeRoutes = field(default_factory=FakeRoutes)
     decisions: FakeDecisions = field(default_factory=FakeDecisions)
+    benchmarks: FakeBenchmarks = field(default_factory=FakeBenchmarks)
     usage: FakeUsageLog = field(default_factory=FakeUsageLog)
     workflows: FakeWorkflows = field(default_factory=FakeWorkflows)
     keys: FakeKeys = field(default_factory=FakeKeys)
@@ -80,8 +83,11 @@ class World:
             show=ShowDeployments(
                 self.deployments, self.routes, self.decisions, self.usage, prices, "us-east-1", lambda: self.now
             ),
+            benchmarks=ManageBenchmarks(
+                self.deployments, self.benchmarks, self.workflows, prices, "us-east-1", lambda: self.now
+            ),
             costs=ShowCosts(self.deployments, self.usage, prices, benchmarks(), "us-east-1", lambda: self.now),
-            plans=PlanCosts(prices, benchmarks(), "us-east-1", lambda: self.now),
+            plans=PlanCosts(self.deployments, prices, benchmarks(), "us-east-1", lambda: self.now),
             prices=ManagePrices(self.prices, prices, lambda: self.now),
             keys=ManageKeys(self.keys, self._token, lambda: self.now),
             once=self.once,
@@ -122,7 +128,8 @@ class World:
         return Answer(answer["statusCode"], {**headers, **(answer.get("headers") or {})}, answer["body"])
 
     def nothing_changed(self) -> bool:
-        return not (self.deployments.items or self.routes.items or self.workflows.executions or self.keys.items)
+        made = (self.deployments, self.routes, self.keys, self.benchmarks)
+        return not (self.workflows.executions or any(each.items for each in made))
 
     def _token(self) -> str:
         self.tokens += 1

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.builders import a_deployment
+from tests.measuring_builders import a_measured
 from tests.unit.control_api.conftest import World
 
 _CURVE = {"requests_per_hour": [1000] * 24, "prompt_tokens": 800, "completion_tokens": 200}
@@ -45,6 +47,30 @@ def test_a_log_and_an_example_are_traffic_too(world: World) -> None:
     log = "t_seconds,requests,prompt_tokens,completion_tokens\n0,500,800,200\n3599,500,800,200\n"
     assert world.call("POST", "/plans", _body(traffic={"log": log})).json["traffic"]["prompt_tokens"] == 800
     assert world.call("POST", "/plans", _body(traffic={"example": "office-hours"})).status == 200
+
+
+def test_a_deployments_own_measure_comes_before_what_was_published(world: World) -> None:
+    world.deployments.items["support-llama"] = a_deployment(measured=a_measured())
+    plan = world.call("POST", "/plans", _body(deployment="support-llama")).json
+    (fact,) = [one for one in plan["facts"] if "measured by vllm-0.32.0 on 2026-11-24" in one["what"]]
+    assert fact["kind"] == "measured"
+    assert (fact["source"], fact["as_of"]) == ("benchmark 00000003-01 of support-llama", "2026-11-24")
+    own = [one for one in plan["break_evens"] if one["throughput"] == "measured on the deployment"]
+    # 120,000 tokens a minute at 1,000 a request.
+    assert {one["capacity_requests_per_minute"] for one in own} == {120}
+    assert {one["instance_type"] for one in own} == {"g6e.xlarge", "ml.g6e.xlarge"}
+    given = world.call("POST", "/plans", _body(deployment="support-llama", tokens_per_second={"g6e.xlarge": 1000})).json
+    assert not [one for one in given["break_evens"] if one["throughput"] == "measured on the deployment"]
+
+
+def test_a_plan_for_a_deployment_that_is_none_or_another_models(world: World) -> None:
+    assert world.call("POST", "/plans", _body(deployment="nobody")).status == 404
+    world.deployments.items["support-llama"] = a_deployment()
+    answer = world.call("POST", "/plans", _body(deployment="support-llama", model="Qwen/Qwen3-8B"))
+    assert (answer.status, answer.error["param"]) == (400, "deployment")
+    assert answer.error["allowed"] == ["meta-llama/Llama-3.1-8B-Instruct"]
+    same = _body(deployment="support-llama", model="meta.llama3-1-8b-instruct-v1:0")
+    assert world.call("POST", "/plans", same).status == 200
 
 
 @pytest.mark.parametrize(

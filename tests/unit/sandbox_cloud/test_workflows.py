@@ -154,6 +154,28 @@ def test_a_role_that_may_not_call_the_function_fails_the_task(cloud: Cloud) -> N
     assert cloud.tasks[0][2]["FunctionName"] == GIVEN["driver"]
 
 
+def distributed() -> tuple[str, dict[str, Any]]:
+    worker = task(Parameters={"FunctionName": GIVEN["driver"], "Payload.$": "$"}, OutputPath="$.Payload")
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Work"}
+    items = {"ItemsPath": "$.items", "ItemProcessor": {**processor, "States": {"Work": worker}}}
+    return "Map", {"Type": "Map", "MaxConcurrency": 3, "Label": "Work", **items, "ResultPath": "$.found", "End": True}
+
+
+def test_a_distributed_map_starts_executions_of_its_own_machine(cloud: Cloud) -> None:
+    cloud.answers = [{"done": 1}, {"done": 1}]
+    machine = cloud.make(distributed())
+    ended = cloud.run(machine, {"items": [{"n": 1}, {"n": 2}]})
+    assert json.loads(ended["output"])["found"] == [{"done": 1}, {"done": 1}]
+    assert sorted(given["n"] for _, given in cloud.calls) == [1, 2]
+    assert cloud.tasks[0] == (machine, "arn:aws:states:::states:startExecution", {"stateMachineArn": machine})
+
+
+def test_a_role_that_may_not_start_them_fails_the_map(cloud: Cloud) -> None:
+    cloud.refusal = AwsError("AccessDeniedException", "not authorized to perform: states:StartExecution", 403)
+    ended = cloud.run(cloud.make(distributed()), {"items": [{}]})
+    assert (ended["status"], cloud.calls) == ("FAILED", [])
+
+
 def test_a_task_that_takes_too_long_times_out(cloud: Cloud) -> None:
     cloud.answers = [release := threading.Event()]
     ended = cloud.run(cloud.make(("Probe", task(TimeoutSeconds=5))), GIVEN)

@@ -109,6 +109,19 @@ def test_a_clean_up_that_is_lost_too_is_begun_again_until_people_have_to_look() 
     assert "may still cost money" in alert.what
 
 
+def test_a_benchmark_is_closed_whoever_has_the_deployment_by_now() -> None:
+    given = {"deployment": NAME, "path": "fleet", "benchmark": "00000003-01"}
+    for owner in ("the-lost-one", "a-retirement"):
+        world = World()
+        world.works_on(owner, "benchmark", version=4)
+        world.ends("the-lost-one", "benchmark", given)
+        (payload,) = world.workflows.started("benchmark")
+        assert (payload["benchmark"], payload["replaces"]) == ("00000003-01", arn_of("the-lost-one", "benchmark"))
+        assert list(world.workflows.executions) == [("benchmark", f"{NAME}-recover-1-00000003-01")]
+        world.ends("the-lost-one", "benchmark", {**given, "clean_ups": 3})
+        assert (len(world.workflows.executions), world.alerts.sent) == (1, [])
+
+
 def test_a_clean_up_that_could_not_take_over_is_begun_again() -> None:
     world = World()
     world.works_on("the-lost-one")

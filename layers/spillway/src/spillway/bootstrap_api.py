@@ -4,6 +4,7 @@ import secrets
 from functools import partial
 
 from spillway import clock
+from spillway.adapters.benchmarks_table import BenchmarksTable
 from spillway.adapters.clients import client
 from spillway.adapters.decisions_table import DecisionsTable
 from spillway.adapters.deployments_table import DeploymentsTable
@@ -16,6 +17,7 @@ from spillway.adapters.workflows import StepFunctions
 from spillway.api.control_api import ControlApi
 from spillway.domain.prices import price_book
 from spillway.domain.throughput import benchmarks
+from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import CurrentPrices, ManagePrices
@@ -32,11 +34,20 @@ def control_api_services(settings: Settings) -> ControlApi:
     routes = RoutesTable(dynamodb, settings.routes_table)
     stored_prices = PricesTable(dynamodb, settings.prices_table)
     prices = CurrentPrices(price_book(), stored_prices, clock.utc_now)
+    workflows = StepFunctions(client("stepfunctions"), settings.workflow_arns)
     return ControlApi(
         manage=ManageDeployments(
             deployments=deployments,
             routes=routes,
-            workflows=StepFunctions(client("stepfunctions"), settings.workflow_arns),
+            workflows=workflows,
+            now=clock.utc_now,
+        ),
+        benchmarks=ManageBenchmarks(
+            deployments=deployments,
+            records=BenchmarksTable(dynamodb, settings.benchmarks_table),
+            workflows=workflows,
+            prices=prices,
+            region=settings.region,
             now=clock.utc_now,
         ),
         show=ShowDeployments(
@@ -56,7 +67,13 @@ def control_api_services(settings: Settings) -> ControlApi:
             region=settings.region,
             now=clock.utc_now,
         ),
-        plans=PlanCosts(prices=prices, benchmarks=benchmarks(), region=settings.region, now=clock.utc_now),
+        plans=PlanCosts(
+            deployments=deployments,
+            prices=prices,
+            benchmarks=benchmarks(),
+            region=settings.region,
+            now=clock.utc_now,
+        ),
         prices=ManagePrices(stored_prices, prices, clock.utc_now),
         keys=ManageKeys(
             keys=KeysTable(dynamodb, settings.keys_table),

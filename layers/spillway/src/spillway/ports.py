@@ -10,6 +10,7 @@ from spillway.domain.decision import Decision
 from spillway.domain.deployment import Deployment, Inventory
 from spillway.domain.keys import Key
 from spillway.domain.load import Load
+from spillway.domain.measuring.record import Benchmark
 from spillway.domain.policy import Memory
 from spillway.domain.price_updates import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.route import Route
@@ -67,6 +68,34 @@ class Decisions(Protocol):
     def page(
         self, deployment: str, limit: int, cursor: str | None
     ) -> tuple[Sequence[tuple[datetime, Decision]], str | None]: ...
+
+
+class BenchmarkRecords(Protocol):
+    """The ``benchmarks`` table, newest first, kept for a limited time."""
+
+    def create(self, benchmark: Benchmark) -> None:
+        """Raise Conflict when the deployment has one of that id."""
+        ...
+
+    def get(self, deployment: str, benchmark: str) -> Benchmark:
+        """Raise NotFound for one that does not exist."""
+        ...
+
+    def save(self, benchmark: Benchmark) -> None:
+        """Replace what is stored; raise Superseded when that has ended meanwhile."""
+        ...
+
+    def delete(self, deployment: str, benchmark: str) -> None: ...
+
+    def ask_to_stop(self, deployment: str, benchmark: str, now: datetime) -> None:
+        """Press the stop button; raise Conflict for one that has ended."""
+        ...
+
+    def is_to_stop(self, deployment: str, benchmark: str) -> bool:
+        """Whether the stop button was pressed."""
+        ...
+
+    def page(self, deployment: str, limit: int, cursor: str | None) -> tuple[Sequence[Benchmark], str | None]: ...
 
 
 class Keys(Protocol):

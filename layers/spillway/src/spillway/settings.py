@@ -36,12 +36,14 @@ class Settings:
     checks_table = _variable("CHECKS_TABLE")
     idempotency_table = _variable("IDEMPOTENCY_TABLE")
     prices_table = _variable("PRICES_TABLE")
+    benchmarks_table = _variable("BENCHMARKS_TABLE")
     event_bus = _variable("EVENT_BUS")
     scale_topic_arn = _variable("SCALE_TOPIC_ARN")
     cost_topic_arn = _variable("COST_TOPIC_ARN")
     deploy_workflow_arn = _variable("DEPLOY_WORKFLOW_ARN")
     scale_workflow_arn = _variable("SCALE_WORKFLOW_ARN")
     retire_workflow_arn = _variable("RETIRE_WORKFLOW_ARN")
+    benchmark_workflow_arn = _variable("BENCHMARK_WORKFLOW_ARN")
     admin_secret_arn = _variable("ADMIN_SECRET_ARN")
     endpoint_role_arn = _variable("ENDPOINT_ROLE_ARN")
     fleets_url = _variable("FLEETS_URL")
@@ -64,6 +66,7 @@ class Settings:
             "deploy": self.deploy_workflow_arn,
             "scale": self.scale_workflow_arn,
             "retire": self.retire_workflow_arn,
+            "benchmark": self.benchmark_workflow_arn,
         }
 
     @property

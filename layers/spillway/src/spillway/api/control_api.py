@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, content_
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from spillway.api.benchmark_routes import add_benchmark_routes
 from spillway.api.cost_routes import add_cost_routes
 from spillway.api.deployment_routes import add_deployment_routes
 from spillway.api.failures import Failures
@@ -22,6 +23,7 @@ from spillway.api.price_routes import add_price_routes
 from spillway.api.validation import parsed_body
 from spillway.http_errors import error_json
 from spillway.ports import Once
+from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import ManagePrices
@@ -38,6 +40,7 @@ class ControlApi:
 
     manage: ManageDeployments
     show: ShowDeployments
+    benchmarks: ManageBenchmarks
     costs: ShowCosts
     plans: PlanCosts
     prices: ManagePrices
@@ -62,6 +65,7 @@ def build_api(services: ControlApi) -> APIGatewayRestResolver:
     )
     api.enable_swagger(path=_DOCS)
     add_deployment_routes(api, services.manage, services.show, services.once)
+    add_benchmark_routes(api, services.benchmarks, services.once)
     add_cost_routes(api, services.costs)
     add_plan_routes(api, services.plans)
     add_price_routes(api, services.prices)

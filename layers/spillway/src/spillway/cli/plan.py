@@ -40,6 +40,10 @@ def run(arguments: argparse.Namespace, today: date) -> str:
         request = PlanRequest.model_validate(body)
     except ValidationError as err:
         raise invalid_request([dict(one) for one in err.errors()], PlanRequest) from err
+    if request.deployment is not None:
+        raise InvalidRequest(
+            "deployment is known to the API alone: give tokens_per_second by instance type", param="deployment"
+        )
     shape = None
     if arguments.log:
         # Read line by line: a log may be longer than memory.

@@ -150,7 +150,7 @@ class Advance:
         return {}
 
     def _fail(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
-        now, status, sentence = self.now(), deployment.status, _sentence_of(event["error"])
+        now, status, sentence = self.now(), deployment.status, sentence_of(event["error"])
         is_repeat = deployment.status_reason == sentence and _is_held(deployment, now)
         if deployment.workflow is None and (is_repeat or status in _CLOSED):
             self._moves.complete(deployment)
@@ -196,7 +196,7 @@ class Advance:
         if deployment.workflow != event["execution"]:
             if deployment.workflow != event["replaces"] and deployment.version != event["version"]:
                 raise Superseded(f"{deployment.name} is not what {event['replaces']} left any more")
-            reason = f"{_sentence_of(event['error'])} What it left is being cleaned up."
+            reason = f"{sentence_of(event['error'])} What it left is being cleaned up."
             taken = replace(deployment, workflow=event["execution"], status_reason=reason, updated_at=self.now())
             deployment = self.deployments.update(taken)
         release_by = (self.now() + RELEASE_LIMIT).isoformat()
@@ -247,7 +247,8 @@ def _after_failure(status: Status) -> Status:
     return Status.FAILED
 
 
-def _sentence_of(error: Mapping[str, Any]) -> str:
+def sentence_of(error: Mapping[str, Any]) -> str:
+    """Return the error that a state machine caught as a sentence."""
     return f"{error.get('Error', 'Unknown')}: {_message_of(error.get('Cause', ''))}"[:1000]
 
 

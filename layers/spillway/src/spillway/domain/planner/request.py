@@ -90,11 +90,13 @@ class PlanRequest(_Frozen):
     """What to plan for. Only ``model`` and ``traffic`` are required; the rest replaces an assumption by a fact.
 
     ``target_utilisation`` is the share of an instance's measured throughput that an hour may plan with: the minutes of
-    an hour are not alike. Shares are of requests. ``import_tokens_per_second`` is one copy's throughput.
+    an hour are not alike. Shares are of requests. ``import_tokens_per_second`` is one copy's throughput. ``deployment``
+    names one of this stack whose own throughput, stated or measured, comes before what was published.
     """
 
     model: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
     traffic: PlanTraffic
+    deployment: Annotated[str | None, Field(max_length=64)] = None
     region: Annotated[str | None, Field(max_length=32)] = None
     instance_types: Annotated[tuple[_InstanceType, ...], Field(max_length=20)] = ()
     tokens_per_second: Annotated[dict[_InstanceType, _Positive], Field(max_length=20)] = {}

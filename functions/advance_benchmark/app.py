@@ -1,0 +1,27 @@
+"""A step of the benchmark workflow: begin, judge a level and plan the next, close the record."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from spillway.bootstrap_benchmark import benchmark_service
+from spillway.logs import function_logger
+from spillway.services.run_benchmark import RunBenchmark
+from spillway.settings import Settings
+
+logger = function_logger("advance_benchmark")
+
+
+@cache
+def container() -> RunBenchmark:
+    """Build the service on first use."""
+    return benchmark_service(Settings())
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Take the step named in ``event`` and return what the state machine needs next."""
+    names = {name: event[name] for name in ("step", "deployment", "benchmark")}
+    logger.info("step", extra=names)
+    return container().run(event)

@@ -1,0 +1,28 @@
+"""The composition root of the benchmark workflow's own steps."""
+
+import time
+
+from spillway import clock
+from spillway.adapters.benchmarks_table import BenchmarksTable
+from spillway.adapters.clients import client
+from spillway.adapters.deployments_table import DeploymentsTable
+from spillway.adapters.event_bus import EventBus
+from spillway.adapters.prices_table import PricesTable
+from spillway.domain.prices import price_book
+from spillway.services.manage_prices import CurrentPrices
+from spillway.services.run_benchmark import RunBenchmark
+from spillway.settings import Settings
+
+
+def benchmark_service(settings: Settings) -> RunBenchmark:
+    """Build the service of ``advance_benchmark``."""
+    dynamodb = client("dynamodb")
+    return RunBenchmark(
+        deployments=DeploymentsTable(dynamodb, settings.deployments_table),
+        records=BenchmarksTable(dynamodb, settings.benchmarks_table),
+        events=EventBus(client("events"), settings.event_bus),
+        prices=CurrentPrices(price_book(), PricesTable(dynamodb, settings.prices_table), clock.utc_now),
+        region=settings.region,
+        now=clock.utc_now,
+        moment=time.time,
+    )

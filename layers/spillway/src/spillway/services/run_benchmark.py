@@ -1,0 +1,221 @@
+"""The steps of the benchmark workflow: claim the deployment, plan a level, judge it, close the record.
+
+Every step may be repeated. The deployment is claimed like by any other workflow, so that nothing scales it, puts it to
+sleep or measures it at the same time; the claim is given back with the record closed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from spillway.domain.deployment import Deployment
+from spillway.domain.errors import NotFound, Rejected, Superseded
+from spillway.domain.measured import Measured
+from spillway.domain.measuring.ladder import Next, next_level
+from spillway.domain.measuring.order import Length, order_to_json, orders_of
+from spillway.domain.measuring.pricing import usd_per_second
+from spillway.domain.measuring.record import LIMIT_FOUND, Benchmark, End, State, StepResult, Verdict
+from spillway.domain.measuring.steps import best_of, step_of
+from spillway.domain.measuring.tally import merge, tally_from_json
+from spillway.domain.prices import PriceBook
+from spillway.ports import BenchmarkRecords, Deployments, Events
+from spillway.services.advance import sentence_of
+from spillway.services.manage_benchmarks import conditions_of, ensure_measurable
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class RunBenchmark:
+    """``run`` takes one step; ``moment`` is the machines' clock in seconds since the epoch, which steps go by."""
+
+    deployments: Deployments
+    records: BenchmarkRecords
+    events: Events
+    prices: Callable[[], PriceBook]
+    region: str
+    now: Callable[[], datetime]
+    moment: Callable[[], float]
+
+    def run(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Take the step that the task names; return the next level's orders, or that there is none."""
+        steps: dict[str, Callable[[Benchmark, Mapping[str, Any]], dict[str, Any]]] = {
+            "begin": self._begin,
+            "evaluate": self._evaluate,
+            "fail": self._fail,
+        }
+        return steps[event["step"]](self.records.get(event["deployment"], event["benchmark"]), event)
+
+    def _begin(self, benchmark: Benchmark, event: Mapping[str, Any]) -> dict[str, Any]:
+        if not benchmark.is_open:
+            return self._finish(benchmark, event)
+        try:
+            deployment = self._claimed(benchmark, event)
+        except Rejected as err:
+            return self._finish(_ended(benchmark, End.FAILED, err.message, self.now()), event)
+        capacity = event["capacity"]
+        kind, ready = capacity["instance_type"], int(capacity["ready"])
+        price = self.prices().instance_of(deployment.spec, self.region, kind)
+        begun = benchmark.model_copy(
+            update={
+                "state": State.RUNNING,
+                "reason": "Running.",
+                "begun_at": benchmark.begun_at or self.now(),
+                "begun": benchmark.begun or self.moment(),
+                "conditions": conditions_of(deployment, kind, ready, price),
+                "workflow": event["execution"],
+            }
+        )
+        if price is None and not benchmark.spec.allow_unknown_price:
+            sentence = f"The price of {kind} is unknown, and allow_unknown_price is not set."
+            return self._finish(_ended(begun, End.FAILED, sentence, self.now()), event)
+        return self._go_on(begun, deployment, event)
+
+    def _claimed(self, benchmark: Benchmark, event: Mapping[str, Any]) -> Deployment:
+        """Return the deployment as this execution's own; raise Rejected when it cannot be measured any more."""
+        for attempt in range(_ATTEMPTS):
+            deployment = self.deployments.get(benchmark.deployment)
+            if deployment.workflow == event["execution"]:
+                return deployment
+            ensure_measurable(deployment, self.now())
+            try:
+                return self.deployments.update(replace(deployment, workflow=event["execution"], updated_at=self.now()))
+            except Superseded:
+                # A user's change of the spec came in between: look again.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _evaluate(self, benchmark: Benchmark, event: Mapping[str, Any]) -> dict[str, Any]:
+        if not benchmark.is_open:
+            return self._finish(benchmark, event)
+        deployment = self.deployments.get(benchmark.deployment)
+        if deployment.workflow != event["execution"]:
+            raise Superseded(f"{deployment.name} is worked on by {deployment.workflow or 'nobody'}")
+        if len(benchmark.steps) < int(event["number"]):
+            benchmark = self._with_step(benchmark, event["tallies"], int(event["capacity"]["ready"]))
+        return self._go_on(benchmark, deployment, event)
+
+    def _with_step(self, benchmark: Benchmark, tallies: Sequence[Mapping[str, Any]], ready: int) -> Benchmark:
+        spec, conditions = benchmark.spec, benchmark.conditions
+        concurrency = benchmark.running_concurrency or 0
+        tally = merge([tally_from_json(each) for each in tallies], len(spec.mix))
+        used = self.moment() - (benchmark.begun or 0.0)
+        rate = self._usd_per_second(benchmark)(concurrency)
+        usd = None if rate is None else (used - benchmark.seconds_used) * rate
+        bound = spec.latency.ttft_p95_ms or float("inf")
+        step = step_of(len(benchmark.steps) + 1, concurrency, tally, spec, bound, conditions.instances, usd)
+        if ready != conditions.instances:
+            step = step.model_copy(update={"verdict": Verdict.INCOMPLETE})
+        total = None if usd is None or benchmark.usd_used is None else round(benchmark.usd_used + usd, 6)
+        return benchmark.model_copy(
+            update={
+                "steps": (*benchmark.steps, step),
+                "seconds_used": round(used, 3),
+                "usd_used": total,
+                "conditions": conditions.model_copy(update={"engine": tally.engine or conditions.engine}),
+            }
+        )
+
+    def _go_on(self, benchmark: Benchmark, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan the next level, or end."""
+        found = next_level(
+            benchmark,
+            usd_per_second=self._usd_per_second(benchmark),
+            seconds_used=self.moment() - (benchmark.begun or 0.0),
+            instances=int(event["capacity"]["ready"]),
+            stop_asked=self.records.is_to_stop(benchmark.deployment, benchmark.id),
+        )
+        if found.concurrency is None or deployment.target is None:
+            return self._finish(self._closed(benchmark, found), event)
+        self.records.save(benchmark.model_copy(update={"running_concurrency": found.concurrency}))
+        number = len(benchmark.steps) + 1
+        orders = orders_of(
+            deployment.name,
+            benchmark.id,
+            deployment.target,
+            [Length(**part.model_dump()) for part in benchmark.spec.mix],
+            found.concurrency,
+            benchmark.spec.seconds_per_step,
+            number,
+            self.moment(),
+        )
+        return {"go": True, "number": number, "orders": [order_to_json(order) for order in orders]}
+
+    def _closed(self, benchmark: Benchmark, found: Next) -> Benchmark:
+        end = found.end or End.FAILED
+        best = best_of(benchmark.steps, is_at_least=end not in LIMIT_FOUND)
+        return _ended(benchmark, end, found.sentence or "It has no target.", self.now()).model_copy(
+            update={
+                "best": best,
+                "state": State.STOPPED if end is End.STOPPED else State.DONE if best else State.FAILED,
+                "became_capacity": best is not None and not best.is_at_least,
+            }
+        )
+
+    def _fail(self, benchmark: Benchmark, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Close what an execution could not, this one or the one that it replaces."""
+        if benchmark.is_open:
+            best = best_of(benchmark.steps, is_at_least=True)
+            ended = _ended(benchmark, End.FAILED, sentence_of(event["error"]), self.now())
+            benchmark = ended.model_copy(update={"best": best})
+        return self._finish(benchmark, event)
+
+    def _finish(self, benchmark: Benchmark, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Store the end, give the deployment back with what was found, and tell; all of it may be repeated."""
+        self.records.save(benchmark)
+        self._release(benchmark, {event["execution"], event.get("replaces") or event["execution"]})
+        best = benchmark.best.tokens_per_minute_per_instance if benchmark.best else None
+        detail = {"benchmark": benchmark.id, "state": benchmark.state, "end": benchmark.end, "reason": benchmark.reason}
+        self.events.publish("BenchmarkEnded", benchmark.deployment, {**detail, "tokens_per_minute_per_instance": best})
+        return {"go": False, "state": benchmark.state}
+
+    def _release(self, benchmark: Benchmark, owners: set[str]) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                deployment = self.deployments.get(benchmark.deployment)
+            except NotFound:
+                return
+            if deployment.workflow not in owners:
+                return
+            measured = measured_by(benchmark) if benchmark.became_capacity else deployment.measured
+            try:
+                self.deployments.update(replace(deployment, workflow=None, measured=measured))
+                return
+            except Superseded:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+
+    def _usd_per_second(self, benchmark: Benchmark) -> Callable[[int], float | None]:
+        prices, conditions = self.prices(), benchmark.conditions
+        return lambda concurrency: usd_per_second(
+            prices, conditions.usd_per_hour_per_instance, conditions.instances, concurrency
+        )
+
+
+def measured_by(benchmark: Benchmark) -> Measured | None:
+    """Return the capacity that a benchmark found, None when it found none."""
+    best = benchmark.best
+    if best is None or benchmark.ended_at is None:
+        return None
+    step: StepResult = benchmark.steps[best.step - 1]
+    return Measured(
+        tokens_per_minute=best.tokens_per_minute_per_instance,
+        prompt_tokens_per_minute=best.prompt_tokens_per_minute_per_instance,
+        completion_tokens_per_minute=best.completion_tokens_per_minute_per_instance,
+        at=benchmark.ended_at,
+        benchmark=benchmark.id,
+        instance_type=benchmark.conditions.instance_type,
+        instances=best.instances,
+        concurrency=best.concurrency,
+        prompt_tokens=step.prompt_tokens,
+        completion_tokens=step.completion_tokens,
+        ttft_p95_ms=benchmark.spec.latency.ttft_p95_ms or 0.0,
+        engine=benchmark.conditions.engine,
+    )
+
+
+def _ended(benchmark: Benchmark, end: End, reason: str, now: datetime) -> Benchmark:
+    update = {"state": State.FAILED, "end": end, "reason": reason, "ended_at": now, "running_concurrency": None}
+    return benchmark.model_copy(update=update)
