@@ -22,7 +22,17 @@ def a_tally(tokens_per_second: float = 100.0, **changes: Any) -> Tally:
     requests = round(tokens_per_second * 60 / 10)
     ttft = changes.pop("ttft", 0.1)
     values: dict[str, Any] = {
-        "lengths": [LengthTally(requests, requests * 10, requests, requests * 100, requests * 10, requests * 10)],
+        "lengths": [
+            LengthTally(
+                prefills=requests,
+                prompt_tokens=requests * 100,
+                completion_millitokens=requests * 10_000,
+                ended=requests,
+                ended_prompt_tokens=requests * 100,
+                ended_completion_tokens=requests * 10,
+                ended_pieces=requests * 10,
+            )
+        ],
         "seconds": 60.0,
         "requests": requests,
         "first_token_seconds": a_histogram(ttft, requests),

@@ -102,6 +102,11 @@ def test_bounds_end_it_before_another_step(changes: dict[str, Any], end: End) ->
     assert follows(after((4, 100, GOOD), usd_used=2.9), **changes).end is end
 
 
+def test_without_instances_nothing_begins() -> None:
+    found = follows(after(conditions={"instances": 0}), instances=0)
+    assert (found.end, found.sentence) == (End.CAPACITY_CHANGED, "No instance is ready.")
+
+
 def test_within_the_bounds_it_goes_on() -> None:
     assert follows(after((4, 100, GOOD)), seconds_used=1725.0, usd_per_second=lambda _: None).concurrency == 8
     # $2.90 used and 74 s more at 2.8 cents a second are $4.97 of $5.

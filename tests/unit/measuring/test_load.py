@@ -17,6 +17,7 @@ from spillway.domain.targets import FleetTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.load import Worker
 from spillway.gateway.load_prompts import Prompts
+from tests.sandbox.wording import count_tokens
 from tests.unit.gateway.doubles import FakeUpstreams, chunk, sse
 from tests.unit.measuring.virtual import SimulatedUpstreams, run_virtually
 
@@ -57,7 +58,7 @@ def measured(concurrency: int, spec: BenchmarkSpec = SPEC, **engine: Any) -> tup
 @pytest.mark.parametrize("concurrency", [8, 32, 100])
 def test_a_full_engine_shows_its_rate(concurrency: int) -> None:
     step, upstreams = measured(concurrency)
-    assert step.completion_tokens_per_minute == pytest.approx(RATE * 60, rel=0.03)
+    assert step.completion_tokens_per_minute == pytest.approx(RATE * 60, rel=0.01)
     assert step.prompt_tokens == pytest.approx(120, rel=0.1)
     assert step.prompt_tokens_per_minute == pytest.approx(RATE * 60 * step.prompt_tokens / 40, rel=0.05)
     assert (step.completion_tokens, step.failures) == (40, {})
@@ -66,6 +67,19 @@ def test_a_full_engine_shows_its_rate(concurrency: int) -> None:
     assert upstreams.in_flight == 0
     assert not upstreams.scheduler.running
     assert len(set(upstreams.prompts)) == len(upstreams.prompts)
+
+
+def test_a_short_span_shows_it_too_though_pieces_were_larger_before() -> None:
+    async def run() -> Tally:
+        upstreams = SimulatedUpstreams(rate=RATE)
+        try:
+            return await work(upstreams, orders(4, seconds=5.0)[0])
+        finally:
+            await upstreams.close()
+
+    # One stream alone gets four tokens with each step of the engine, four streams get one each.
+    step = step_of(1, 4, run_virtually(run()), SPEC, 2000.0, 1, None)
+    assert step.completion_tokens_per_minute == pytest.approx(RATE * 60, rel=0.01)
 
 
 def test_a_mix_is_counted_by_its_lengths() -> None:
@@ -99,7 +113,7 @@ def test_the_stop_button_ends_it_within_a_second_and_keeps_what_was_counted() ->
         assert asyncio.get_running_loop().time() <= order.measure_from + 21
         assert tally.stopped
         assert tally.seconds == pytest.approx(20, abs=1)
-        assert sum(length.pieces for length in tally.lengths) > 0
+        assert sum(length.completion_millitokens for length in tally.lengths) > 0
         assert upstreams.in_flight == 0
         await upstreams.close()
 
@@ -176,6 +190,20 @@ def test_orders_share_the_streams_out_and_pass_through_json() -> None:
     assert [order.streams for order in made] == [44, 43, 43]
     assert len({order.seed for order in made}) == 3
     assert [order_from_json(order_to_json(order)) for order in made] == made
+
+
+def test_later_levels_begin_with_the_prompts_that_earlier_ones_found_right() -> None:
+    (order,) = orders(64)
+
+    async def first_prompt(order: Order) -> tuple[int, Tally]:
+        upstreams = SimulatedUpstreams(rate=RATE)
+        tally = await work(upstreams, order)
+        await upstreams.close()
+        return count_tokens(upstreams.prompts[0]), tally
+
+    _, tally = run_virtually(first_prompt(order))
+    learnt = replace(order, words_per_token=tally.prompt_words / tally.words_tokens)
+    assert run_virtually(first_prompt(learnt))[0] == pytest.approx(120, rel=0.1)
 
 
 def test_prompts_take_the_length_that_the_engine_counts() -> None:

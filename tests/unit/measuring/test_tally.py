@@ -20,7 +20,7 @@ COUNT = st.integers(0, 1000)
 HISTOGRAM = st.dictionaries(st.integers(0, BUCKETS), st.integers(1, 1000), max_size=8).map(Histogram)
 TALLY = st.builds(
     Tally,
-    lengths=st.lists(st.builds(LengthTally, COUNT, COUNT, COUNT, COUNT, COUNT, COUNT), min_size=2, max_size=2),
+    lengths=st.lists(st.builds(LengthTally, *[COUNT] * 9), min_size=2, max_size=2),
     seconds=st.integers(0, 600).map(float),
     requests=COUNT,
     failures=st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 9)),
@@ -54,7 +54,7 @@ def test_as_many_workers_as_there_may_be_fit_into_a_state_machines_data() -> Non
     # Step Functions passes at most 256 KiB between states; each bucket full to five digits is the worst case.
     full = Histogram(dict.fromkeys(range(BUCKETS + 1), 99_999))
     worst = a_tally(first_token_seconds=full, piece_seconds=full, stream_tokens_per_second=full)
-    worst.lengths = [LengthTally(*[9_999_999] * 6)] * 8
+    worst.lengths = [LengthTally(*[9_999_999] * 9)] * 8
     for code in range(3):
         worst.fail(f"rejected_40{code}", "x" * 10_000)
     workers = math.ceil(MOST_STREAMS / STREAMS_PER_WORKER)
@@ -76,13 +76,15 @@ def test_rates_are_the_tokens_of_the_span() -> None:
 
 def test_a_piece_may_be_several_tokens() -> None:
     tally = a_tally(100)
-    tally.lengths = [LengthTally(600, 2000, 10, 1000, 100, 50)]
-    assert step_of(1, 8, tally, SPEC, 2000.0, 1, None).completion_tokens_per_minute == 4000
+    # Requests that ended had two tokens a piece; so have the pieces of those that did not.
+    tally.lengths = [LengthTally(12, 1000, 3_000_000, 2, 500, 10, 1000, 100, 50)]
+    step = step_of(1, 8, tally, SPEC, 2000.0, 1, None)
+    assert (step.completion_tokens_per_minute, step.prompt_tokens_per_minute) == (4000, 1200)
 
 
 def test_where_nothing_ended_what_was_declared_counts_and_is_said() -> None:
     tally = a_tally(100)
-    tally.lengths = [LengthTally(prefills=60, pieces=6000)]
+    tally.lengths = [LengthTally(prefills=60, open_prefills=60, open_pieces=6000)]
     step = step_of(1, 8, tally, SPEC, 2000.0, 1, None)
     assert (step.prompt_tokens_per_minute, step.completion_tokens_per_minute) == (6000, 6000)
     assert any("as declared" in note for note in step.notes)

@@ -5,7 +5,6 @@ nothing, and are in no usage counter.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from random import Random
 
@@ -15,15 +14,13 @@ from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.first import first_of
 from spillway.gateway.gate import CONNECT_SECONDS
 from spillway.gateway.load_prompts import Prompts
+from spillway.gateway.load_reading import Reading
 from spillway.gateway.rewriting import StreamRewriter
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 
 # How often the stop button is looked at, and how long a stream rests after a failure: refused requests cost little.
 _LOOK_SECONDS = 1.0
 _REST_SECONDS = 0.25
-# vLLM names itself and its version in the event that carries the usage.
-_ENGINE = re.compile(rb'"system_fingerprint": ?"(vllm-[0-9][0-9A-Za-z.+]*)')
-_PIECE = b'"delta"'
 
 
 class Worker:
@@ -42,7 +39,7 @@ class Worker:
         self._random = random
         self._moment = moment
         self._is_wanted = is_wanted
-        self._prompts = Prompts(random)
+        self._prompts = Prompts(random, order.words_per_token)
         self._waiting: dict[int, float] = {}
         self._sent = 0
         self._tally = Tally([LengthTally() for _ in order.lengths])
@@ -108,24 +105,25 @@ class Worker:
             return self._failed(f"rejected_{err.status}", err.message, is_new=True)
         finally:
             del self._waiting[number]
-        reading = _Reading(self._moment, StreamRewriter(request, first))
+        reading = Reading(self._moment, StreamRewriter(request, first), prompt)
         if self._counts():
+            reading.began_within = True
             self._tally.requests += 1
             self._tally.first_token_seconds.add(reading.last - begun)
-            counts.prefills += 1
-        return await self._read(stream, block, reading, prompt, counts)
+        try:
+            return await self._read(stream, block, reading, counts)
+        finally:
+            self._settle(reading, counts)
 
-    async def _read(
-        self, stream: UpstreamStream, block: bytes, reading: "_Reading", prompt: str, counts: LengthTally
-    ) -> bool:
+    async def _read(self, stream: UpstreamStream, block: bytes, reading: Reading, counts: LengthTally) -> bool:
         """Follow an answer to its end."""
         try:
-            counts.pieces += self._counts() * reading.take(block)
+            reading.pieces_within += self._counts() * reading.take(block)
             async for more in stream.blocks:
                 before = reading.last
                 pieces = reading.take(more)
                 if pieces and self._counts():
-                    counts.pieces += pieces
+                    reading.pieces_within += pieces
                     self._tally.piece_seconds.add((reading.last - before) / pieces, pieces)
         except UpstreamUnavailable as err:
             return self._failed("broke_off", err.detail)
@@ -134,22 +132,35 @@ class Worker:
         rewriter = reading.rewriter
         if not rewriter.complete:
             return self._failed("broke_off", f"the stream ended before its end: {rewriter.error or 'no end mark'}")
-        self._ended(reading, prompt, counts)
+        self._ended(reading, counts)
         return True
 
-    def _ended(self, reading: "_Reading", prompt: str, counts: LengthTally) -> None:
+    def _ended(self, reading: Reading, counts: LengthTally) -> None:
         usage, tally = reading.rewriter.usage, self._tally
         tally.engine = max(tally.engine, reading.engine)
         if usage is None or not usage.completion:
             return
-        self._prompts.counted(prompt, usage.prompt)
+        self._prompts.counted(reading.prompt, usage.prompt)
+        tally.prompt_words, tally.words_tokens = self._prompts.words, self._prompts.tokens
+        if not self._counts():
+            return
         counts.ended += 1
         counts.ended_prompt_tokens += usage.prompt
         counts.ended_completion_tokens += usage.completion
         counts.ended_pieces += reading.pieces
-        seconds = reading.last - reading.begun
-        if self._counts() and seconds > 0:
+        if (seconds := reading.last - reading.begun) > 0:
             tally.stream_tokens_per_second.add(usage.completion / seconds)
+
+    def _settle(self, reading: Reading, counts: LengthTally) -> None:
+        """Count what came of a request within the span, by the engine's own numbers if it got to say them."""
+        usage = reading.rewriter.usage
+        counts.prefills += reading.began_within
+        if usage is None or not usage.completion:
+            counts.open_prefills += reading.began_within
+            counts.open_pieces += reading.pieces_within
+            return
+        counts.prompt_tokens += reading.began_within * usage.prompt
+        counts.completion_millitokens += round(1000 * usage.completion * reading.pieces_within / reading.pieces)
 
     def _failed(self, code: str, detail: str, *, is_new: bool = False) -> bool:
         if self._counts():
@@ -173,25 +184,3 @@ class Worker:
         }
         request_id = f"benchmark-{order.benchmark}-{order.seed}-{self._sent}"
         return UpstreamRequest(order.deployment, "chat/completions", body, True, False, request_id, len(prompt))
-
-
-class _Reading:
-    """One answer as it comes: when the last piece came, and how many there were."""
-
-    def __init__(self, moment: Callable[[], float], rewriter: StreamRewriter) -> None:
-        self._moment = moment
-        self.rewriter = rewriter
-        self.begun = self.last = moment()
-        self.pieces = 0
-        self.engine = ""
-
-    def take(self, block: bytes) -> int:
-        """Return the pieces in a block."""
-        self.rewriter.rewrite(block)
-        if found := _ENGINE.search(block):
-            self.engine = found[1].decode()
-        pieces = block.count(_PIECE)
-        if pieces:
-            self.last = self._moment()
-            self.pieces += pieces
-        return pieces

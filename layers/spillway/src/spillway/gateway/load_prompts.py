@@ -16,19 +16,20 @@ _WORDS_PER_TOKEN = 0.75
 class Prompts:
     """Every prompt is another, from its first word on: an engine that has cached one's beginning gains nothing."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, words_per_token: float | None = None) -> None:
         self._random = random
+        self._at_first = words_per_token or _WORDS_PER_TOKEN
         self._vocabulary = _TEXT.split()
-        self._words = 0
-        self._tokens = 0
+        self.words = 0
+        self.tokens = 0
 
     def text(self, tokens: int) -> str:
         """Return a prompt of about so many tokens."""
-        per_token = self._words / self._tokens if self._tokens else _WORDS_PER_TOKEN
+        per_token = self.words / self.tokens if self.tokens else self._at_first
         return " ".join(self._random.choices(self._vocabulary, k=max(1, round(tokens * per_token))))
 
     def counted(self, text: str, tokens: int) -> None:
         """Take note of what an engine counted."""
         if tokens > 0:
-            self._words += text.count(" ") + 1
-            self._tokens += tokens
+            self.words += text.count(" ") + 1
+            self.tokens += tokens

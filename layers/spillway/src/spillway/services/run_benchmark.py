@@ -114,6 +114,7 @@ class RunBenchmark:
                 "steps": (*benchmark.steps, step),
                 "seconds_used": round(used, 3),
                 "usd_used": total,
+                "words_per_token": tally.prompt_words / tally.words_tokens if tally.words_tokens else None,
                 "conditions": conditions.model_copy(update={"engine": tally.engine or conditions.engine}),
             }
         )
@@ -140,6 +141,7 @@ class RunBenchmark:
             benchmark.spec.seconds_per_step,
             number,
             self.moment(),
+            benchmark.words_per_token,
         )
         return {"go": True, "number": number, "orders": [order_to_json(order) for order in orders]}
 

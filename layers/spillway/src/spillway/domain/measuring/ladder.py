@@ -28,7 +28,9 @@ def next_level(
     if stop_asked:
         return Next(None, End.STOPPED, "Stopped through the API.")
     before = benchmark.conditions.instances
-    if instances == 0 or instances != before:
+    if instances == 0:
+        return Next(None, End.CAPACITY_CHANGED, "No instance is ready.")
+    if instances != before:
         sentence = f"{before} instance(s) were ready at the beginning, {instances} are now: levels can't be compared."
         return Next(None, End.CAPACITY_CHANGED, sentence)
     found = _by_measure(benchmark)

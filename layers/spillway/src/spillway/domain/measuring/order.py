@@ -27,7 +27,8 @@ class Order:
     """One worker's part of a step.
 
     Its streams begin one after another in the ``ramp_seconds`` before ``measure_from``. Moments are seconds since the
-    epoch on the machines' own clocks, so that all workers measure the same span of time.
+    epoch on the machines' own clocks, so that all workers measure the same span of time. ``words_per_token`` is what
+    levels before have shown of prompts, None at the first.
     """
 
     deployment: str
@@ -39,6 +40,7 @@ class Order:
     measure_from: float
     measure_until: float
     ramp_seconds: float
+    words_per_token: float | None = None
 
 
 def ramp_of(seconds: float) -> float:
@@ -60,6 +62,7 @@ def orders_of(
     seconds: float,
     step: int,
     now: float,
+    words_per_token: float | None = None,
 ) -> list[Order]:
     """Share a step's streams out among as few workers as can drive them; ``now`` is seconds since the epoch."""
     workers = math.ceil(concurrency / STREAMS_PER_WORKER)
@@ -76,6 +79,7 @@ def orders_of(
             measure_from=begin,
             measure_until=begin + seconds,
             ramp_seconds=ramp,
+            words_per_token=words_per_token,
         )
         for worker in range(workers)
     ]

@@ -119,7 +119,8 @@ class Conditions(_Frozen):
 class Benchmark(_Frozen):
     """A benchmark's record. ``workflow`` is the execution that works on it.
 
-    ``version`` is the deployment's when it was asked for, and ``begun`` in seconds of the clock that steps go by.
+    ``version`` is the deployment's when it was asked for, ``begun`` in seconds of the clock that steps go by,
+    and ``words_per_token`` what the last level showed of prompts.
     """
 
     id: str
@@ -143,6 +144,7 @@ class Benchmark(_Frozen):
     workflow: str | None = None
     version: int
     begun: float | None = None
+    words_per_token: float | None = None
 
     @property
     def is_open(self) -> bool:

@@ -87,7 +87,7 @@ def _notes(tally: Tally) -> list[str]:
         notes.append(f"{tally.lost} load worker(s) brought nothing back: the level was not reached.")
     if tally.late_seconds > 0:
         notes.append(f"A load worker began {tally.late_seconds:.1f} s late: rates are too low by its part.")
-    if any(length.pieces and not length.ended_pieces for length in tally.lengths):
+    if any(length.open_pieces and not length.ended_pieces for length in tally.lengths):
         notes.append("No request of some length ended: each piece of it counts as one token, each prompt as declared.")
     if tally.stopped:
         notes.append("Stopped before its end.")
@@ -99,8 +99,8 @@ def _tokens(lengths: Sequence[LengthTally], mix: Sequence[MixPart]) -> tuple[flo
     prompt = completion = 0.0
     for length, part in zip(lengths, mix, strict=True):
         per_prompt = length.ended_prompt_tokens / length.ended if length.ended else float(part.prompt_tokens)
-        prompt += length.prefills * per_prompt
-        completion += length.pieces * _per_piece(length)
+        prompt += length.prompt_tokens + length.open_prefills * per_prompt
+        completion += length.completion_millitokens / 1000 + length.open_pieces * _per_piece(length)
     return prompt, completion
 
 

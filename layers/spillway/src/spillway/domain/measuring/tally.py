@@ -12,14 +12,18 @@ _DETAIL_LENGTH = 200
 
 @dataclass
 class LengthTally:
-    """Counts of the requests of one length in the mix.
+    """Counts of the requests of one length in the mix, of what came within the span.
 
-    ``prefills`` are first tokens and ``pieces`` stream events within the window. The others are of requests that ended,
-    with their usage as the engine reported it: they say how many tokens a prompt and a piece have.
+    Of requests that ended, the engine said what their prompts and pieces were worth: ``prompt_tokens`` of first tokens
+    within the span, and thousandths of ``completion_tokens`` of pieces within it. ``open_prefills`` and ``open_pieces``
+    are of requests that did not end. The rest are whole requests that ended within the span, and their usage.
     """
 
     prefills: int = 0
-    pieces: int = 0
+    prompt_tokens: int = 0
+    completion_millitokens: int = 0
+    open_prefills: int = 0
+    open_pieces: int = 0
     ended: int = 0
     ended_prompt_tokens: int = 0
     ended_completion_tokens: int = 0
@@ -32,7 +36,8 @@ class Tally:
 
     ``requests`` got their first token, failed, or still waited for one, within the span of ``seconds``; those that
     waited count in ``first_token_seconds`` with the time they had waited. ``failures`` are by code, ``details`` one
-    sentence a code. A worker that came late has ``late_seconds``; one that was lost adds to ``lost`` and nothing else.
+    sentence a code. ``prompt_words`` of requests that ended were ``words_tokens`` to the engine. A worker that came
+    late has ``late_seconds``; one that was lost adds to ``lost`` and nothing else.
     """
 
     lengths: list[LengthTally]
@@ -43,6 +48,8 @@ class Tally:
     first_token_seconds: Histogram = field(default_factory=Histogram)
     piece_seconds: Histogram = field(default_factory=Histogram)
     stream_tokens_per_second: Histogram = field(default_factory=Histogram)
+    prompt_words: int = 0
+    words_tokens: int = 0
     engine: str = ""
     late_seconds: float = 0.0
     lost: int = 0
@@ -74,6 +81,8 @@ def merge(tallies: Sequence[Tally], lengths: int) -> Tally:
         first_token_seconds=merged(tally.first_token_seconds for tally in tallies),
         piece_seconds=merged(tally.piece_seconds for tally in tallies),
         stream_tokens_per_second=merged(tally.stream_tokens_per_second for tally in tallies),
+        prompt_words=sum(tally.prompt_words for tally in tallies),
+        words_tokens=sum(tally.words_tokens for tally in tallies),
         engine=max((tally.engine for tally in tallies), default=""),
         late_seconds=max((tally.late_seconds for tally in tallies), default=0.0),
         lost=sum(tally.lost for tally in tallies),
