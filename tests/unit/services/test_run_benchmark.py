@@ -14,9 +14,10 @@ from spillway.domain.measuring.tally import Tally, tally_to_json
 from spillway.domain.prices import Source, UnitPrice
 from spillway.domain.status import Status
 from spillway.domain.targets import FleetTarget
+from spillway.domain.usage import HourOfTraffic, Traffic
 from spillway.services.run_benchmark import RunBenchmark
 from tests.builders import NOW, a_deployment, a_price_book
-from tests.fakes import FakeBenchmarks, FakeDeployments, FakeEvents
+from tests.fakes import FakeBenchmarks, FakeDeployments, FakeEvents, FakeUsageLog
 from tests.measuring_builders import a_benchmark, a_histogram, a_tally
 
 NAME, ID = "support-llama", "00000003-1"
@@ -29,8 +30,8 @@ class World:
 
     def __init__(self, deployment: Deployment | None = None, **changes: Any) -> None:
         self.deployments = FakeDeployments(deployment or a_deployment(version=3))
-        self.records = FakeBenchmarks(a_benchmark(state=State.REQUESTED, begun=None, **changes))
-        self.events = FakeEvents()
+        self.records = FakeBenchmarks(a_benchmark(state=State.REQUESTED, begun=None, begun_at=None, **changes))
+        self.events, self.usage = FakeEvents(), FakeUsageLog()
         self.second = 1000.0
         self.platform = {"lambda_gb_second_arm64": UnitPrice(1e-5, Source("a test", "2026-11"))}
 
@@ -39,6 +40,7 @@ class World:
             deployments=self.deployments,
             records=self.records,
             events=self.events,
+            usage=self.usage,
             prices=lambda: a_price_book(platform=self.platform),
             region="us-east-1",
             now=lambda: NOW + timedelta(minutes=5),
@@ -96,6 +98,29 @@ def test_level_by_level_to_the_result_that_becomes_the_capacity() -> None:
     assert [(kind, detail["tokens_per_minute_per_instance"]) for kind, _, detail in world.events.published] == [
         ("BenchmarkEnded", 120_780)
     ]
+
+    assert record.users_tokens == 0
+
+
+@pytest.mark.parametrize(("tokens", "is_at_least"), [(5_000, False), (20_000, True)])
+def test_users_who_had_their_part_make_it_at_least(tokens: int, is_at_least: bool) -> None:
+    def used(**by_role: int) -> list[HourOfTraffic]:
+        hour = NOW.replace(minute=0)
+        return [
+            HourOfTraffic(hour, role, "fleet", "key", Traffic(prompt_tokens=prompt)) for role, prompt in by_role.items()
+        ]
+
+    world = World()
+    world.usage.by_hour[NAME] = used(primary=1_000_000)
+    world.step("begin")
+    world.step("begin")
+    # Two levels of a minute each: 132,000 tokens are the benchmark's own.
+    world.usage.by_hour[NAME] = used(primary=1_000_000 + tokens, spill=9_000_000)
+    world.measured(1, a_tally(100))
+    world.measured(2, a_tally(100))
+    assert (world.record.end, world.record.users_tokens) == (End.SATURATED, tokens)
+    assert world.record.best.is_at_least is is_at_least
+    assert (world.deployment.measured is None) is is_at_least
 
 
 def test_per_instance_is_by_the_instances_that_were_ready() -> None:
@@ -157,6 +182,14 @@ def test_a_lost_worker_fails_it() -> None:
     world.step("evaluate", number=1, tallies=[tally_to_json(a_tally(100)), {"lost": 1, "lengths": []}])
     assert (world.record.state, world.record.end, world.record.best) == (State.FAILED, End.FAILED, None)
     assert "brought nothing back" in world.record.reason
+
+
+def test_a_lost_worker_at_a_later_level_leaves_what_was_found_before() -> None:
+    world = World()
+    world.step("begin")
+    world.measured(1, a_tally(100))
+    world.measured(2, a_tally(100), Tally([], lost=1))
+    assert (world.record.state, world.record.best.concurrency) == (State.FAILED, 4)
     assert world.deployment.workflow is None
 
 

@@ -8,6 +8,7 @@ from spillway.adapters.clients import client
 from spillway.adapters.deployments_table import DeploymentsTable
 from spillway.adapters.event_bus import EventBus
 from spillway.adapters.prices_table import PricesTable
+from spillway.adapters.usage_table import UsageTable
 from spillway.domain.prices import price_book
 from spillway.services.manage_prices import CurrentPrices
 from spillway.services.run_benchmark import RunBenchmark
@@ -21,6 +22,7 @@ def benchmark_service(settings: Settings) -> RunBenchmark:
         deployments=DeploymentsTable(dynamodb, settings.deployments_table),
         records=BenchmarksTable(dynamodb, settings.benchmarks_table),
         events=EventBus(client("events"), settings.event_bus),
+        usage=UsageTable(dynamodb, settings.usage_table),
         prices=CurrentPrices(price_book(), PricesTable(dynamodb, settings.prices_table), clock.utc_now),
         region=settings.region,
         now=clock.utc_now,

@@ -30,6 +30,9 @@ class BenchmarkBody(BaseModel):
     most_usd: Annotated[float | None, Field(description="What it can cost at most; null where a price is unknown")]
     conditions: Conditions
     best: Best | None
+    users_tokens: Annotated[
+        int | None, Field(description="Tokens that users had of the instances meanwhile; null until it has ended")
+    ]
     became_capacity: Annotated[bool, Field(description="Whether the deployment's measured capacity comes from it")]
     workflow: Annotated[str | None, Field(description="ARN of the Step Functions execution")]
 

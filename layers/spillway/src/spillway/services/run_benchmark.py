@@ -6,20 +6,20 @@ sleep or measures it at the same time; the claim is given back with the record c
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from spillway.domain.deployment import Deployment
 from spillway.domain.errors import NotFound, Rejected, Superseded
-from spillway.domain.measured import Measured
 from spillway.domain.measuring.ladder import Next, next_level
 from spillway.domain.measuring.order import Length, order_to_json, orders_of
+from spillway.domain.measuring.outcome import closed, ended, measured_by
 from spillway.domain.measuring.pricing import usd_per_second
-from spillway.domain.measuring.record import LIMIT_FOUND, Benchmark, End, State, StepResult, Verdict
+from spillway.domain.measuring.record import Benchmark, End, State, Verdict
 from spillway.domain.measuring.steps import best_of, step_of
 from spillway.domain.measuring.tally import merge, tally_from_json
 from spillway.domain.prices import PriceBook
-from spillway.ports import BenchmarkRecords, Deployments, Events
+from spillway.ports import BenchmarkRecords, Deployments, Events, UsageLog
 from spillway.services.advance import sentence_of
 from spillway.services.manage_benchmarks import conditions_of, ensure_measurable
 
@@ -33,6 +33,7 @@ class RunBenchmark:
     deployments: Deployments
     records: BenchmarkRecords
     events: Events
+    usage: UsageLog
     prices: Callable[[], PriceBook]
     region: str
     now: Callable[[], datetime]
@@ -53,7 +54,7 @@ class RunBenchmark:
         try:
             deployment = self._claimed(benchmark, event)
         except Rejected as err:
-            return self._finish(_ended(benchmark, End.FAILED, err.message, self.now()), event)
+            return self._finish(ended(benchmark, End.FAILED, err.message, self.now()), event)
         capacity = event["capacity"]
         kind, ready = capacity["instance_type"], int(capacity["ready"])
         price = self.prices().instance_of(deployment.spec, self.region, kind)
@@ -63,13 +64,16 @@ class RunBenchmark:
                 "reason": "Running.",
                 "begun_at": benchmark.begun_at or self.now(),
                 "begun": benchmark.begun or self.moment(),
+                "users_tokens_before": benchmark.users_tokens_before
+                if benchmark.begun_at
+                else self._users_tokens(deployment.name, self.now()),
                 "conditions": conditions_of(deployment, kind, ready, price),
                 "workflow": event["execution"],
             }
         )
         if price is None and not benchmark.spec.allow_unknown_price:
             sentence = f"The price of {kind} is unknown, and allow_unknown_price is not set."
-            return self._finish(_ended(begun, End.FAILED, sentence, self.now()), event)
+            return self._finish(ended(begun, End.FAILED, sentence, self.now()), event)
         return self._go_on(begun, deployment, event)
 
     def _claimed(self, benchmark: Benchmark, event: Mapping[str, Any]) -> Deployment:
@@ -146,22 +150,15 @@ class RunBenchmark:
         return {"go": True, "number": number, "orders": [order_to_json(order) for order in orders]}
 
     def _closed(self, benchmark: Benchmark, found: Next) -> Benchmark:
-        end = found.end or End.FAILED
-        best = best_of(benchmark.steps, is_at_least=end not in LIMIT_FOUND)
-        return _ended(benchmark, end, found.sentence or "It has no target.", self.now()).model_copy(
-            update={
-                "best": best,
-                "state": State.STOPPED if end is End.STOPPED else State.DONE if best else State.FAILED,
-                "became_capacity": best is not None and not best.is_at_least,
-            }
-        )
+        users = self._users_tokens(benchmark.deployment, benchmark.begun_at or self.now())
+        return closed(benchmark, found, max(0, users - benchmark.users_tokens_before), self.now())
 
     def _fail(self, benchmark: Benchmark, event: Mapping[str, Any]) -> dict[str, Any]:
         """Close what an execution could not, this one or the one that it replaces."""
         if benchmark.is_open:
             best = best_of(benchmark.steps, is_at_least=True)
-            ended = _ended(benchmark, End.FAILED, sentence_of(event["error"]), self.now())
-            benchmark = ended.model_copy(update={"best": best})
+            failed = ended(benchmark, End.FAILED, sentence_of(event["error"]), self.now())
+            benchmark = failed.model_copy(update={"best": best})
         return self._finish(benchmark, event)
 
     def _finish(self, benchmark: Benchmark, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,35 +186,15 @@ class RunBenchmark:
                 if attempt == _ATTEMPTS - 1:
                     raise
 
+    def _users_tokens(self, name: str, since: datetime) -> int:
+        """Return the tokens that users' requests had of the instances, from the beginning of an hour on."""
+        begin = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        hours = self.usage.hours(name, begin, self.now() + timedelta(hours=1))
+        primary = [one.traffic for one in hours.traffic if one.role == "primary"]
+        return sum(traffic.prompt_tokens + traffic.completion_tokens for traffic in primary)
+
     def _usd_per_second(self, benchmark: Benchmark) -> Callable[[int], float | None]:
         prices, conditions = self.prices(), benchmark.conditions
         return lambda concurrency: usd_per_second(
             prices, conditions.usd_per_hour_per_instance, conditions.instances, concurrency
         )
-
-
-def measured_by(benchmark: Benchmark) -> Measured | None:
-    """Return the capacity that a benchmark found, None when it found none."""
-    best = benchmark.best
-    if best is None or benchmark.ended_at is None:
-        return None
-    step: StepResult = benchmark.steps[best.step - 1]
-    return Measured(
-        tokens_per_minute=best.tokens_per_minute_per_instance,
-        prompt_tokens_per_minute=best.prompt_tokens_per_minute_per_instance,
-        completion_tokens_per_minute=best.completion_tokens_per_minute_per_instance,
-        at=benchmark.ended_at,
-        benchmark=benchmark.id,
-        instance_type=benchmark.conditions.instance_type,
-        instances=best.instances,
-        concurrency=best.concurrency,
-        prompt_tokens=step.prompt_tokens,
-        completion_tokens=step.completion_tokens,
-        ttft_p95_ms=benchmark.spec.latency.ttft_p95_ms or 0.0,
-        engine=benchmark.conditions.engine,
-    )
-
-
-def _ended(benchmark: Benchmark, end: End, reason: str, now: datetime) -> Benchmark:
-    update = {"state": State.FAILED, "end": end, "reason": reason, "ended_at": now, "running_concurrency": None}
-    return benchmark.model_copy(update=update)

@@ -101,7 +101,9 @@ class Best(_Frozen):
     tokens_per_minute_per_instance: float
     prompt_tokens_per_minute_per_instance: float
     completion_tokens_per_minute_per_instance: float
-    is_at_least: Annotated[bool, Field(description="It ended before a limit showed: there may be more")]
+    is_at_least: Annotated[
+        bool, Field(description="It ended before a limit showed, or users had their part: there may be more")
+    ]
 
 
 class Conditions(_Frozen):
@@ -120,7 +122,7 @@ class Benchmark(_Frozen):
     """A benchmark's record. ``workflow`` is the execution that works on it.
 
     ``version`` is the deployment's when it was asked for, ``begun`` in seconds of the clock that steps go by,
-    and ``words_per_token`` what the last level showed of prompts.
+    ``words_per_token`` what the last level showed of prompts, ``users_tokens_before`` what the hour's counters held.
     """
 
     id: str
@@ -140,11 +142,15 @@ class Benchmark(_Frozen):
     conditions: Conditions
     steps: tuple[StepResult, ...] = ()
     best: Best | None = None
+    users_tokens: Annotated[
+        int | None, Field(description="Tokens that users had of the instances meanwhile; null until it has ended")
+    ] = None
     became_capacity: Annotated[bool, Field(description="Whether the deployment's capacity was measured by it")] = False
     workflow: str | None = None
     version: int
     begun: float | None = None
     words_per_token: float | None = None
+    users_tokens_before: int = 0
 
     @property
     def is_open(self) -> bool:

@@ -22,7 +22,6 @@ def step_of(
     usd: float | None,
 ) -> StepResult:
     """Return what a step showed; rates are tokens within the measured span, and can only be too low."""
-    minutes = tally.seconds / 60
     prompt, completion = _tokens(tally.lengths, spec.mix)
     prefills = sum(length.prefills for length in tally.lengths)
     result = StepResult(
@@ -34,9 +33,7 @@ def step_of(
         failures=dict(tally.failures),
         failure_share=round(tally.failed / max(1, tally.requests), 6),
         details=dict(tally.details),
-        tokens_per_minute=_rate(prompt + completion, minutes),
-        prompt_tokens_per_minute=_rate(prompt, minutes),
-        completion_tokens_per_minute=_rate(completion, minutes),
+        **_rates(prompt, completion, tally.seconds / 60),
         prompt_tokens=round(prompt / prefills, 1) if prefills else 0.0,
         completion_tokens=round(_completions_per_request(tally.lengths, spec.mix), 1),
         **_latencies(tally),
@@ -136,5 +133,6 @@ def _percentiles(histogram: Histogram, factor: float) -> Percentiles:
     return Percentiles(p50=at(0.5), p90=at(0.9), p95=at(0.95), p99=at(0.99))
 
 
-def _rate(tokens: float, minutes: float) -> float:
-    return round(tokens / minutes, 1) if minutes else 0.0
+def _rates(prompt: float, completion: float, minutes: float) -> dict[str, float]:
+    counts = {"tokens": prompt + completion, "prompt_tokens": prompt, "completion_tokens": completion}
+    return {f"{name}_per_minute": round(count / minutes, 1) if minutes else 0.0 for name, count in counts.items()}
