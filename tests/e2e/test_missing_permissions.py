@@ -16,12 +16,13 @@ from tests.sandbox.sandbox import Sandbox
 
 TIME_FACTOR = 240
 # Each is needed by the role it is taken from, and each by a different way of calling AWS: boto3, a signed request,
-# and a Task of a state machine.
+# a Task of a state machine, and a distributed map.
 TAKEN = [
     ("DriveJumpstartFunctionRole", "sagemaker:CreateModel"),
     ("AdvanceDeploymentFunctionRole", "sns:Publish"),
     ("ServeOpenaiFunctionRole", "bedrock:InvokeModel"),
     ("RetireWorkflowRole", "lambda:InvokeFunction"),
+    ("BenchmarkWorkflowRole", "states:StartExecution"),
 ]
 BEDROCK: dict[str, Any] = {"path": "bedrock", "model": {"id": SPILL_MODEL}, "spill": None, "capacity": None}
 
@@ -101,3 +102,16 @@ async def test_a_state_machine_that_may_not_call_its_functions_does_not(operator
     answer = await operator.call("DELETE", "/deployments/no-end")
     assert answer.status == 202
     await expect_denied(operator, "RetireWorkflowRole", "lambda", "Invoke")
+
+
+async def test_a_benchmark_that_may_not_start_its_load_workers_ends_and_gives_the_deployment_back(
+    operator: Operator,
+) -> None:
+    await operator.serving("no-load")
+    answer = await operator.call("POST", "/deployments/no-load/benchmarks", {})
+    assert answer.status == 202
+    path = f"/deployments/no-load/benchmarks/{answer.body['id']}"
+    await expect_denied(operator, "BenchmarkWorkflowRole", "stepfunctions", "StartExecution")
+    await operator.when("no-load", lambda seen: seen["workflow"] is None)
+    found = (await operator.call("GET", path)).body
+    assert (found["state"], found["end"], found["best"]) == ("failed", "failed", None)
