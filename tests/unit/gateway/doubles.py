@@ -276,7 +276,7 @@ async def call(
     start: dict[str, Any] = sent[0] if sent else {"status": 0, "headers": []}
     return Answer(
         start["status"],
-        {name.decode(): value.decode() for name, value in start["headers"]},
+        {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]},
         b"".join(message.get("body", b"") for message in sent[1:]),
         sent,
     )
