@@ -15,7 +15,7 @@ from spillway.domain.keys import Key
 from spillway.domain.load import Load
 from spillway.domain.measuring.record import Benchmark
 from spillway.domain.policy import Memory
-from spillway.domain.price_updates import Override, Reading, StoredPrices
+from spillway.domain.price_layers import Override, Reading, StoredPrices
 from spillway.domain.route import Route
 from spillway.domain.signals import Signal
 from spillway.domain.status import Status

@@ -176,7 +176,10 @@ def _start(port: int, upstream: int) -> "subprocess.Popen[bytes]":
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{_REPOSITORY}/layers/spillway/src:{_REPOSITORY}/functions/serve_openai",
-        **{name: name.lower() for name in ("ROUTES_TABLE", "USAGE_TABLE", "KEYS_TABLE", "LIMITS_TABLE", "EVENT_BUS")},
+        **{
+            name: name.lower()
+            for name in ("ROUTES_TABLE", "USAGE_TABLE", "KEYS_TABLE", "LIMITS_TABLE", "PRICES_TABLE", "EVENT_BUS")
+        },
         "SPILLWAY_STACK": "soak",
         "FLEETS_URL": f"{url}/fleets",
         "AWS_ENDPOINT_URL": url,

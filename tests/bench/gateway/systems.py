@@ -102,6 +102,7 @@ def all_systems(peers: Peers) -> list[System]:
         "ROUTES_TABLE": "routes",
         "USAGE_TABLE": "usage",
         "LIMITS_TABLE": "limits",
+        "PRICES_TABLE": "prices",
         "KEYS_TABLE": "keys",
         "EVENT_BUS": "bus",
         "SPILLWAY_STACK": "bench",

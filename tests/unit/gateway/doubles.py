@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+from spillway.domain.price_layers import StoredPrices
 from spillway.domain.route import Route
 from spillway.domain.targets import Target, path_of
 from spillway.gateway.app import Gateway
@@ -140,6 +141,19 @@ class FakeCounters:
 
 
 @dataclass
+class FakeStoredPrices:
+    stored: StoredPrices = field(default_factory=StoredPrices)
+    down: bool = False
+    reads: int = 0
+
+    async def read(self) -> StoredPrices:
+        self.reads += 1
+        if self.down:
+            raise RoutesUnavailable("down")
+        return self.stored
+
+
+@dataclass
 class FakeClock:
     moment: float = 1000.0
 
@@ -162,6 +176,7 @@ class World:
     clock: FakeClock
     lines: list[dict[str, Any]]
     limits: SharedTable
+    prices: FakeStoredPrices
 
 
 def a_world(
@@ -177,6 +192,7 @@ def a_world(
     desk, counters, clock, limits = FakeDesk(), FakeCounters(), FakeClock(), SharedTable()
     upstreams = FakeUpstreams(scripts)
     lines: list[dict[str, Any]] = []
+    prices = FakeStoredPrices()
 
     def log(fields: Mapping[str, Any]) -> None:
         lines.append(json.loads(json.dumps(fields)))
@@ -202,12 +218,18 @@ def a_world(
             monotonic=clock.monotonic,
             comment_every_seconds=comment_seconds,
         ),
-        limiter=Limiter(limits, TokenPrices(PRICES.read_bytes, "us-east-1"), clock.now, clock.monotonic, log),
+        limiter=Limiter(
+            limits,
+            TokenPrices(PRICES.read_bytes, prices.read, "us-east-1", clock.monotonic, log),
+            clock.now,
+            clock.monotonic,
+            log,
+        ),
         new_id=lambda: "made-id",
         log=log,
         close=close,
     )
-    return World(upstreams, fakes, gateway, desk, counters, clock, lines, limits)
+    return World(upstreams, fakes, gateway, desk, counters, clock, lines, limits, prices)
 
 
 @dataclass

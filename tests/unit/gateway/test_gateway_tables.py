@@ -10,7 +10,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from spillway.adapters.aws_http import AwsHttp, open_session
-from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayRoutes
+from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
+from spillway.adapters.prices_table import PricesTable
+from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.route import route_to_json
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.settings import Settings
@@ -18,6 +20,7 @@ from tests.builders import NOW, a_route
 from tests.unit.gateway.servers import ENVIRONMENT
 
 EVERY = timedelta(seconds=60)
+TABLES = {"routes": ["name"], "usage": ["deployment", "bucket"], "prices": ["id"]}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def dynamo(endpoint: str) -> Iterator[Any]:
         aws_access_key_id="AKIA",
         aws_secret_access_key="s",
     )
-    for table, keys in (("routes", ["name"]), ("usage", ["deployment", "bucket"])):
+    for table, keys in TABLES.items():
         client.create_table(
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
@@ -49,7 +52,7 @@ def dynamo(endpoint: str) -> Iterator[Any]:
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         )
     yield client
-    for table in ("routes", "usage"):
+    for table in TABLES:
         client.delete_table(TableName=table)
     client.close()
 
@@ -88,6 +91,26 @@ async def test_a_scan_reads_every_page(aws: AwsHttp, dynamo: Any, monkeypatch: p
     monkeypatch.setattr(AwsHttp, "call", two_a_page)
     assert len(await GatewayRoutes(aws, "routes").scan()) == 5
     assert len(calls) == 3
+
+
+async def test_what_budgets_need_of_the_prices_is_read_as_the_control_plane_wrote_it(aws: AwsHttp, dynamo: Any) -> None:
+    prices = GatewayPrices(aws, "prices")
+    assert await prices.read() == StoredPrices([], [])
+    stored = PricesTable(dynamo, "prices")
+    tokens = Reading(PriceTable.BEDROCK, {"a.model": (0.1, 0.2)}, "a test", NOW)
+    mine = [Override(PriceTable.BEDROCK, "a.model", usd=(0.3, 0.4)), Override(PriceTable.EC2, discount=0.3)]
+    stored.put_reading(tokens)
+    stored.put_reading(Reading(PriceTable.EC2, {"g5.xlarge": (1.0,)}, "a test", NOW))
+    stored.put_overrides(mine, NOW)
+    assert await prices.read() == StoredPrices([tokens], mine, NOW)
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '{"a.model": 1}'])
+async def test_prices_that_cannot_be_read_count_as_unread(aws: AwsHttp, dynamo: Any, body: str) -> None:
+    item = {"id": "read#bedrock", "body": body, "source": "x", "at": NOW.isoformat()}
+    dynamo.put_item(TableName="prices", Item={name: {"S": value} for name, value in item.items()})
+    with pytest.raises(RoutesUnavailable):
+        await GatewayPrices(aws, "prices").read()
 
 
 async def test_usage_adds_up(aws: AwsHttp, dynamo: Any) -> None:

@@ -11,7 +11,8 @@ import pytest
 from moto import mock_aws
 
 from spillway.adapters.price_list import PriceList
-from spillway.domain.price_updates import Override, PriceTable, Reading, StoredPrices, compare, current, plausible
+from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.price_updates import compare, current, plausible
 from spillway.domain.prices import price_book
 from spillway.domain.throughput import benchmarks
 from spillway.services.refresh_prices import RefreshPrices

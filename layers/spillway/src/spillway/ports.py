@@ -12,7 +12,7 @@ from spillway.domain.keys import Key
 from spillway.domain.load import Load
 from spillway.domain.measuring.record import Benchmark
 from spillway.domain.policy import Memory
-from spillway.domain.price_updates import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.route import Route
 from spillway.domain.signals import Signal
 from spillway.domain.targets import Target

@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 
 from spillway.adapters.aws_http import AwsError, AwsHttp, AwsUnreachable
+from spillway.adapters.price_items import OVERRIDES, reading_id, stored_prices
+from spillway.domain.price_layers import PriceTable, StoredPrices
 from spillway.domain.route import Route, route_from_json
 from spillway.gateway.errors import RoutesUnavailable
 
@@ -38,6 +40,25 @@ class GatewayRoutes:
             if not (last := page.get("LastEvaluatedKey")):
                 return routes
             payload["ExclusiveStartKey"] = last
+
+
+@dataclass(frozen=True)
+class GatewayPrices:
+    """Reads what keys' budgets need of the ``prices`` table, eventually consistent: a price may be a minute old."""
+
+    aws: AwsHttp
+    table: str
+
+    async def read(self) -> StoredPrices:
+        """Return Bedrock's latest reading and all overrides, by one call; raises RoutesUnavailable."""
+        keys = [{"id": {"S": name}} for name in (reading_id(PriceTable.BEDROCK), OVERRIDES)]
+        answer = await _dynamo(self.aws, "BatchGetItem", {"RequestItems": {self.table: {"Keys": keys}}})
+        if answer.get("UnprocessedKeys"):
+            raise RoutesUnavailable("the prices were not all read")
+        try:
+            return stored_prices({item["id"]["S"]: item for item in answer["Responses"][self.table]})
+        except (AttributeError, LookupError, TypeError, ValueError) as err:
+            raise RoutesUnavailable(f"a stored price cannot be read: {err}") from err
 
 
 @dataclass(frozen=True)

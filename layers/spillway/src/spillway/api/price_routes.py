@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from spillway.api.responses import errors
-from spillway.domain.price_updates import Override, PriceTable, StoredPrices
+from spillway.domain.price_layers import Override, PriceTable, StoredPrices
 from spillway.services.manage_prices import ManagePrices
 
 _Usd = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]

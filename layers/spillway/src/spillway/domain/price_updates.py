@@ -1,57 +1,15 @@
 """What changes the packaged price book: prices read since, and the user's own."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
 
+from spillway.domain.price_layers import Entry, PriceTable, Reading, StoredPrices, in_proportion, layered
 from spillway.domain.prices import HourlyPrice, PriceBook, Source, TokenPrice
 
 # A refresh that finds less than this share of what was known has misread the list, not seen half of it end.
 LEAST_SHARE = 0.5
 # AWS says that spot is up to 90 % off.
 _LEAST_SPOT_SHARE = 0.02
-# Enough for any price, and no more than a list has: no tail of a binary fraction.
-_DIGITS = 9
-
-
-class PriceTable(StrEnum):
-    """The tables of the price book that are refreshed and overridden."""
-
-    EC2 = "ec2"
-    SAGEMAKER = "sagemaker"
-    SPOT = "spot"
-    BEDROCK = "bedrock"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Prices of one table as they were read: USD an hour, or USD per million prompt and completion tokens."""
-
-    table: PriceTable
-    usd: Mapping[str, tuple[float, ...]]
-    source: str
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Override:
-    """A user's own price: a share off the list price, or the price itself; ``name`` None means the whole table."""
-
-    table: PriceTable
-    name: str | None = None
-    discount: float | None = None
-    usd: tuple[float, ...] | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class StoredPrices:
-    """All that changes the snapshot."""
-
-    readings: Sequence[Reading] = ()
-    overrides: Sequence[Override] = ()
-    overridden_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -100,30 +58,12 @@ def compare(book: PriceBook, reading: Reading, wanted: Iterable[str]) -> Compari
 
 def current(book: PriceBook, stored: StoredPrices) -> PriceBook:
     """Return the snapshot with readings over it, and the user's own prices over both."""
-    for reading in stored.readings:
-        source = Source(reading.source, f"{reading.at:%Y-%m-%d}")
-        for name, usd in reading.usd.items():
-            book = _with(book, reading.table, name, usd, source)
-    for override in stored.overrides:
-        day = f"{stored.overridden_at:%Y-%m-%d}" if stored.overridden_at else ""
-        book = _overridden(book, override, day)
-    return book
-
-
-def _overridden(book: PriceBook, override: Override, day: str) -> PriceBook:
-    if override.usd is not None and override.name is not None:
-        return _with(
-            book, override.table, override.name, override.usd, Source(f"your own price {override.note}".strip(), day)
-        )
-    share = 1 - (override.discount or 0.0)
-    table = names_in(book, override.table)
-    for name in [override.name] if override.name else list(table):
-        price = table.get(name)
-        if price is not None:
-            source = Source(f"{override.discount or 0:.1%} off {price.source.source}", price.source.as_of)
-            book = _with(
-                book, override.table, name, tuple(round(usd * share, _DIGITS) for usd in numbers(price)), source
-            )
+    for table in PriceTable:
+        known = names_in(book, table)
+        listed = {name: Entry(numbers(price), price.source.source, price.source.as_of) for name, price in known.items()}
+        changed = {name: entry for name, entry in layered(table, listed, stored).items() if entry != listed.get(name)}
+        if changed:
+            book = _with(book, table, changed)
     return book
 
 
@@ -136,16 +76,25 @@ def numbers(price: HourlyPrice | TokenPrice) -> tuple[float, ...]:
             return (price.prompt_usd, price.completion_usd)
 
 
-def _with(book: PriceBook, table: PriceTable, name: str, usd: tuple[float, ...], source: Source) -> PriceBook:
+def _with(book: PriceBook, table: PriceTable, changed: Mapping[str, Entry]) -> PriceBook:
+    if table is PriceTable.BEDROCK:
+        tokens = {name: _tokens(entry, book.bedrock.get(name)) for name, entry in changed.items()}
+        return replace(book, bedrock={**book.bedrock, **tokens})
+    hourly = {name: HourlyPrice(entry.usd[0], _source(entry)) for name, entry in changed.items()}
     match table:
         case PriceTable.EC2:
-            return replace(book, ec2={**book.ec2, name: HourlyPrice(usd[0], source)})
+            return replace(book, ec2={**book.ec2, **hourly})
         case PriceTable.SAGEMAKER:
-            return replace(book, sagemaker={**book.sagemaker, name: HourlyPrice(usd[0], source)})
+            return replace(book, sagemaker={**book.sagemaker, **hourly})
         case PriceTable.SPOT:
-            return replace(book, spot={**book.spot, name: HourlyPrice(usd[0], source)})
-        case PriceTable.BEDROCK:
-            before = book.bedrock.get(name)
-            # The list has no cached price apart; what was known of it stays in proportion.
-            cached = before.cached_usd * usd[0] / before.prompt_usd if before and before.cached_usd else None
-            return replace(book, bedrock={**book.bedrock, name: TokenPrice(usd[0], usd[1], source, cached)})
+            return replace(book, spot={**book.spot, **hourly})
+
+
+def _tokens(entry: Entry, before: TokenPrice | None) -> TokenPrice:
+    prompt, completion = entry.usd
+    cached = in_proportion(before.cached_usd, before.prompt_usd, prompt) if before else None
+    return TokenPrice(prompt, completion, _source(entry), cached)
+
+
+def _source(entry: Entry) -> Source:
+    return Source(entry.source, entry.as_of)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spillway import clock
 from spillway.adapters.aws_http import AwsHttp, open_session
-from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayRoutes
+from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
 from spillway.adapters.limits_table import LimitsTable
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.by_target import UpstreamsByTarget
@@ -75,7 +75,13 @@ def build_limiter(aws: AwsHttp, settings: Settings) -> Limiter:
     """Return what holds keys to their limits."""
     return Limiter(
         counters=LimitsTable(aws, settings.limits_table),
-        prices=TokenPrices(PRICES.read_bytes, settings.region),
+        prices=TokenPrices(
+            PRICES.read_bytes,
+            GatewayPrices(aws, settings.prices_table).read,
+            settings.region,
+            time.monotonic,
+            print_line,
+        ),
         now=clock.utc_now,
         monotonic=time.monotonic,
         log=print_line,

@@ -13,7 +13,7 @@ from spillway.gateway.errors import RoutesUnavailable, Unavailable
 from spillway.gateway.limits_budget import Budget, BudgetReservation
 from spillway.gateway.limits_errors import Headers, LimitExceeded, PriceUnknown, duration
 from spillway.gateway.limits_need import Need, need_of
-from spillway.gateway.limits_prices import Price
+from spillway.gateway.limits_prices import Price, PriceList
 from spillway.gateway.limits_rate import RateLimits, RateReservation
 from spillway.gateway.limits_store import Counters
 from spillway.gateway.log import Log
@@ -27,10 +27,10 @@ _RETRY_SECONDS = 2
 
 
 class Prices(Protocol):
-    """What a target charges for a token."""
+    """What targets charge for a token."""
 
-    def of(self, target: Target) -> Price | None:
-        """Return None for a price that nobody knows."""
+    async def in_force(self) -> PriceList:
+        """Return the prices that reservations are made at now."""
         ...
 
 
@@ -110,7 +110,9 @@ class Limiter:
     async def _reserve(
         self, admission: Admission, state: _KeyState, limits: KeyLimits, need: Need, route: Route
     ) -> None:
-        most = self._price(admission, need, route) if limits.usd_per_month is not None else 0
+        most = 0
+        if limits.usd_per_month is not None:
+            most = _price(admission, need, route, await self._prices.in_force())
         if rates := _rates(limits):
             wanted = {"requests": 1, "tokens": need.prompt_likely + need.completion}
             try:
@@ -132,23 +134,6 @@ class Limiter:
             with suppress(RoutesUnavailable):
                 await state.rate.settle(admission.rate, {"requests": 1})
 
-    def _price(self, admission: Admission, need: Need, route: Route) -> int:
-        """Return the most that the request can cost, and keep it from a target that has no price.
-
-        Either of the route's targets may get to answer, whatever the plan is now: a wait or a failure changes it.
-        """
-        wished = (admission.wishes.target,) if admission.wishes.target else ROLES
-        targets = {role: target for role in wished if (target := _target(route, role))}
-        for role, target in targets.items():
-            if price := self._prices.of(target):
-                admission.prices[role] = price
-        if targets and not admission.prices:
-            raise PriceUnknown(_unpriced(targets.values()), param="model")
-        if len(admission.prices) < len(targets):
-            admission.wishes = replace(admission.wishes, target=next(iter(admission.prices)))
-        most = Usage(prompt=need.prompt_at_most, completion=need.completion)
-        return max((price.cost(most) for price in admission.prices.values()), default=0)
-
     def _state(self, key_id: str) -> _KeyState:
         state = self._keys.get(key_id)
         if state is None:
@@ -159,6 +144,24 @@ class Limiter:
                 Budget(key_id, self._counters, self._now, self._monotonic),
             )
         return state
+
+
+def _price(admission: Admission, need: Need, route: Route, prices: PriceList) -> int:
+    """Return the most that the request can cost, and keep it from a target that has no price.
+
+    Either of the route's targets may get to answer, whatever the plan is now: a wait or a failure changes it.
+    """
+    wished = (admission.wishes.target,) if admission.wishes.target else ROLES
+    targets = {role: target for role in wished if (target := _target(route, role))}
+    for role, target in targets.items():
+        if price := prices.of(target):
+            admission.prices[role] = price
+    if targets and not admission.prices:
+        raise PriceUnknown(_unpriced(targets.values()), param="model")
+    if len(admission.prices) < len(targets):
+        admission.wishes = replace(admission.wishes, target=next(iter(admission.prices)))
+    most = Usage(prompt=need.prompt_at_most, completion=need.completion)
+    return max((price.cost(most) for price in admission.prices.values()), default=0)
 
 
 def _rates(limits: KeyLimits) -> dict[str, int]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.price_updates import Override, PriceTable, StoredPrices, current, names_in, numbers
+from spillway.domain.price_layers import Override, PriceTable, StoredPrices
+from spillway.domain.price_updates import current, names_in, numbers
 from spillway.domain.prices import PriceBook
 from spillway.ports import Prices
 

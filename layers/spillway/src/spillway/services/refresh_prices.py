@@ -8,7 +8,8 @@ from datetime import datetime
 from spillway.domain.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.catalog import MODELS, ec2_instance_type, sagemaker_instance_type
 from spillway.domain.decision import Code, Reason
-from spillway.domain.price_updates import LEAST_SHARE, Comparison, PriceTable, compare, current, names_in, plausible
+from spillway.domain.price_layers import PriceTable
+from spillway.domain.price_updates import LEAST_SHARE, Comparison, compare, current, names_in, plausible
 from spillway.domain.prices import PriceBook, known_instance_types
 from spillway.domain.throughput import Benchmarks
 from spillway.ports import Alerts, Deployments, Prices, PriceSource
