@@ -75,11 +75,29 @@ def test_no_alarm_adds_metrics_that_may_lack_a_datapoint(stack: StaticStack) -> 
     assert not [each for each in expressions if "+" in each and "FILL" not in each]
 
 
-def test_the_authorisers_cache_time_is_a_number(stack: StaticStack) -> None:
+def _cache_seconds(parameters: Mapping[str, str]) -> object:
+    stack = StaticStack(transformed(parameters), parameters)
+    (authorizer,) = stack.properties("PublicApi")["Body"]["components"]["securitySchemes"].values()
+    return authorizer["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"]
+
+
+def test_the_authorisers_cache_time_is_the_parameters_as_a_number(template: dict[str, Any]) -> None:
     """CloudFormation makes text of a number that comes by Ref, and an API's definition is taken as it is."""
-    schemes = stack.template["Resources"]["PublicApi"]["Properties"]["Body"]["components"]["securitySchemes"]
-    seconds = schemes["KeyAuthorizer"]["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"]
-    assert (type(seconds), seconds) == (int, 60)
+    allowed = template["Parameters"]["KeyCacheSeconds"]["AllowedValues"]
+    assert {0, 60} < set(allowed)
+    found = [_cache_seconds({"KeyCacheSeconds": str(seconds)}) for seconds in allowed]
+    assert [(type(seconds), seconds) for seconds in found] == [(int, seconds) for seconds in allowed]
+    assert _cache_seconds({}) == 60
+
+
+def test_a_changed_parameter_makes_a_new_deployment_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SAM names a deployment by the definition as written: only AlwaysDeploy makes one for a parameter."""
+
+    def deployment(moment: int) -> str:
+        monkeypatch.setattr("samtranslator.model.apigateway.time.time", lambda: moment)
+        return StaticStack(transformed()).properties("PublicApiliveStage")["DeploymentId"]  # type: ignore[no-any-return]
+
+    assert deployment(1) != deployment(2)
 
 
 def test_no_policy_outgrows_iam() -> None:
