@@ -75,6 +75,11 @@ class Settings:
         return self.has("AWS_LAMBDA_FUNCTION_NAME")
 
     @property
+    def starts_from_snapshot(self) -> bool:
+        """Whether this process is being made into a Lambda SnapStart snapshot, or was restored from one."""
+        return self.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+
+    @property
     def gateway_idle_seconds(self) -> float:
         """``GATEWAY_IDLE_SECONDS``: how long a stream's upstream may be silent before it counts as broken."""
         return float(self.environ.get("GATEWAY_IDLE_SECONDS") or 60.0)

@@ -59,6 +59,7 @@ class AwsHttp:
     session: aiohttp.ClientSession
     settings: Settings
     now: Callable[[], datetime]
+    _session: Any = field(default=None, init=False)
     _chain: Any = field(default=None, init=False)
     _found: tuple[float, Credentials] | None = field(default=None, init=False)
 
@@ -136,12 +137,19 @@ class AwsHttp:
         self._found = moment, credentials
         return credentials
 
-    def _from_chain(self) -> Any:
-        if self._chain is None:
-            # Not at the top: half a second that the common case does not need.
-            from botocore.session import Session
+    def prepare(self) -> None:
+        """Load what credentials are found with, and find none: those of a snapshot would be every start's."""
+        # Not at the top: half a second that the common case does not need.
+        from botocore.session import Session
 
-            self._chain = Session().get_credentials()
+        self._session = Session()
+        self._session.get_component("credential_provider")
+
+    def _from_chain(self) -> Any:
+        if self._session is None:
+            self.prepare()
+        if self._chain is None:
+            self._chain = self._session.get_credentials()
         if self._chain is None:
             raise AwsUnreachable("no AWS credentials found")
         return self._chain.get_frozen_credentials()

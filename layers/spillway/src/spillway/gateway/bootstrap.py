@@ -33,6 +33,8 @@ from spillway.settings import Settings
 
 # What a crash of a long-lived server may cost of the usage table.
 _COUNT_EVERY_SECONDS = 1.0
+# The system's, not a generator of ours: environments restored from one snapshot would all draw alike.
+_draw = random.SystemRandom().random
 PRICES = Path(__file__).parents[1] / "data" / "prices.json"
 
 
@@ -40,6 +42,8 @@ async def build_gateway() -> Gateway:
     """Return the gateway of this process; needs a running event loop."""
     settings = Settings()
     aws = AwsHttp(open_session(), settings, clock.utc_now)
+    if settings.starts_from_snapshot:
+        aws.prepare()
     routes = GatewayRoutes(aws, settings.routes_table)
     desk = DynamoWakeDesk(aws, settings.routes_table, settings.event_bus)
     counters: UsageCounters = DynamoUsageCounters(aws, settings.usage_table)
@@ -53,11 +57,11 @@ async def build_gateway() -> Gateway:
         all_routes=Fresh(routes.scan, time.monotonic),
         completions=Completions(
             opening=Opening(
-                gate=Gate(build_upstreams(aws, settings), Health(time.monotonic, random.random)),
+                gate=Gate(build_upstreams(aws, settings), Health(time.monotonic, _draw)),
                 patience=Patience(cache.get),
                 wakes=Wakes(desk, clock.utc_now, print_line),
                 monotonic=time.monotonic,
-                draw=random.random,
+                draw=_draw,
                 head=stream_head,
             ),
             relay=Relay(time.monotonic, settings.gateway_idle_seconds),
