@@ -1,15 +1,12 @@
 """The gateway's reads and writes against moto's DynamoDB and event bus."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
-from spillway.adapters.aws_http import AwsHttp, open_session
+from spillway.adapters.aws_http import AwsHttp
 from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
 from spillway.adapters.prices_table import PricesTable
 from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
@@ -20,47 +17,6 @@ from tests.builders import NOW, a_route
 from tests.unit.gateway.servers import ENVIRONMENT
 
 EVERY = timedelta(seconds=60)
-TABLES = {"routes": ["name"], "usage": ["deployment", "bucket"], "prices": ["id"]}
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-    server._server.server_close()  # stopping leaves its socket open
-
-
-@pytest.fixture
-def dynamo(endpoint: str) -> Iterator[Any]:
-    client: Any = boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name="eu-west-1",
-        aws_access_key_id="AKIA",
-        aws_secret_access_key="s",
-    )
-    for table, keys in TABLES.items():
-        client.create_table(
-            TableName=table,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ["HASH", "RANGE"], strict=False)
-            ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        )
-    yield client
-    for table in TABLES:
-        client.delete_table(TableName=table)
-    client.close()
-
-
-@pytest.fixture
-async def aws(endpoint: str, dynamo: Any) -> AsyncIterator[AwsHttp]:
-    async with open_session() as session:
-        yield AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW)
 
 
 def store(dynamo: Any, *names: str) -> None:

@@ -13,7 +13,7 @@ def _variable(name: str) -> property:
     def read(self: "Settings") -> str:
         value = self.environ.get(name)
         if not value:
-            raise MissingSetting(f"environment variable {name} is not set for this function")
+            raise MissingSetting(f"environment variable {name} is not set")
         return value
 
     return property(read, doc=f"``{name}``")
@@ -83,6 +83,21 @@ class Settings:
     def gateway_idle_seconds(self) -> float:
         """``GATEWAY_IDLE_SECONDS``: how long a stream's upstream may be silent before it counts as broken."""
         return float(self.environ.get("GATEWAY_IDLE_SECONDS") or 60.0)
+
+    @property
+    def key_cache_seconds(self) -> float:
+        """``KEY_CACHE_SECONDS``: how long a server of its own remembers what a key may do."""
+        return float(self.environ.get("KEY_CACHE_SECONDS") or 60.0)
+
+    @property
+    def gateway_most_requests(self) -> int:
+        """``GATEWAY_MOST_REQUESTS``: how many requests a server of its own answers at once."""
+        return int(self.environ.get("GATEWAY_MOST_REQUESTS") or 1000)
+
+    @property
+    def gateway_drain_seconds(self) -> int:
+        """``GATEWAY_DRAIN_SECONDS``: how long a server that is told to stop lets requests in flight go on."""
+        return int(self.environ.get("GATEWAY_DRAIN_SECONDS") or 900)
 
     def endpoint_url(self, service: str) -> str | None:
         """Return the endpoint that the SDKs' own variables name for a service id such as ``BEDROCK_RUNTIME``."""

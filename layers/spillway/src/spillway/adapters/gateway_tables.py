@@ -27,7 +27,7 @@ class GatewayRoutes:
     async def get(self, name: str) -> Route | None:
         """Return one route; raises RoutesUnavailable."""
         payload = {"TableName": self.table, "Key": {"name": {"S": name}}}
-        item = (await _dynamo(self.aws, "GetItem", payload)).get("Item")
+        item = (await dynamo(self.aws, "GetItem", payload)).get("Item")
         return _route(item) if _is_route(item) else None
 
     async def scan(self) -> Sequence[Route]:
@@ -35,7 +35,7 @@ class GatewayRoutes:
         payload: dict[str, Any] = {"TableName": self.table}
         routes: list[Route] = []
         while True:
-            page = await _dynamo(self.aws, "Scan", payload, _SCAN_SECONDS)
+            page = await dynamo(self.aws, "Scan", payload, _SCAN_SECONDS)
             routes += [_route(item) for item in page.get("Items", []) if _is_route(item)]
             if not (last := page.get("LastEvaluatedKey")):
                 return routes
@@ -52,7 +52,7 @@ class GatewayPrices:
     async def read(self) -> StoredPrices:
         """Return Bedrock's latest reading and all overrides, by one call; raises RoutesUnavailable."""
         keys = [{"id": {"S": name}} for name in (reading_id(PriceTable.BEDROCK), OVERRIDES)]
-        answer = await _dynamo(self.aws, "BatchGetItem", {"RequestItems": {self.table: {"Keys": keys}}})
+        answer = await dynamo(self.aws, "BatchGetItem", {"RequestItems": {self.table: {"Keys": keys}}})
         if answer.get("UnprocessedKeys"):
             raise RoutesUnavailable("the prices were not all read")
         try:
@@ -80,7 +80,7 @@ class DynamoUsageCounters:
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {**values, ":expires": {"N": str(expires_at)}},
         }
-        await _dynamo(self.aws, "UpdateItem", payload)
+        await dynamo(self.aws, "UpdateItem", payload)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class DynamoWakeDesk:
             },
         }
         try:
-            await _dynamo(self.aws, "UpdateItem", payload)
+            await dynamo(self.aws, "UpdateItem", payload)
         except _ConditionFailed:
             return False
         return True
@@ -131,7 +131,8 @@ class _ConditionFailed(Exception):
     """The write's condition did not hold."""
 
 
-async def _dynamo(aws: AwsHttp, operation: str, payload: Mapping[str, Any], seconds: float = _TABLE_SECONDS) -> Any:
+async def dynamo(aws: AwsHttp, operation: str, payload: Mapping[str, Any], seconds: float = _TABLE_SECONDS) -> Any:
+    """Call DynamoDB; raises RoutesUnavailable."""
     try:
         return await aws.call("DYNAMODB", f"DynamoDB_20120810.{operation}", payload, seconds)
     except AwsError as err:

@@ -4,14 +4,13 @@ A key's item lies under the id of its first secret. Later secrets have an item e
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws_errors import translated
 from spillway.adapters.cursor import decode_cursor, encode_cursor
+from spillway.adapters.key_items import item_of, key_of, pointer, points_to
 from spillway.domain.errors import NotFound, Superseded
-from spillway.domain.keys import Key, OldSecret, Scope
-from spillway.domain.limits import limits_from
+from spillway.domain.keys import Key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,19 +28,20 @@ class KeysTable:
     def get(self, key_id: str) -> Key | None:
         """Read consistently: a key deleted a moment ago opens nothing."""
         item = self._item(key_id)
-        return None if item is None or "of" in item else _key_of(item)
+        return None if item is None or points_to(item) else key_of(item)
 
     def find(self, secret_id: str) -> Key | None:
         """Return the key that a secret's id leads to, at one more read for one that was rotated to."""
         item = self._item(secret_id)
         if item is None:
             return None
-        return self.get(item["of"]["S"]) if "of" in item else _key_of(item)
+        key_id = points_to(item)
+        return self.get(key_id) if key_id else key_of(item)
 
     def put(self, key: Key) -> None:
         """Store a key; its id is derived from its secret, so the same secret again is the same item."""
         with translated():
-            self._client.put_item(TableName=self._table, Item=_item_of(key))
+            self._client.put_item(TableName=self._table, Item=item_of(key))
 
     def replace(self, key: Key) -> None:
         """Store the next version of a key; raises Superseded when somebody else has stored it before.
@@ -53,12 +53,12 @@ class KeysTable:
             raise Superseded(f"'{key.id}' has changed")
         for secret_id in key.secret_ids - before.secret_ids - {key.id}:
             with translated():
-                self._client.put_item(TableName=self._table, Item={"id": {"S": secret_id}, "of": {"S": key.id}})
+                self._client.put_item(TableName=self._table, Item=pointer(secret_id, key.id))
         with translated():
             try:
                 self._client.put_item(
                     TableName=self._table,
-                    Item=_item_of(key),
+                    Item=item_of(key),
                     # Keys from before there were versions have none.
                     ConditionExpression="attribute_exists(#id) AND (version = :before OR "
                     "(attribute_not_exists(version) AND :before = :first))",
@@ -100,7 +100,7 @@ class KeysTable:
             with translated():
                 answer = self._client.scan(TableName=self._table, Limit=limit, ConsistentRead=True, **start)
             last = answer.get("LastEvaluatedKey")
-            yield [_key_of(item) for item in answer["Items"] if "of" not in item], encode_cursor(last)
+            yield [key_of(item) for item in answer["Items"] if not points_to(item)], encode_cursor(last)
             if not last:
                 return
             start = {"ExclusiveStartKey": last}
@@ -114,45 +114,3 @@ class KeysTable:
         for secret_id in secret_ids:
             with translated():
                 self._client.delete_item(TableName=self._table, Key={"id": {"S": secret_id}})
-
-
-def _item_of(key: Key) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        "id": {"S": key.id},
-        "name": {"S": key.name},
-        "digest": {"S": key.digest},
-        "prefix": {"S": key.prefix},
-        "scopes": {"L": [{"S": scope} for scope in sorted(key.scopes)]},
-        "deployments": {"L": [{"S": name} for name in key.deployments]},
-        "created_at": {"S": key.created_at.isoformat()},
-        "version": {"N": str(key.version)},
-        "limits": {"M": {name: {"N": text} for name, text in key.limits.to_context().items()}},
-        "old_secrets": {
-            "L": [
-                {"M": {"digest": {"S": old.digest}, "until": {"S": old.until.isoformat()}}} for old in key.old_secrets
-            ]
-        },
-    }
-    if key.expires_at is not None:
-        item["expires_at"] = {"S": key.expires_at.isoformat()}
-    return item
-
-
-def _key_of(item: dict[str, Any]) -> Key:
-    """Read a stored key; one from before there were limits and rotation has none."""
-    return Key(
-        id=item["id"]["S"],
-        name=item["name"]["S"],
-        digest=item["digest"]["S"],
-        prefix=item["prefix"]["S"],
-        scopes=frozenset(Scope(scope["S"]) for scope in item["scopes"]["L"]),
-        created_at=datetime.fromisoformat(item["created_at"]["S"]),
-        deployments=tuple(name["S"] for name in item["deployments"]["L"]),
-        expires_at=datetime.fromisoformat(item["expires_at"]["S"]) if "expires_at" in item else None,
-        limits=limits_from({name: value["N"] for name, value in item.get("limits", {"M": {}})["M"].items()}),
-        old_secrets=tuple(
-            OldSecret(old["M"]["digest"]["S"], datetime.fromisoformat(old["M"]["until"]["S"]))
-            for old in item.get("old_secrets", {"L": []})["L"]
-        ),
-        version=int(item["version"]["N"]) if "version" in item else 0,
-    )

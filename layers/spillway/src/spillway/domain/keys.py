@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from spillway.domain.errors import Unauthorized
 from spillway.domain.limits import NO_LIMITS, KeyLimits
+
+_SCHEME = "bearer"
+_LONGEST_SECRET = 256
 
 
 class Scope(StrEnum):
@@ -73,3 +77,21 @@ def id_of(secret: str) -> str:
 def id_of_digest(digest: str) -> str:
     """Return the id for a secret of which only the hash is known."""
     return f"key_{digest[:20]}"
+
+
+def secret_in(header: str | None) -> str:
+    """Return the bearer secret in an ``Authorization`` header; Unauthorized for a header that has none."""
+    scheme, _, secret = (header or "").strip().partition(" ")
+    secret = secret.strip()
+    if scheme.lower() != _SCHEME or not secret.isascii() or not 0 < len(secret) <= _LONGEST_SECRET:
+        raise Unauthorized("no bearer key")
+    return secret
+
+
+def opened_by(secret: str, key: Key | None, now: datetime) -> Key:
+    """Return the key that was found by a secret's id; Unauthorized when there is none, or it is over."""
+    if key is None or not key.matches(secret, now):
+        raise Unauthorized("unknown key")
+    if not key.is_valid_at(now):
+        raise Unauthorized("expired key")
+    return key

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from spillway.domain.errors import NotFound, Rejected
+from spillway.domain.errors import NotFound, Rejected, Unauthorized
 from spillway.domain.route import Route
-from spillway.gateway.caller import Caller, caller_of, request_context
+from spillway.gateway.caller import BEHIND_API_GATEWAY, Caller, Door
 from spillway.gateway.completions import Completions
 from spillway.gateway.errors import (
     BodyTooSlow,
@@ -51,10 +51,11 @@ class Gateway:
     new_id: Callable[[], str]
     log: Log
     close: Callable[[], Awaitable[None]]
+    door: Door = BEHIND_API_GATEWAY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; the one place that catches everything."""
-        context = request_context(scope["headers"])
+        context = self.door.context(scope["headers"])
         exchange = Exchange(receive, send, _request_id(context) or self.new_id())
         try:
             await self._dispatch(scope, context, exchange)
@@ -80,15 +81,15 @@ class Gateway:
             await _answer(exchange, {"status": "ok"})
         elif path in _COMPLETIONS:
             _allow(method, "POST", path)
-            await self._complete(_COMPLETIONS[path], scope, _invoker(context), exchange)
+            await self._complete(_COMPLETIONS[path], scope, await self._invoker(scope, context), exchange)
         elif path == "/v1/models":
             _allow(method, "GET", path)
-            caller = _invoker(context)
+            caller = await self._invoker(scope, context)
             await _answer(exchange, model_list(await self.all_routes.get(), caller))
         elif path.startswith("/v1/models/"):
             _allow(method, "GET", path)
             name = path.removeprefix("/v1/models/")
-            await _answer(exchange, model_of(await self._route(name, _invoker(context))))
+            await _answer(exchange, model_of(await self._route(name, await self._invoker(scope, context))))
         else:
             raise NotFound(f"unknown request URL: {method[:32]} {path[:200]}", code="unknown_url")
 
@@ -101,6 +102,11 @@ class Gateway:
         exchange.headers = admission.headers
         settle = partial(self.limiter.settle, admission) if admission.state else None
         await self.completions.serve(exchange, admission.request, route, caller.key_id, admission.wishes, settle)
+
+    async def _invoker(self, scope: Scope, context: Any) -> Caller:
+        caller = await self.door.caller(scope["headers"], context)
+        caller.may_invoke()
+        return caller
 
     async def _route(self, name: str, caller: Caller) -> Route:
         caller.may_use(name)
@@ -152,12 +158,6 @@ def _request_id(context: Any) -> str | None:
     return found if isinstance(found, str) and found.isprintable() and len(found) <= 128 else None
 
 
-def _invoker(context: Any) -> Caller:
-    caller = caller_of(context)
-    caller.may_invoke()
-    return caller
-
-
 def _allow(method: str, allowed: str, path: str) -> None:
     if method != allowed:
         raise MethodNotAllowed(f"{path[:200]} does not accept {method[:32]}", allowed=[allowed])
@@ -170,6 +170,8 @@ async def _answer(exchange: Exchange, body: Any) -> None:
 
 async def _refuse(exchange: Exchange, err: Rejected | Unavailable) -> None:
     headers = [JSON]
+    if isinstance(err, Unauthorized):
+        headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(err, LimitExceeded):
         headers += err.headers
     if isinstance(err, BodyTooSlow | TooLarge):

@@ -1,5 +1,6 @@
 """The gateway's composition root, apart from the control plane's so that neither loads the other's libraries."""
 
+import asyncio
 import random
 import time
 import uuid
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from spillway import clock
 from spillway.adapters.aws_http import AwsHttp, open_session
+from spillway.adapters.gateway_keys import GatewayKeys
 from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
 from spillway.adapters.limits_table import LimitsTable
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
@@ -16,10 +18,12 @@ from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
 from spillway.gateway.app import Gateway
+from spillway.gateway.caller import BEHIND_API_GATEWAY, Door
 from spillway.gateway.completions import Completions
 from spillway.gateway.fresh import Fresh, RouteCache
 from spillway.gateway.gate import Gate
 from spillway.gateway.health import Health
+from spillway.gateway.key_check import KeyCheck
 from spillway.gateway.later import LaterCounters
 from spillway.gateway.limits import Limiter
 from spillway.gateway.limits_prices import TokenPrices
@@ -33,45 +37,60 @@ from spillway.settings import Settings
 
 # What a crash of a long-lived server may cost of the usage table.
 _COUNT_EVERY_SECONDS = 1.0
+# Longer than any write takes: each gives up by itself.
+_LATE_SECONDS = 10.0
 # The system's, not a generator of ours: environments restored from one snapshot would all draw alike.
 _draw = random.SystemRandom().random
 PRICES = Path(__file__).parents[1] / "data" / "prices.json"
 
 
 async def build_gateway() -> Gateway:
-    """Return the gateway of this process; needs a running event loop."""
+    """Return the gateway of a process behind API Gateway; needs a running event loop."""
     settings = Settings()
     aws = AwsHttp(open_session(), settings, clock.utc_now)
     if settings.starts_from_snapshot:
         aws.prepare()
+    return _gateway(settings, aws, BEHIND_API_GATEWAY)
+
+
+async def build_server() -> Gateway:
+    """Return the gateway of a server that clients reach by themselves, so that it looks at their keys."""
+    settings = Settings()
+    aws = AwsHttp(open_session(), settings, clock.utc_now)
+    keys = GatewayKeys(aws, settings.keys_table)
+    return _gateway(settings, aws, KeyCheck(keys.find, clock.utc_now, time.monotonic, settings.key_cache_seconds))
+
+
+def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
     routes = GatewayRoutes(aws, settings.routes_table)
     desk = DynamoWakeDesk(aws, settings.routes_table, settings.event_bus)
     counters: UsageCounters = DynamoUsageCounters(aws, settings.usage_table)
-    closing = aws.session.close
+    later = None
     if not settings.on_lambda:
-        later = LaterCounters(counters, _COUNT_EVERY_SECONDS, print_line)
-        counters, closing = later, partial(_close, later, aws)
+        counters = later = LaterCounters(counters, _COUNT_EVERY_SECONDS, print_line)
     cache = RouteCache(routes.get, time.monotonic)
+    completions = Completions(
+        opening=Opening(
+            gate=Gate(build_upstreams(aws, settings), Health(time.monotonic, _draw)),
+            patience=Patience(cache.get),
+            wakes=Wakes(desk, clock.utc_now, print_line),
+            monotonic=time.monotonic,
+            draw=_draw,
+            head=stream_head,
+        ),
+        relay=Relay(time.monotonic, settings.gateway_idle_seconds),
+        meter=Meter(counters, clock.utc_now, time.monotonic, print_line),
+        monotonic=time.monotonic,
+    )
     return Gateway(
         routes=cache,
         all_routes=Fresh(routes.scan, time.monotonic),
-        completions=Completions(
-            opening=Opening(
-                gate=Gate(build_upstreams(aws, settings), Health(time.monotonic, _draw)),
-                patience=Patience(cache.get),
-                wakes=Wakes(desk, clock.utc_now, print_line),
-                monotonic=time.monotonic,
-                draw=_draw,
-                head=stream_head,
-            ),
-            relay=Relay(time.monotonic, settings.gateway_idle_seconds),
-            meter=Meter(counters, clock.utc_now, time.monotonic, print_line),
-            monotonic=time.monotonic,
-        ),
+        completions=completions,
         limiter=build_limiter(aws, settings),
         new_id=lambda: uuid.uuid4().hex,
         log=print_line,
-        close=closing,
+        close=partial(_close, completions.late, later, aws),
+        door=door,
     )
 
 
@@ -92,8 +111,12 @@ def build_limiter(aws: AwsHttp, settings: Settings) -> Limiter:
     )
 
 
-async def _close(later: LaterCounters, aws: AwsHttp) -> None:
-    await later.close()
+async def _close(late: set[asyncio.Task[None]], later: LaterCounters | None, aws: AwsHttp) -> None:
+    """Let what was used be written, then let go of the connections."""
+    if late:
+        await asyncio.wait(late, timeout=_LATE_SECONDS)
+    if later is not None:
+        await later.close()
     await aws.session.close()
 
 

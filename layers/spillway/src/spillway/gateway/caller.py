@@ -1,8 +1,8 @@
-"""Who is asking: what API Gateway's authoriser found out, as Lambda Web Adapter passes it on."""
+"""Who is asking: behind API Gateway, what its authoriser found out, as Lambda Web Adapter passes it on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import orjson
 
@@ -11,6 +11,7 @@ from spillway.domain.keys import Scope
 from spillway.domain.limits import NO_LIMITS, KeyLimits, limits_from
 
 CONTEXT_HEADER = b"x-amzn-request-context"
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,35 @@ class Caller:
             )
 
 
-def request_context(headers: Sequence[tuple[bytes, bytes]]) -> Mapping[str, Any]:
+class Door(Protocol):
+    """Where requests come in: what is known of them, and who sends them."""
+
+    def context(self, headers: Headers) -> Mapping[str, Any]:
+        """Return API Gateway's request context, empty where there is none that can be trusted."""
+        ...
+
+    async def caller(self, headers: Headers, context: Mapping[str, Any]) -> Caller:
+        """Return the caller; raises Unauthorized, or Unavailable when nobody can tell."""
+        ...
+
+
+class BehindApiGateway:
+    """Lambda's door: an authorizer has looked at the key, and nobody else reaches the process."""
+
+    def context(self, headers: Headers) -> Mapping[str, Any]:
+        """Return what Lambda Web Adapter passes on."""
+        return request_context(headers)
+
+    async def caller(self, headers: Headers, context: Mapping[str, Any]) -> Caller:
+        """Return whom the authorizer found."""
+        del headers
+        return caller_of(context)
+
+
+BEHIND_API_GATEWAY = BehindApiGateway()
+
+
+def request_context(headers: Headers) -> Mapping[str, Any]:
     """Return API Gateway's request context, empty when there is none that can be trusted.
 
     The adapter overwrites what a client sends under this name; two of them mean that something did not.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from spillway.domain.errors import Rejected
@@ -32,6 +32,8 @@ class Completions:
     meter: Meter
     monotonic: Monotonic
     comment_every_seconds: float = SECONDS
+    # What was begun for answers that have ended, for a server that is going to end to wait for.
+    late: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(
         self,
@@ -66,7 +68,10 @@ class Completions:
             if settle is not None:
                 errand.chores.append(asyncio.create_task(settle(record)))
             # Lambda may freeze us after the answer's end, so its end waits for these; never longer than a moment.
-            await asyncio.wait(errand.chores, timeout=SETTLE_SECONDS)
+            _, late = await asyncio.wait(errand.chores, timeout=SETTLE_SECONDS)
+            for chore in late:
+                self.late.add(chore)
+                chore.add_done_callback(self.late.discard)
 
     async def _answer(self, exchange: Exchange, errand: Errand) -> None:
         record = errand.record

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Generic, TypeAlias, TypeVar
 
 from spillway.domain.route import Route
 from spillway.gateway.errors import RoutesUnavailable
@@ -17,14 +18,23 @@ _MOST_NAMES = 10_000
 
 
 class Fresh(Generic[T]):
-    """One value, at most ``max_age`` seconds old while its source answers; the last one stays while it does not."""
+    """One value, at most ``max_age`` seconds old while its source answers.
+
+    The last one stays while it does not, unless it must not outlast its age: then nobody gets it.
+    """
 
     def __init__(
-        self, load: Callable[[], Awaitable[T]], monotonic: Monotonic, max_age: float = MAX_AGE_SECONDS
+        self,
+        load: Callable[[], Awaitable[T]],
+        monotonic: Monotonic,
+        max_age: float = MAX_AGE_SECONDS,
+        *,
+        outlasts: bool = True,
     ) -> None:
         self._load = load
         self._monotonic = monotonic
         self._max_age = max_age
+        self._outlasts = outlasts
         self._known: tuple[T] | None = None
         self._at = 0.0
         self._pending: asyncio.Task[None] | None = None
@@ -35,14 +45,14 @@ class Fresh(Generic[T]):
         return self._known is not None
 
     async def get(self) -> T:
-        """Return the value; raises RoutesUnavailable when it was never read and cannot be."""
+        """Return the value; raises RoutesUnavailable when there is none and it cannot be read."""
         if self._known is not None and self._monotonic() - self._at < self._max_age:
             return self._known[0]
         if self._pending is None:
             self._pending = asyncio.create_task(self._refresh())
             self._pending.add_done_callback(_retrieve)
         pending = self._pending
-        if self._known is None:
+        if self._known is None or not self._outlasts:
             await asyncio.shield(pending)
         else:
             await asyncio.wait({pending}, timeout=PATIENCE_SECONDS)
@@ -54,6 +64,8 @@ class Fresh(Generic[T]):
         try:
             self._known = (await self._load(),)
         except RoutesUnavailable:
+            if not self._outlasts:
+                self._known = None
             if self._known is None:
                 raise
         finally:
@@ -67,19 +79,26 @@ def _retrieve(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-class RouteCache:
-    """The routes by name, unknown names included, each as fresh as :class:`Fresh` keeps it."""
+class FreshByName(Generic[T]):
+    """Values by name, those of unknown names included, each as fresh as :class:`Fresh` keeps it."""
 
-    def __init__(self, read: Callable[[str], Awaitable[Route | None]], monotonic: Monotonic) -> None:
+    def __init__(
+        self,
+        read: Callable[[str], Awaitable[T]],
+        monotonic: Monotonic,
+        max_age: float = MAX_AGE_SECONDS,
+        *,
+        outlasts: bool = True,
+    ) -> None:
+        self._fresh = partial(Fresh[T], monotonic=monotonic, max_age=max_age, outlasts=outlasts)
         self._read = read
-        self._monotonic = monotonic
-        self._entries: dict[str, Fresh[Route | None]] = {}
+        self._entries: dict[str, Fresh[T]] = {}
 
-    async def get(self, name: str) -> Route | None:
-        """Return the route, None for a name without one; raises RoutesUnavailable when nobody knows."""
+    async def get(self, name: str) -> T:
+        """Return the value; raises RoutesUnavailable when nobody knows."""
         entry = self._entries.get(name)
         if entry is None:
-            entry = self._entries[name] = Fresh(lambda: self._read(name), self._monotonic)
+            entry = self._entries[name] = self._fresh(partial(self._read, name))
             if len(self._entries) > _MOST_NAMES:
                 self._entries.pop(next(iter(self._entries)))
         try:
@@ -88,3 +107,7 @@ class RouteCache:
             if not entry.known:
                 self._entries.pop(name, None)
             raise
+
+
+# The routes by name, None for a name without one.
+RouteCache: TypeAlias = FreshByName[Route | None]

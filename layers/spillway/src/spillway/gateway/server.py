@@ -1,0 +1,67 @@
+"""The gateway as a plain, long-lived server: what Lambda and API Gateway do around it elsewhere."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from spillway.gateway.app import Gateway, LazyApp
+from spillway.gateway.errors import Unavailable, error_body
+from spillway.gateway.exchange import JSON, Receive, Scope, Send
+
+# From the moment on when requests that took too long are cancelled: to meter them, and to settle their budgets.
+_LAST_SECONDS = 5.0
+
+
+class ServerApp(LazyApp):
+    """Answers so many requests at once, and ends when the last has ended and all that they used is written."""
+
+    def __init__(self, build: Callable[[], Awaitable[Gateway]], most_requests: int) -> None:
+        super().__init__(self._build_closing(build))
+        self._most_requests = most_requests
+        self._active = 0
+        self._idle = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        if self._active >= self._most_requests and scope["path"] != "/healthz":
+            await _busy(send)
+            return
+        self._active += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._active -= 1
+            if not self._active:
+                self._idle.set()
+
+    def _build_closing(self, build: Callable[[], Awaitable[Gateway]]) -> Callable[[], Awaitable[Gateway]]:
+        async def built() -> Gateway:
+            gateway = await build()
+
+            async def close() -> None:
+                await self._wait()
+                await gateway.close()
+
+            return replace(gateway, close=close)
+
+        return built
+
+    async def _wait(self) -> None:
+        """Wait for requests that were cancelled: uvicorn does not."""
+        while self._active:
+            self._idle.clear()
+            try:
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self._idle.wait()
+            except TimeoutError:
+                return
+
+
+async def _busy(send: Send) -> None:
+    err = Unavailable("this server answers as many requests as it may; try again", code="busy", retry_after_seconds=1)
+    headers = [JSON, (b"retry-after", b"1"), (b"x-spillway-reason", err.code.encode())]
+    await send({"type": "http.response.start", "status": err.status, "headers": headers})
+    await send({"type": "http.response.body", "body": error_body(err)})

@@ -1,0 +1,326 @@
+"""The gateway as a plain server: real HTTP, real tables (moto's), keys of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+import uvicorn
+
+from spillway.adapters.key_items import item_of, pointer
+from spillway.domain.keys import OldSecret, Scope, digest_of, id_of
+from spillway.domain.limits import KeyLimits
+from spillway.domain.route import route_to_json
+from spillway.gateway import bootstrap
+from spillway.gateway.__main__ import config, main
+from spillway.gateway.connections import GuardedConnection
+from spillway.settings import MissingSetting, Settings
+from tests.builders import NOW, a_key, a_route
+from tests.unit.gateway.doubles import BODY, CONTEXT, chunk, completion, sse, usage_chunk
+from tests.unit.gateway.servers import ENVIRONMENT, FakeUpstream, Played, upstreams_to
+
+SECRET = "sk-spillway-test"
+KEY = {"authorization": f"Bearer {SECRET}"}
+POST = (
+    f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {SECRET}\r\n".encode()
+)
+SPOOFED = {"x-amzn-request-context": json.dumps(CONTEXT)}
+ANSWER = Played([completion()])
+STREAM = Played([sse(chunk("hel")), sse(chunk("lo")), sse(usage_chunk(), "[DONE]")])
+
+
+@dataclass
+class Served:
+    url: str
+    port: int
+    fake: FakeUpstream
+    server: uvicorn.Server
+    http: aiohttp.ClientSession
+    stopped: Callable[[], Any]
+
+    async def ask(self, headers: dict[str, str] | None = None, **more: Any) -> tuple[int, Any, Any]:
+        sent = KEY if headers is None else headers
+        async with self.http.post(f"{self.url}/v1/chat/completions", json={**BODY, **more}, headers=sent) as answer:
+            return answer.status, await answer.json(), answer.headers
+
+
+def environment(endpoint: str, **more: str) -> dict[str, str]:
+    tables = {f"{name}_TABLE": name.lower() for name in ("ROUTES", "USAGE", "KEYS", "LIMITS", "PRICES")}
+    return {**ENVIRONMENT, **tables, "EVENT_BUS": "default", "AWS_ENDPOINT_URL": endpoint, **more}
+
+
+@pytest.fixture
+def tables(dynamo: Any) -> Any:
+    body = json.dumps(route_to_json(a_route()))
+    dynamo.put_item(TableName="routes", Item={"name": {"S": "support-llama"}, "body": {"S": body}})
+    put(dynamo)
+    return dynamo
+
+
+def put(dynamo: Any, secret: str = SECRET, **changes: Any) -> None:
+    dynamo.put_item(TableName="keys", Item=item_of(a_key(secret, **changes)))
+
+
+@asynccontextmanager
+async def served(
+    endpoint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *scripts: Played,
+    http: type[GuardedConnection] = GuardedConnection,
+    **more: str,
+) -> AsyncIterator[Served]:
+    async with upstreams_to(*(scripts or (ANSWER,))) as (_, fake), aiohttp.ClientSession() as session:
+        settings = Settings(environment(endpoint, FLEETS_URL=f"{fake.url}/fleets", **more))
+        monkeypatch.setattr(bootstrap, "Settings", lambda: settings)
+        how = config(["--port", "0"], settings)
+        how.http = http
+        server = uvicorn.Server(how)
+        monkeypatch.setattr(server, "install_signal_handlers", lambda: None, raising=False)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+
+        async def stopped() -> None:
+            server.should_exit = True
+            await serving
+
+        try:
+            yield Served(f"http://127.0.0.1:{port}", port, fake, server, session, stopped)
+        finally:
+            await stopped()
+
+
+async def test_a_key_is_all_that_a_client_needs(endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(endpoint, monkeypatch) as server:
+        status, body, headers = await server.ask()
+        assert (status, body["choices"][0]["message"]["content"]) == (200, "hello")
+        assert headers["x-spillway-target"] == "fleet"
+        async with server.http.get(f"{server.url}/healthz") as answer:
+            assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+        async with server.http.get(f"{server.url}/v1/models", headers=KEY) as answer:
+            assert [model["id"] for model in (await answer.json())["data"]] == ["support-llama"]
+
+
+async def test_a_request_context_that_a_client_sends_opens_nothing(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tables, deployments=("another",), limits=KeyLimits(requests_per_minute=1))
+    async with served(endpoint, monkeypatch) as server:
+        status, body, headers = await server.ask(SPOOFED)
+        assert (status, body["error"]["code"], headers["www-authenticate"]) == (401, "invalid_api_key", "Bearer")
+        assert body["error"]["type"] == "authentication_error"
+        status, body, _ = await server.ask(KEY | SPOOFED)
+        assert (status, body["error"]["code"]) == (403, "model_not_allowed")
+        assert server.fake.seen == []
+
+
+async def test_scopes_and_limits_hold_as_behind_api_gateway(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tables, "sk-no-scope", scopes=frozenset())
+    put(tables, "sk-admin", scopes=frozenset({Scope.ADMIN}))
+    put(tables, "sk-limited", limits=KeyLimits(tokens_per_minute=1))
+    async with served(endpoint, monkeypatch) as server:
+        found = {}
+        for name in ("sk-no-scope", "sk-admin", "sk-limited"):
+            status, body, _ = await server.ask({"authorization": f"Bearer {name}"})
+            found[name] = (status, body.get("error", {}).get("code"))
+    assert found == {
+        "sk-no-scope": (403, "insufficient_scope"),
+        "sk-admin": (200, None),
+        "sk-limited": (429, "rate_limit_exceeded"),
+    }
+
+
+async def test_both_secrets_of_a_rotated_key_open_and_a_deleted_one_does_not(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = "sk-spillway-new"
+    later = NOW.replace(year=2099)
+    put(tables, digest=digest_of(new), old_secrets=(OldSecret(digest_of(SECRET), later),))
+    tables.put_item(TableName="keys", Item=pointer(id_of(new), id_of(SECRET)))
+    async with served(endpoint, monkeypatch, KEY_CACHE_SECONDS="0") as server:
+        secrets = [{"authorization": f"Bearer {secret}"} for secret in (SECRET, new)]
+        assert [(await server.ask(headers))[0] for headers in secrets] == [200, 200]
+        tables.delete_item(TableName="keys", Key={"id": {"S": id_of(SECRET)}})
+        assert [(await server.ask(headers))[0] for headers in secrets] == [401, 401]
+
+
+async def test_a_server_that_is_told_to_stop_ends_its_streams_and_writes_what_they_used(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tables, limits=KeyLimits(tokens_per_minute=100_000))
+    goes_on = asyncio.Event()
+    original = FakeUpstream.answer
+
+    async def slow(self: FakeUpstream, request: Any) -> Any:
+        await goes_on.wait()
+        return await original(self, request)
+
+    monkeypatch.setattr(FakeUpstream, "answer", slow)
+    async with served(endpoint, monkeypatch, STREAM) as server:
+        asking = asyncio.create_task(
+            server.http.post(f"{server.url}/v1/chat/completions", json={**BODY, "stream": True}, headers=KEY)
+        )
+        while not server.server.server_state.tasks:
+            await asyncio.sleep(0.01)
+        stopping = asyncio.create_task(server.stopped())
+        while server.server.servers[0].is_serving():
+            await asyncio.sleep(0.01)
+        goes_on.set()
+        async with await asking as answer:
+            text = await answer.text()
+        await stopping
+    assert text.endswith("data: [DONE]\n\n")
+    (usage,) = tables.scan(TableName="usage")["Items"]
+    assert (usage["requests"], usage["completion_tokens"]) == ({"N": "1"}, {"N": "3"})
+    (limits,) = tables.scan(TableName="limits")["Items"]
+    assert int(limits["tokens"]["N"]) == 10
+
+
+async def test_what_outlasts_the_time_to_drain_is_cut_and_still_counted(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = Played([sse(chunk("hel"))], ending="silence")
+    async with served(endpoint, monkeypatch, silent, GATEWAY_DRAIN_SECONDS="1") as server:
+        body = {**BODY, "stream": True}
+        async with server.http.post(f"{server.url}/v1/chat/completions", json=body, headers=KEY) as answer:
+            await answer.content.readany()
+            await server.stopped()
+    (usage,) = tables.scan(TableName="usage")["Items"]
+    assert (usage["requests"], usage["completion_tokens"]) == ({"N": "1"}, {"N": "1"})
+
+
+class Impatient(GuardedConnection):
+    head_seconds = 0.2
+    unread_seconds = 0.2
+
+
+async def answered(port: int, *parts: bytes) -> bytes:
+    """Send parts, a moment between them, until the server ends the connection; return what it said."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reading = asyncio.create_task(reader.read())
+    try:
+        for part in parts:
+            if reading.done():
+                break
+            writer.write(part)
+            await asyncio.sleep(0.02)
+        async with asyncio.timeout(5):
+            return await reading
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_head_that_never_ends_ends_the_connection(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(endpoint, monkeypatch, http=Impatient) as server:
+        assert await answered(server.port) == b""
+        assert await answered(server.port, b"GET / HTTP/1.1\r\n", *[b"x: y\r\n"] * 200) == b""
+        whole = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+        said = await answered(server.port, whole, *[b"G"] * 200)
+        assert said.startswith(b"HTTP/1.1 200")
+        assert (await server.ask())[0] == 200
+
+
+async def test_a_request_that_takes_longer_than_its_head_may_is_not_cut(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = json.dumps(BODY).encode()
+    async with served(endpoint, monkeypatch, http=Impatient) as server:
+        parts = [raw[at : at + 2] for at in range(0, len(raw), 2)]  # some 0.6 s
+        said = await answered(server.port, POST + b"content-length: %d\r\n\r\n" % len(raw), *parts)
+    assert said.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_client_that_never_reads_is_let_go_and_its_upstream_with_it(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = Played([sse(chunk("x" * 60_000))] * 400, ending="silence")
+    raw = json.dumps({**BODY, "stream": True}).encode()
+    async with served(endpoint, monkeypatch, long, http=Impatient) as server:
+        client = socket.create_connection(("127.0.0.1", server.port))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with client:
+            client.sendall(POST + b"content-length: %d\r\n\r\n" % len(raw) + raw)
+            async with asyncio.timeout(5):
+                while not server.fake.seen or server.server.server_state.tasks:
+                    await asyncio.sleep(0.02)
+    (usage,) = tables.scan(TableName="usage")["Items"]
+    assert usage["requests"] == {"N": "1"}
+
+
+async def test_what_is_no_http_gets_the_one_error_shape(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(endpoint, monkeypatch) as server:
+        said = await answered(server.port, b"\x16\x03\x01 no HTTP\r\n\r\n")
+        large = await answered(server.port, b"GET / HTTP/1.1\r\nx: " + b"y" * 100_000)
+    for answer in (said, large):
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400")
+        assert json.loads(body)["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_full_server_says_so_and_stays_healthy(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = Played([sse(chunk("hel"))], ending="silence")
+    async with served(endpoint, monkeypatch, silent, GATEWAY_MOST_REQUESTS="1", GATEWAY_DRAIN_SECONDS="1") as server:
+        body = {**BODY, "stream": True}
+        async with server.http.post(f"{server.url}/v1/chat/completions", json=body, headers=KEY) as answer:
+            await answer.content.readany()
+            status, refused, headers = await server.ask()
+            assert (status, refused["error"]["code"], headers["retry-after"]) == (503, "busy", "1")
+            async with server.http.get(f"{server.url}/healthz") as health:
+                assert health.status == 200
+
+
+def test_a_missing_setting_is_named_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    incomplete = {name: value for name, value in environment("http://x").items() if name != "KEYS_TABLE"}
+    with pytest.raises(MissingSetting, match="KEYS_TABLE"):
+        config([], Settings(incomplete))
+    monkeypatch.delenv("KEYS_TABLE", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert main([]) == 2
+    assert "is not set" in capsys.readouterr().err
+
+
+async def test_one_command_starts_it_and_a_signal_ends_it(endpoint: str, tables: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "spillway.gateway", "--port", str(port)),
+        env={**environment(endpoint), "PYTHONPATH": "layers/spillway/src", "PATH": os.environ["PATH"]},
+    )
+    try:
+        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+            while True:
+                try:
+                    async with http.get(f"http://127.0.0.1:{port}/v1/models", headers=KEY) as answer:
+                        assert answer.status == 200
+                        break
+                except aiohttp.ClientConnectorError:
+                    await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            assert await process.wait() in (0, -signal.SIGTERM)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
