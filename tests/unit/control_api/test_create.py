@@ -29,7 +29,7 @@ def test_the_shortest_request_is_accepted_with_every_default_filled_in(world: Wo
         "tokens_per_minute_per_instance": None,
     }
     assert record["spec"]["thresholds"]["idle_after_seconds"] == 900
-    assert record["spec"]["engine"] == {"name": "vllm", "max_model_len": 8192}
+    assert record["spec"]["engine"] == {"name": "vllm", "max_model_len": 8192, "media_domains": []}
     assert record["spec"]["spill"] is None
     assert record["created_at"] == "2026-11-24T09:30:00Z"
     assert record["workflow"].endswith(":deploy:short-deploy-1")
@@ -104,6 +104,8 @@ def test_an_unexpected_failure_of_the_start_leaves_nothing_behind_and_says_littl
 
 
 BAD: list[tuple[dict[str, Any], str, list[str] | None]] = [
+    ({"engine": {"media_domains": ["images.example.com", "--trust"]}}, "engine.media_domains.1", None),
+    ({"engine": {"media_domains": ["https://example.com"]}}, "engine.media_domains.0", None),
     ({"colour": "red"}, "colour", ["name", "model", "path", "capacity", "engine", "thresholds", "spill", "budget"]),
     (
         {"capacity": {"maximum": 3}},

@@ -101,10 +101,19 @@ def test_an_engine_too_busy_for_its_health_check_is_not_replaced(world: FleetWor
     assert group["HealthCheckIntervalSeconds"] * (group["HealthyThresholdCount"] + 1) < grace
 
 
+def test_only_a_container_that_reads_weights_of_ours_reaches_the_metadata_service(world: FleetWorld) -> None:
+    own = a_spec(model={"id": "meta-llama/Llama-3.1-8B-Instruct", "weights": "s3://models-bucket/llama/"})
+    world.driver.provision(a_deployment(spec=own), 1)
+    assert template_of(world)["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
+
+
 def test_instances_are_closed_tightly(world: FleetWorld) -> None:
     world.driver.provision(FLEET, 1)
     data = template_of(world)
-    assert data["MetadataOptions"]["HttpTokens"] == "required"
+    assert (data["MetadataOptions"]["HttpTokens"], data["MetadataOptions"]["HttpPutResponseHopLimit"]) == (
+        "required",
+        1,
+    )
     disk = data["BlockDeviceMappings"][0]["Ebs"]
     assert (disk["Encrypted"], disk["VolumeType"], disk["DeleteOnTermination"]) == (True, "gp3", True)
     assert data["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is True
@@ -384,7 +393,7 @@ def test_preflight_wants_a_token_for_gated_weights_unless_they_are_in_s3(world: 
     with pytest.raises(InvalidRequest, match="gated") as raised:
         world.driver.preflight(FLEET)
     assert raised.value.param == "model.id"
-    own = a_spec(model={"id": "meta-llama/Llama-3.1-8B-Instruct", "weights": "s3://models-bucket/llama/"})
+    own = a_deployment(model={"id": "meta-llama/Llama-3.1-8B-Instruct", "weights": "s3://models-bucket/llama/"})
     world.driver.preflight(a_deployment(spec=own))
 
 

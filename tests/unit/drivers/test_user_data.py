@@ -60,6 +60,15 @@ def test_own_weights_are_streamed_from_s3_without_a_token() -> None:
     assert "TOKEN_SECRET=''\n" in script
 
 
+def test_an_engine_follows_no_redirect_and_fetches_from_the_named_hosts_alone() -> None:
+    spec = a_spec(engine={"media_domains": ["images.example.com", "cdn.example.org"]})
+    options, arguments = _docker_run(user_data(spec, NAMES, CONFIG))
+    assert "VLLM_MEDIA_URL_ALLOW_REDIRECTS=0" in options
+    at = arguments.index("--allowed-media-domains")
+    assert arguments[at + 1 : at + 3] == ["images.example.com", "cdn.example.org"]
+    assert "--allowed-media-domains" not in _docker_run(a_script())[1]
+
+
 def test_values_are_quoted_for_the_shell() -> None:
     script = a_script(weights="s3://models-bucket/a b/$(reboot)")
     assert "MODEL='s3://models-bucket/a b/$(reboot)'\n" in script

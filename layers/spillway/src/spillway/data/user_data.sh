@@ -11,6 +11,7 @@ HOOK=@@HOOK@@
 IMAGE=@@IMAGE@@
 MODEL=@@MODEL@@
 LOAD_FORMAT=@@LOAD_FORMAT@@
+read -ra MEDIA_DOMAINS <<< @@MEDIA_DOMAINS@@
 TOKEN_SECRET=@@TOKEN_SECRET@@
 READY_WITHIN_SECONDS=@@READY_WITHIN_SECONDS@@
 SHUTDOWN_SECONDS=@@SHUTDOWN_SECONDS@@
@@ -54,14 +55,19 @@ ARGS=(serve "$MODEL" --served-model-name @@DEPLOYMENT@@ --host 0.0.0.0 --port 80
 if [ -n "$LOAD_FORMAT" ]; then
   ARGS+=(--load-format "$LOAD_FORMAT")
 fi
+if [ "${#MEDIA_DOMAINS[@]}" -gt 0 ]; then
+  ARGS+=(--allowed-media-domains "${MEDIA_DOMAINS[@]}")
+fi
 
 systemctl enable --now docker
 retry docker pull --quiet "$IMAGE"
 install -d /var/lib/spillway/cache
 # The image's own entry point is a shell that waits for the engine and passes no signal on: under it, a stop would kill
-# requests in flight. With the engine as the first process, the time-outs below hold.
+# requests in flight. With the engine as the first process, the time-outs below hold. A public host of media must not
+# send the engine on to one inside this network.
 docker run --detach --name engine --entrypoint vllm --restart always --gpus all --ipc host --publish 8000:8000 \
   --env AWS_REGION="$AWS_DEFAULT_REGION" --env AWS_DEFAULT_REGION --env DO_NOT_TRACK=1 --env VLLM_NO_USAGE_STATS=1 \
+  --env VLLM_MEDIA_URL_ALLOW_REDIRECTS=0 \
   --env HF_TOKEN_PATH=/run/spillway/hugging-face-token --volume /run/spillway:/run/spillway:ro \
   --volume /var/lib/spillway/cache:/root/.cache \
   --stop-timeout $((SHUTDOWN_SECONDS + 10)) --log-opt max-size=50m --log-opt max-file=3 "$IMAGE" "${ARGS[@]}"

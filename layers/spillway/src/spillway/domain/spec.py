@@ -94,11 +94,16 @@ def _above_max(field: str, value: int, limit: int) -> PydanticCustomError:
     )
 
 
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_Domain = Annotated[str, Field(max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})+$")]
+
+
 class EngineSpec(_Frozen):
-    """The inference server of a fleet."""
+    """The inference server of a fleet; ``media_domains`` are the only hosts that it may fetch media from, none all."""
 
     name: Literal["vllm"] = "vllm"
     max_model_len: Annotated[int, Field(ge=256, le=1_000_000)] = 8192
+    media_domains: Annotated[tuple[_Domain, ...], Field(max_length=20)] = ()
 
 
 class Thresholds(_Frozen):

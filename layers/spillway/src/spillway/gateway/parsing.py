@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from spillway.domain.errors import InvalidRequest, NotFound
+from spillway.gateway.addresses import check_addresses
 from spillway.gateway.shapes import check_shape
 from spillway.gateway.upstream import Endpoint, UpstreamRequest
 
@@ -24,6 +25,7 @@ def parse_completion(raw: bytes, endpoint: Endpoint, request_id: str) -> Upstrea
     if options and not stream:
         raise InvalidRequest("stream_options is only allowed with stream", param="stream_options")
     check_shape(endpoint, body)
+    check_addresses(raw, body)
     check_name(model)
     wants_usage = bool(options and options.get("include_usage"))
     return UpstreamRequest(model, endpoint, body, stream, wants_usage, request_id, len(raw))

@@ -54,8 +54,12 @@ class LaunchTemplate:
             "IamInstanceProfile": {"Arn": self.config.instance_profile_arn},
             "UserData": base64.b64encode(script.encode()).decode(),
             "InstanceInitiatedShutdownBehavior": "terminate",
-            # A container is one network hop further away from the metadata service than its host.
-            "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+            "MetadataOptions": {
+                "HttpEndpoint": "enabled",
+                "HttpTokens": "required",
+                # The engine's container is one hop further away than its host, and needs credentials for weights alone.
+                "HttpPutResponseHopLimit": 2 if spec.model.weights else 1,
+            },
             "NetworkInterfaces": [
                 {
                     "DeviceIndex": 0,

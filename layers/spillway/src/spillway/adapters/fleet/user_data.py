@@ -25,6 +25,7 @@ def user_data(spec: DeploymentSpec, names: Names, config: FleetConfig) -> str:
         # Straight from S3 into the GPU's memory, without the detour over the disk.
         "LOAD_FORMAT": "runai_streamer" if weights else "",
         "MAX_MODEL_LEN": str(spec.engine.max_model_len),
+        "MEDIA_DOMAINS": " ".join(spec.engine.media_domains),
         "TOKEN_SECRET": "" if weights else config.hugging_face_secret_arn or "",
         "READY_WITHIN_SECONDS": str(READY_WITHIN_SECONDS),
         "SHUTDOWN_SECONDS": str(DRAIN_SECONDS // 2),

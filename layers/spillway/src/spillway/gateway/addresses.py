@@ -1,0 +1,104 @@
+"""Addresses in a request that an engine would fetch: none may name anything inside the network that the engine is in.
+
+Nothing is resolved here: what a public name resolves to, or redirects to, only whoever fetches it can see (docs).
+"""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from spillway.domain.errors import InvalidRequest
+
+_ALLOWED = ("https://", "http://", "data:")
+# What engines take media from beside the fields whose names end so.
+_ENDS = ("url", "uri")
+_MEDIA = frozenset({"image", "audio", "video", "file"})
+# How such a name looks in a body; a letter may be escaped, too.
+_MARKS = (b'url"', b'uri"', *(f'"{name}"'.encode() for name in sorted(_MEDIA)), b"\\u")
+# What an answer had cited; nobody fetches it.
+_CITED = "annotations"
+_AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d*)?", re.IGNORECASE)
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
+_PRIVATE_SUFFIXES = ("localhost", "local", "localdomain", "internal", "intranet", "lan", "home.arpa")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def check_addresses(raw: bytes, body: dict[str, Any]) -> None:
+    """Raise InvalidRequest with the field that names what must not be fetched.
+
+    ``raw`` is the body as it came: without such a field in it, it is not searched.
+    """
+    if not any(mark in raw for mark in _MARKS):
+        return
+    for root in ("messages", "input"):
+        for param, address in _addresses(body.get(root), root):
+            check_address(address, param)
+    tools = body.get("tools")
+    for at, tool in enumerate(tools if isinstance(tools, list) else ()):
+        if isinstance(tool, dict) and isinstance(tool.get("server_url"), str):
+            check_address(tool["server_url"], f"tools.{at}.server_url")
+
+
+def check_address(address: str, param: str) -> None:
+    """Raise InvalidRequest unless this is data, or on a host with a public name or number."""
+    if address[:5].lower() == "data:":
+        return
+    found = _AUTHORITY.match(address)
+    if found is None:
+        raise _refusal(param, "must begin with https://, http:// or data:")
+    host = _HOST.fullmatch(found[1])
+    if host is None:
+        raise _refusal(param, "must name a plain host, without a user, and in punycode if it is not ASCII")
+    if not (_is_public_number(host[1]) if host[1] else _is_public(host[2])):
+        raise _refusal(param, f"must not name a host inside a private network, as '{found[1][:64]}' does")
+
+
+def _addresses(value: Any, param: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list):
+        for at, each in enumerate(value):
+            yield from _addresses(each, f"{param}.{at}")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if isinstance(each, str):
+                if key in _MEDIA or key.endswith(_ENDS):
+                    yield f"{param}.{key}", each
+            elif key != _CITED:
+                yield from _addresses(each, f"{param}.{key}")
+
+
+def _is_public(host: str) -> bool:
+    labels = host.lower().rstrip(".").split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        # One number or four, decimal, octal or hexadecimal: as the resolvers of engines read it.
+        try:
+            return _is_public_number(str(ipaddress.IPv4Address(socket.inet_aton(".".join(labels)))))
+        except OSError:
+            return False
+    name = ".".join(labels)
+    return "." in name and not any(name == end or name.endswith(f".{end}") for end in _PRIVATE_SUFFIXES)
+
+
+def _is_public_number(text: str) -> bool:
+    try:
+        number = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return all(each.is_global and not each.is_multicast for each in (number, *_inside(number)))
+
+
+def _inside(number: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 one stands for."""
+    if isinstance(number, ipaddress.IPv6Address):
+        teredo = number.teredo or ()
+        for each in (number.ipv4_mapped, number.sixtofour, *teredo):
+            if each is not None:
+                yield each
+        if number in _NAT64 or int(number) < 2**32:
+            yield ipaddress.IPv4Address(int(number) & 0xFFFFFFFF)
+
+
+def _refusal(param: str, rule: str) -> InvalidRequest:
+    return InvalidRequest(f"{param[:128]} {rule}", param=param[:128], code="address_not_allowed", allowed=_ALLOWED)
