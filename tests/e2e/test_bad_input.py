@@ -23,7 +23,7 @@ BEDROCK_MODEL = {"id": "meta.llama3-1-8b-instruct-v1:0"}
 NOT_AUTHORISED = "qwen.qwen3-32b-v1:0"
 FIELDS = tuple(DeploymentSpec.model_fields)
 CAPACITY_FIELDS = tuple(CapacitySpec.model_fields)
-CHANGEABLE = ("capacity", "thresholds", "spill", "budget")
+CHANGEABLE = ("capacity", "thresholds", "spill", "budget", "request_log")
 WINDOW = {"days": ["mon"], "from": "08:00", "to": "18:00", "time_zone": "UTC"}
 
 

@@ -68,6 +68,15 @@ def _send_message(params: Params, place: Place) -> list[Request]:
     return [Request("sqs:SendMessage", place.arn("sqs", params["QueueUrl"].rpartition("/")[2]))]
 
 
+def _create_log_stream(params: Params, place: Place) -> list[Request]:
+    return [Request("logs:CreateLogStream", place.arn("logs", f"log-group:{params['logGroupName']}:log-stream:"))]
+
+
+def _put_log_events(params: Params, place: Place) -> list[Request]:
+    stream = f"log-group:{params['logGroupName']}:log-stream:{params['logStreamName']}"
+    return [Request("logs:PutLogEvents", place.arn("logs", stream))]
+
+
 _RULES: Mapping[tuple[str, str], _Rule] = {
     ("events", "PutEvents"): _put_events,
     ("sns", "Publish"): _on("sns:Publish", "TopicArn"),
@@ -81,6 +90,8 @@ _RULES: Mapping[tuple[str, str], _Rule] = {
     ("execute-api", "Invoke"): _invoke_api,
     ("lambda", "Invoke"): _invoke_function,
     ("sqs", "SendMessage"): _send_message,
+    ("logs", "CreateLogStream"): _create_log_stream,
+    ("logs", "PutLogEvents"): _put_log_events,
     ("xray", "PutTraceSegments"): _anywhere("xray:PutTraceSegments"),
     ("pricing", "GetProducts"): _anywhere("pricing:GetProducts"),
     ("service-quotas", "GetServiceQuota"): _anywhere("servicequotas:GetServiceQuota"),

@@ -43,6 +43,15 @@ def test_a_patch_changes_the_record_and_the_route_but_not_what_was_seen_of_the_f
     assert serving.workflows.executions == {}
 
 
+def test_the_log_of_texts_is_off_until_it_is_switched_on_for_one_deployment(serving: World) -> None:
+    assert serving.call("GET", "/deployments/support-llama").json["spec"]["request_log"] == {"text": False}
+    answer = serving.call("PATCH", "/deployments/support-llama", {"request_log": {"text": True}})
+    assert (answer.status, answer.json["spec"]["request_log"]) == (202, {"text": True})
+    assert serving.routes.items["support-llama"].logs_text is True
+    serving.call("PATCH", "/deployments/support-llama", {"request_log": None})
+    assert serving.routes.items["support-llama"].logs_text is False
+
+
 def test_null_takes_a_field_back_to_its_default(serving: World) -> None:
     serving.call("PATCH", "/deployments/support-llama", {"capacity": {"max": None}, "spill": None})
     spec = serving.deployments.items["support-llama"].spec
@@ -72,7 +81,7 @@ def test_what_cannot_change_says_why(serving: World, patch: dict[str, Any], para
     assert answer.status == 400
     assert answer.error["param"] == param
     assert "cannot be changed, because" in answer.error["message"]
-    assert answer.error["allowed"] == ["capacity", "thresholds", "spill", "budget"]
+    assert answer.error["allowed"] == ["capacity", "thresholds", "spill", "budget", "request_log"]
     assert serving.deployments.items["support-llama"].version == 1
 
 

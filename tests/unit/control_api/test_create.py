@@ -106,7 +106,11 @@ def test_an_unexpected_failure_of_the_start_leaves_nothing_behind_and_says_littl
 BAD: list[tuple[dict[str, Any], str, list[str] | None]] = [
     ({"engine": {"media_domains": ["images.example.com", "--trust"]}}, "engine.media_domains.1", None),
     ({"engine": {"media_domains": ["https://example.com"]}}, "engine.media_domains.0", None),
-    ({"colour": "red"}, "colour", ["name", "model", "path", "capacity", "engine", "thresholds", "spill", "budget"]),
+    (
+        {"colour": "red"},
+        "colour",
+        ["name", "model", "path", "capacity", "engine", "thresholds", "spill", "budget", "request_log"],
+    ),
     (
         {"capacity": {"maximum": 3}},
         "capacity.maximum",

@@ -393,7 +393,7 @@ def test_preflight_wants_a_token_for_gated_weights_unless_they_are_in_s3(world: 
     with pytest.raises(InvalidRequest, match="gated") as raised:
         world.driver.preflight(FLEET)
     assert raised.value.param == "model.id"
-    own = a_deployment(model={"id": "meta-llama/Llama-3.1-8B-Instruct", "weights": "s3://models-bucket/llama/"})
+    own = a_spec(model={"id": "meta-llama/Llama-3.1-8B-Instruct", "weights": "s3://models-bucket/llama/"})
     world.driver.preflight(a_deployment(spec=own))
 
 

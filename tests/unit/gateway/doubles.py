@@ -23,6 +23,7 @@ from spillway.gateway.metering import Meter
 from spillway.gateway.opening import Opening
 from spillway.gateway.patience import Patience
 from spillway.gateway.relay import Relay, stream_head
+from spillway.gateway.text_log import Event, TextLog
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from spillway.gateway.wake import Wakes
 from tests.builders import NOW, a_route
@@ -154,6 +155,26 @@ class FakeStoredPrices:
 
 
 @dataclass
+class FakeSink:
+    """A log of texts; ``down`` loses all, ``stuck`` never answers."""
+
+    put_together: list[list[dict[str, Any]]] = field(default_factory=list)
+    down: bool = False
+    stuck: bool = False
+
+    async def put(self, events: Sequence[Event], seconds: float) -> None:
+        if self.stuck:
+            await asyncio.Event().wait()
+        if self.down:
+            raise RoutesUnavailable("down")
+        self.put_together.append([json.loads(event.line) for event in events])
+
+    @property
+    def texts(self) -> list[dict[str, Any]]:
+        return [text for batch in self.put_together for text in batch]
+
+
+@dataclass
 class FakeClock:
     moment: float = 1000.0
 
@@ -177,6 +198,7 @@ class World:
     lines: list[dict[str, Any]]
     limits: SharedTable
     prices: FakeStoredPrices
+    sink: FakeSink
 
 
 def a_world(
@@ -192,7 +214,7 @@ def a_world(
     desk, counters, clock, limits = FakeDesk(), FakeCounters(), FakeClock(), SharedTable()
     upstreams = FakeUpstreams(scripts)
     lines: list[dict[str, Any]] = []
-    prices = FakeStoredPrices()
+    prices, sink = FakeStoredPrices(), FakeSink()
 
     def log(fields: Mapping[str, Any]) -> None:
         lines.append(json.loads(json.dumps(fields)))
@@ -217,6 +239,7 @@ def a_world(
             meter=Meter(counters, clock.now, clock.monotonic, log),
             monotonic=clock.monotonic,
             comment_every_seconds=comment_seconds,
+            texts=TextLog(sink, clock.now, log),
         ),
         limiter=Limiter(
             limits,
@@ -229,7 +252,7 @@ def a_world(
         log=log,
         close=close,
     )
-    return World(upstreams, fakes, gateway, desk, counters, clock, lines, limits, prices)
+    return World(upstreams, fakes, gateway, desk, counters, clock, lines, limits, prices, sink)
 
 
 @dataclass

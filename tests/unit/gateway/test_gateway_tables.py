@@ -1,17 +1,21 @@
 """The gateway's reads and writes against moto's DynamoDB and event bus."""
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
 
 from spillway.adapters.aws_http import AwsHttp
 from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
 from spillway.adapters.prices_table import PricesTable
+from spillway.adapters.text_log import LogGroup
 from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.route import route_to_json
 from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.text_log import Event
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.unit.gateway.servers import ENVIRONMENT
@@ -67,6 +71,33 @@ async def test_prices_that_cannot_be_read_count_as_unread(aws: AwsHttp, dynamo: 
     dynamo.put_item(TableName="prices", Item={name: {"S": value} for name, value in item.items()})
     with pytest.raises(RoutesUnavailable):
         await GatewayPrices(aws, "prices").read()
+
+
+async def test_texts_reach_a_stream_of_their_own_in_their_group(aws: AwsHttp, endpoint: str) -> None:
+    logs: Any = boto3.client(
+        "logs", endpoint_url=endpoint, region_name="eu-west-1", aws_access_key_id="AKIA", aws_secret_access_key="s"
+    )
+    group = LogGroup(aws, "texts", lambda: "2026/11/24/one")
+    now = int(time.time() * 1000)
+    events = [Event(now, '{"n":1}', "a-model", 33), Event(now + 1, '{"n":2}', "a-model", 33)]
+    with pytest.raises(RoutesUnavailable, match="ResourceNotFound"):
+        await group.put(events, 5)
+    logs.create_log_group(logGroupName="texts")
+    for _ in range(2):
+        await group.put(events, 5)
+    found = logs.get_log_events(logGroupName="texts", logStreamName="2026/11/24/one", startFromHead=True)["events"]
+    assert [event["message"] for event in found] == ['{"n":1}', '{"n":1}', '{"n":2}', '{"n":2}']
+    await LogGroup(aws, "texts", lambda: "2026/11/24/one").put(events, 5)  # made before: no error
+    logs.delete_log_group(logGroupName="texts")
+    with pytest.raises(RoutesUnavailable):
+        await group.put(events, 5)
+    logs.create_log_group(logGroupName="texts")
+    await group.put(events, 5)
+    old = [Event(now - 30 * 86_400_000, "old", "a-model", 29)]
+    with pytest.raises(RoutesUnavailable, match="refused"):
+        await group.put(old, 5)
+    logs.delete_log_group(logGroupName="texts")
+    logs.close()
 
 
 async def test_usage_adds_up(aws: AwsHttp, dynamo: Any) -> None:

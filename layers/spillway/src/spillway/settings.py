@@ -37,6 +37,7 @@ class Settings:
     idempotency_table = _variable("IDEMPOTENCY_TABLE")
     prices_table = _variable("PRICES_TABLE")
     benchmarks_table = _variable("BENCHMARKS_TABLE")
+    text_log_group = _variable("TEXT_LOG_GROUP")
     event_bus = _variable("EVENT_BUS")
     scale_topic_arn = _variable("SCALE_TOPIC_ARN")
     cost_topic_arn = _variable("COST_TOPIC_ARN")

@@ -20,6 +20,7 @@ SERVICES = {
     "EVENTBRIDGE": ("events", "events"),
     "BEDROCK_RUNTIME": ("bedrock-runtime", "bedrock"),
     "SAGEMAKER_RUNTIME": ("runtime.sagemaker", "sagemaker"),
+    "CLOUDWATCH_LOGS": ("logs", "logs"),
 }
 _KEEP_ALIVE_SECONDS = 30.0
 # A connection that was dead before the request is noticed within a round trip.

@@ -18,7 +18,8 @@ from spillway.services.show_deployments import ShowDeployments
 
 _TAGS = ["deployments"]
 _PATCH = Body(
-    description="A JSON merge patch (RFC 7396) of capacity, thresholds, spill and budget; null restores a default.",
+    description="A JSON merge patch (RFC 7396) of capacity, thresholds, spill, budget and request_log; "
+    "null restores a default.",
     examples=[{"capacity": {"max": 6}, "thresholds": {"idle_after_seconds": 1800}}],
 )
 

@@ -9,7 +9,7 @@ from spillway.domain.errors import InvalidRequest
 from spillway.domain.prices import known_instance_types, price_book
 from spillway.domain.spec import DeploymentSpec, Path
 
-CHANGEABLE = ("capacity", "thresholds", "spill", "budget")
+CHANGEABLE = ("capacity", "thresholds", "spill", "budget", "request_log")
 _FIXED = {
     "name": "clients call the model by it",
     "model": "another model is another deployment",

@@ -28,7 +28,7 @@ class Route:
     ``wakes`` says whether a request to a cold primary asks for its wake.
     ``deployment_version`` is that of the record that the route follows from: an older one must not replace it.
     ``ready`` and ``starting`` instances are what was last seen. Until ``lost_until`` (epoch seconds) the primary counts
-    as lost although it may still seem to be there: AWS said so.
+    as lost although it may still seem to be there: AWS said so. ``logs_text`` has prompts and answers logged.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Route:
     ready: int = 0
     starting: int = 0
     lost_until: int = 0
+    logs_text: bool = False
 
 
 @dataclass(frozen=True)

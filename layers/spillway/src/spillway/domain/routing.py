@@ -59,6 +59,7 @@ def route_of(
         deployment_version=deployment.version,
         ready=ready,
         starting=starting,
+        logs_text=spec.request_log.text,
     )
 
 

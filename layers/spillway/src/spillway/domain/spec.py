@@ -137,6 +137,12 @@ class BudgetSpec(_Frozen):
     )
 
 
+class RequestLogSpec(_Frozen):
+    """What is logged of requests beside their numbers; ``text`` is prompts and answers, in a log group of their own."""
+
+    text: bool = False
+
+
 class DeploymentSpec(_Frozen):
     """A deployment as asked for; only ``name``, ``model.id`` and ``path`` are required."""
 
@@ -148,3 +154,4 @@ class DeploymentSpec(_Frozen):
     thresholds: Thresholds = Thresholds()
     spill: SpillSpec | None = None
     budget: BudgetSpec | None = None
+    request_log: RequestLogSpec = RequestLogSpec()

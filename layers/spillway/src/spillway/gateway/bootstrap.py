@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 import uuid
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from spillway.adapters.aws_http import AwsHttp, open_session
 from spillway.adapters.gateway_keys import GatewayKeys
 from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
 from spillway.adapters.limits_table import LimitsTable
+from spillway.adapters.text_log import LogGroup
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.by_target import UpstreamsByTarget
 from spillway.adapters.upstreams.converse import ConverseUpstream
@@ -32,6 +34,7 @@ from spillway.gateway.metering import Meter, UsageCounters
 from spillway.gateway.opening import Opening
 from spillway.gateway.patience import Patience
 from spillway.gateway.relay import Relay, stream_head
+from spillway.gateway.text_log import TextLog
 from spillway.gateway.wake import Wakes
 from spillway.settings import Settings
 
@@ -68,6 +71,7 @@ def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
     later = None
     if not settings.on_lambda:
         counters = later = LaterCounters(counters, _COUNT_EVERY_SECONDS, print_line)
+    texts = build_text_log(aws, settings) if settings.has("TEXT_LOG_GROUP") else None
     cache = RouteCache(routes.get, time.monotonic)
     completions = Completions(
         opening=Opening(
@@ -81,6 +85,7 @@ def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
         relay=Relay(time.monotonic, settings.gateway_idle_seconds),
         meter=Meter(counters, clock.utc_now, time.monotonic, print_line),
         monotonic=time.monotonic,
+        texts=texts,
     )
     return Gateway(
         routes=cache,
@@ -89,7 +94,7 @@ def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
         limiter=build_limiter(aws, settings),
         new_id=lambda: uuid.uuid4().hex,
         log=print_line,
-        close=partial(_close, completions.late, later, aws),
+        close=partial(_close, completions.late, [each for each in (later, texts) if each is not None], aws),
         door=door,
     )
 
@@ -111,12 +116,18 @@ def build_limiter(aws: AwsHttp, settings: Settings) -> Limiter:
     )
 
 
-async def _close(late: set[asyncio.Task[None]], later: LaterCounters | None, aws: AwsHttp) -> None:
+def build_text_log(aws: AwsHttp, settings: Settings) -> TextLog:
+    """Return what prompts and answers are logged by, where a deployment has it switched on."""
+    group = LogGroup(aws, settings.text_log_group, lambda: f"{clock.utc_now():%Y/%m/%d}/{uuid.uuid4().hex}")
+    return TextLog(group, clock.utc_now, print_line, None if settings.on_lambda else _COUNT_EVERY_SECONDS)
+
+
+async def _close(late: set[asyncio.Task[None]], writers: Sequence[LaterCounters | TextLog], aws: AwsHttp) -> None:
     """Let what was used be written, then let go of the connections."""
     if late:
         await asyncio.wait(late, timeout=_LATE_SECONDS)
-    if later is not None:
-        await later.close()
+    for writer in writers:
+        await writer.close()
     await aws.session.close()
 
 

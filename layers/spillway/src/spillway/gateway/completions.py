@@ -9,12 +9,13 @@ from spillway.domain.errors import Rejected
 from spillway.domain.route import Route
 from spillway.gateway.dialects import error_events
 from spillway.gateway.errors import ClientGone, Unavailable
-from spillway.gateway.exchange import Exchange
+from spillway.gateway.exchange import Copy, Exchange
 from spillway.gateway.fresh import Monotonic
 from spillway.gateway.keepalive import SECONDS, KeepAlive
 from spillway.gateway.metering import CLIENT_GONE, Meter, Record
 from spillway.gateway.opening import Errand, Opening
 from spillway.gateway.relay import Relay
+from spillway.gateway.text_log import TextLog
 from spillway.gateway.upstream import UpstreamRequest
 from spillway.gateway.wishes import NO_WISHES, Wishes
 from spillway.http_errors import error_type
@@ -32,6 +33,7 @@ class Completions:
     meter: Meter
     monotonic: Monotonic
     comment_every_seconds: float = SECONDS
+    texts: TextLog | None = None
     # What was begun for answers that have ended, for a server that is going to end to wait for.
     late: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -52,6 +54,8 @@ class Completions:
         record = Record(exchange.request_id, route.name, key_id, self.monotonic(), stream=request.stream)
         alive = KeepAlive(exchange, self.comment_every_seconds) if request.stream else None
         errand = Errand(request, route, wishes, record, alive)
+        if route.logs_text and self.texts is not None:
+            exchange.copy = Copy()
         try:
             await self._answer(exchange, errand)
         except (Unavailable, Rejected) as err:
@@ -67,6 +71,8 @@ class Completions:
             errand.chores.append(asyncio.create_task(self.meter.settle(record)))
             if settle is not None:
                 errand.chores.append(asyncio.create_task(settle(record)))
+            if exchange.copy is not None and self.texts is not None:
+                errand.chores.append(asyncio.create_task(self.texts.add(request, record, exchange.copy)))
             # Lambda may freeze us after the answer's end, so its end waits for these; never longer than a moment.
             _, late = await asyncio.wait(errand.chores, timeout=SETTLE_SECONDS)
             for chore in late:

@@ -20,6 +20,34 @@ BODY_SECONDS = 30.0
 JSON = (b"content-type", b"application/json")
 
 
+# What is kept of an answer that is to be logged: a stream has some 200 bytes around each token.
+MOST_WIRE_BYTES = 1024 * 1024
+
+
+class Copy:
+    """What a client was sent, up to MOST_WIRE_BYTES."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        """Keep a part while there is room."""
+        if self._size < MOST_WIRE_BYTES:
+            self._parts.append(part)
+        self._size += len(part)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more was sent than is kept."""
+        return self._size > MOST_WIRE_BYTES
+
+    @property
+    def wire(self) -> bytes:
+        """All that is kept."""
+        return b"".join(self._parts)[:MOST_WIRE_BYTES]
+
+
 class Exchange:
     """Reads the body within its limits and writes the answer in parts.
 
@@ -35,6 +63,8 @@ class Exchange:
         self.started = False
         # What every answer to this request carries, whoever begins it.
         self.headers: Headers = ()
+        # Keeps what is sent, where a deployment has its answers logged.
+        self.copy: Copy | None = None
 
     async def read_body(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """Return the whole body; raises TooLarge, BodyTooSlow or ClientGone."""
@@ -83,11 +113,15 @@ class Exchange:
 
     async def write(self, body: bytes) -> None:
         """Send one part of the body."""
+        if self.copy is not None:
+            self.copy.add(body)
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     def hold(self, body: bytes) -> None:
         """Keep the last part back for :meth:`finish`: no client can use a whole answer before its end."""
         self._last = body
+        if self.copy is not None:
+            self.copy.add(body)
 
     async def finish(self) -> None:
         """End the answer; nothing runs for certain after this."""
