@@ -4,6 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from spillway.gateway.__main__ import config
+from spillway.settings import Settings
+from tests.sandbox.iam.evaluate import Effect, evaluate
 from tests.sandbox.iam.static_stack import StaticStack
 from tests.template.transform import transformed
 
@@ -42,8 +47,9 @@ def test_every_parameter_that_the_function_follows_makes_a_new_version(template:
     """A version is what it was when it was published; SAM sees changes of the text alone, the description these."""
     properties = template["Resources"][FUNCTION]["Properties"]
     described = set(re.findall(r"\$\{(\w+)\}", properties["VersionDescription"]["Fn::Sub"]))
-    # The alias has its own; policies are the role's, and names of tables and groups stay.
-    own = {key: value for key, value in properties.items() if key not in ("ProvisionedConcurrencyConfig", "Policies")}
+    # The alias has its own; policies and trust are the role's, and names of tables and groups stay.
+    roles = ("ProvisionedConcurrencyConfig", "Policies", "AssumeRolePolicyDocument")
+    own = {key: value for key, value in properties.items() if key not in roles}
     assert described >= set(_parameters(own, template))
     assert {"GatewayMemory", "EnableFleets"} < described
 
@@ -69,3 +75,40 @@ def _parameters(value: Any, template: dict[str, Any]) -> Iterator[str]:
             elif key == "Fn::Sub" and isinstance(inner, str):
                 yield from (name for name in re.findall(r"\$\{(\w+)\}", inner) if name in template["Parameters"])
             yield from _parameters(inner, template)
+
+
+def _trusted(stack: StaticStack) -> list[str]:
+    role = stack.properties(f"{FUNCTION}Role")["AssumeRolePolicyDocument"]["Statement"]
+    return [each["Principal"]["Service"] for each in role]
+
+
+def _may(stack: StaticStack, action: str, table: str) -> bool:
+    arn = stack.resolve({"Fn::GetAtt": [table, "Arn"]})
+    policies = stack.properties(f"{FUNCTION}Role")["Policies"]
+    statements = [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+    return evaluate(statements, action, arn, {}).effect is Effect.ALLOW
+
+
+def test_the_role_is_lambdas_alone_and_reads_no_keys_unless_there_is_a_server(stack: StaticStack) -> None:
+    assert _trusted(stack) == ["lambda.amazonaws.com"]
+    assert not _may(stack, "dynamodb:GetItem", "KeysTable")
+    assert "GatewayServerInstanceProfile" not in stack.of_type("AWS::IAM::InstanceProfile")
+
+
+@pytest.mark.parametrize(("where", "service"), [("ec2", "ec2.amazonaws.com"), ("ecs", "ecs-tasks.amazonaws.com")])
+def test_a_server_takes_the_gateways_role_and_reads_keys(where: str, service: str) -> None:
+    stack = _stack(GatewayServer=where)
+    assert _trusted(stack) == ["lambda.amazonaws.com", service]
+    assert _may(stack, "dynamodb:GetItem", "KeysTable")
+    assert not _may(stack, "dynamodb:PutItem", "KeysTable")
+
+
+def test_the_stack_prints_all_that_a_server_needs_to_know() -> None:
+    stack = _stack(GatewayServer="ecs", EnableFleets="true", KeyCacheSeconds="15")
+    text = stack.resolve(stack.template["Outputs"]["GatewayServerEnvironment"]["Value"])
+    given = dict(line.split("=", 1) for line in text.split("\n"))
+    config([], settings := Settings(given))
+    assert settings.key_cache_seconds == 15
+    lambdas = stack.properties(FUNCTION)["Environment"]["Variables"]
+    ours = {name: value for name, value in lambdas.items() if not name.startswith("AWS_") and name != "SPILLWAY_STACK"}
+    assert ours.items() <= given.items()
