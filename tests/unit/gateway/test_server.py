@@ -22,7 +22,7 @@ from spillway.domain.route import route_to_json
 from spillway.gateway import bootstrap
 from spillway.gateway.__main__ import config, main
 from spillway.gateway.connections import GuardedConnection
-from spillway.settings import MissingSetting, Settings
+from spillway.settings import BadSetting, MissingSetting, Settings
 from tests.builders import NOW, a_key, a_route
 from tests.unit.gateway.doubles import BODY, CONTEXT, chunk, completion, sse, usage_chunk
 from tests.unit.gateway.servers import ENVIRONMENT, FakeUpstream, Played, upstreams_to
@@ -298,6 +298,22 @@ def test_a_missing_setting_is_named_before_anything_starts(
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert main([]) == 2
     assert "is not set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KEY_CACHE_SECONDS", "-1"),
+        ("KEY_CACHE_SECONDS", "a minute"),
+        ("KEY_CACHE_SECONDS", "nan"),
+        ("GATEWAY_MOST_REQUESTS", "0"),
+        ("GATEWAY_DRAIN_SECONDS", "inf"),
+        ("GATEWAY_IDLE_SECONDS", "0"),
+    ],
+)
+def test_a_setting_that_is_none_is_named_with_its_value(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=f"{name} must be a number .*'{value}'"):
+        config([], Settings(environment("http://x", **{name: value})))
 
 
 async def test_one_command_starts_it_and_a_signal_ends_it(endpoint: str, tables: Any) -> None:

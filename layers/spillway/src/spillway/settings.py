@@ -1,11 +1,16 @@
 """The environment, read in this one place, each variable when it is first needed."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
-class MissingSetting(RuntimeError):
+class BadSetting(RuntimeError):
+    """A variable has a value that it cannot have."""
+
+
+class MissingSetting(BadSetting):
     """The template did not give this function a variable that its code needs."""
 
 
@@ -83,22 +88,32 @@ class Settings:
     @property
     def gateway_idle_seconds(self) -> float:
         """``GATEWAY_IDLE_SECONDS``: how long a stream's upstream may be silent before it counts as broken."""
-        return float(self.environ.get("GATEWAY_IDLE_SECONDS") or 60.0)
+        return self._number("GATEWAY_IDLE_SECONDS", 60.0, 0.001)
 
     @property
     def key_cache_seconds(self) -> float:
         """``KEY_CACHE_SECONDS``: how long a server of its own remembers what a key may do."""
-        return float(self.environ.get("KEY_CACHE_SECONDS") or 60.0)
+        return self._number("KEY_CACHE_SECONDS", 60.0, 0)
 
     @property
     def gateway_most_requests(self) -> int:
         """``GATEWAY_MOST_REQUESTS``: how many requests a server of its own answers at once."""
-        return int(self.environ.get("GATEWAY_MOST_REQUESTS") or 1000)
+        return int(self._number("GATEWAY_MOST_REQUESTS", 1000, 1))
 
     @property
     def gateway_drain_seconds(self) -> int:
         """``GATEWAY_DRAIN_SECONDS``: how long a server that is told to stop lets requests in flight go on."""
-        return int(self.environ.get("GATEWAY_DRAIN_SECONDS") or 900)
+        return int(self._number("GATEWAY_DRAIN_SECONDS", 900, 0))
+
+    def _number(self, name: str, default: float, least: float) -> float:
+        text = self.environ.get(name) or str(default)
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value < math.inf:
+            raise BadSetting(f"environment variable {name} must be a number from {least:g} on, not '{text}'")
+        return value
 
     def endpoint_url(self, service: str) -> str | None:
         """Return the endpoint that the SDKs' own variables name for a service id such as ``BEDROCK_RUNTIME``."""

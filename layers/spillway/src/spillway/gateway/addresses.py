@@ -15,8 +15,7 @@ _ALLOWED = ("https://", "http://", "data:")
 # What engines take media from beside the fields whose names end so.
 _ENDS = ("url", "uri")
 _MEDIA = frozenset({"image", "audio", "video", "file"})
-# How such a name looks in a body; a letter may be escaped, too.
-_MARKS = (b'url"', b'uri"', *(f'"{name}"'.encode() for name in sorted(_MEDIA)), b"\\u")
+_TEXT = frozenset({"role", "content", "type", "text"})
 # What an answer had cited; nobody fetches it.
 _CITED = "annotations"
 _AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
@@ -26,16 +25,11 @@ _PRIVATE_SUFFIXES = ("localhost", "local", "localdomain", "internal", "intranet"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-def check_addresses(raw: bytes, body: dict[str, Any]) -> None:
-    """Raise InvalidRequest with the field that names what must not be fetched.
-
-    ``raw`` is the body as it came: without such a field in it, it is not searched.
-    """
-    if not any(mark in raw for mark in _MARKS):
-        return
+def check_addresses(body: dict[str, Any]) -> None:
+    """Raise InvalidRequest with the field that names what must not be fetched."""
     for root in ("messages", "input"):
-        for param, address in _addresses(body.get(root), root):
-            check_address(address, param)
+        if isinstance(body.get(root), list):
+            _check(body[root], (root,))
     tools = body.get("tools")
     for at, tool in enumerate(tools if isinstance(tools, list) else ()):
         if isinstance(tool, dict) and isinstance(tool.get("server_url"), str):
@@ -56,17 +50,19 @@ def check_address(address: str, param: str) -> None:
         raise _refusal(param, f"must not name a host inside a private network, as '{found[1][:64]}' does")
 
 
-def _addresses(value: Any, param: str) -> Iterator[tuple[str, str]]:
+def _check(value: Any, path: tuple[object, ...]) -> None:
+    """Look at every field below ``path``; most are text, so their names decide before anything else is done."""
     if isinstance(value, list):
         for at, each in enumerate(value):
-            yield from _addresses(each, f"{param}.{at}")
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            if isinstance(each, str):
-                if key in _MEDIA or key.endswith(_ENDS):
-                    yield f"{param}.{key}", each
-            elif key != _CITED:
-                yield from _addresses(each, f"{param}.{key}")
+            if isinstance(each, dict | list):
+                _check(each, (*path, at))
+        return
+    for key, each in value.items():
+        if isinstance(each, str):
+            if key not in _TEXT and (key in _MEDIA or key.endswith(_ENDS)):
+                check_address(each, ".".join(map(str, (*path, key))))
+        elif isinstance(each, dict | list) and key != _CITED:
+            _check(each, (*path, key))
 
 
 def _is_public(host: str) -> bool:

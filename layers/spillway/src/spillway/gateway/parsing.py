@@ -25,7 +25,7 @@ def parse_completion(raw: bytes, endpoint: Endpoint, request_id: str) -> Upstrea
     if options and not stream:
         raise InvalidRequest("stream_options is only allowed with stream", param="stream_options")
     check_shape(endpoint, body)
-    check_addresses(raw, body)
+    check_addresses(body)
     check_name(model)
     wants_usage = bool(options and options.get("include_usage"))
     return UpstreamRequest(model, endpoint, body, stream, wants_usage, request_id, len(raw))
