@@ -61,6 +61,8 @@ PRIVATE = [
     "http://①②⑦.0.0.1/",
     "http://127。0。0。1/",
     "http://ⓛocalhost/",
+    "http://a.localho\u017ft/",
+    "http\u017f://example.com/",
     "http:///etc/passwd",
     "http://",
     # other schemes, and none

@@ -18,9 +18,9 @@ _MEDIA = frozenset({"image", "audio", "video", "file"})
 _TEXT = frozenset({"role", "content", "type", "text"})
 # What an answer had cited; nobody fetches it.
 _CITED = "annotations"
-_AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
-_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d*)?", re.IGNORECASE)
-_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
+_AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE | re.ASCII)
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d*)?", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE | re.ASCII)
 _PRIVATE_SUFFIXES = ("localhost", "local", "localdomain", "internal", "intranet", "lan", "home.arpa")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
