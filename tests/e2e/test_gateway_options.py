@@ -1,13 +1,19 @@
 """What is optional about the gateway, on a stack that is deployed with it."""
 
-from collections.abc import Iterator
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.builders import SPILL_MODEL, spec_body
 from tests.e2e.operator import Answer, Operator, ask_at_once
+from tests.sandbox.runtime.functions import SOURCES, access_key_id, secret_access_key
 from tests.sandbox.runtime.options import Options
 from tests.sandbox.sandbox import Sandbox
 
@@ -19,7 +25,9 @@ BODY = {"model": NAME, "messages": [{"role": "user", "content": PROMPT}], "max_t
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder: Path = tmp_path_factory.mktemp("sandbox")
-    with Sandbox(Options(port=0, folder=folder, parameters={"KeyCacheSeconds": "0"})) as running:
+    with Sandbox(
+        Options(port=0, folder=folder, parameters={"KeyCacheSeconds": "0", "GatewayServer": "ecs"})
+    ) as running:
         wish = {"path": "bedrock", "model": {"id": SPILL_MODEL}, "capacity": None, "spill": None}
         ask_at_once(running, spec_body(name=NAME, **wish))
         yield running
@@ -49,6 +57,63 @@ async def test_without_a_cache_time_a_deleted_key_opens_nothing_any_more(operato
     assert (await ask(operator, key)).status == 200
     assert (await operator.call("DELETE", f"/keys/{key['id']}")).status == 204
     assert (await ask(operator, key)).status == 401
+
+
+@asynccontextmanager
+async def a_server(sandbox: Sandbox, http: aiohttp.ClientSession) -> AsyncIterator[str]:
+    """Start the gateway as a server, with what the stack's outputs say and the credentials of their role."""
+    outputs = sandbox.deployed.stack.outputs()
+    key_id = access_key_id(outputs["GatewayServerRole"])
+    environment = {
+        **dict(line.split("=", 1) for line in outputs["GatewayServerEnvironment"].split("\n")),
+        "AWS_ACCESS_KEY_ID": key_id,
+        "AWS_SECRET_ACCESS_KEY": secret_access_key(key_id),
+        "AWS_SESSION_TOKEN": "sandbox",
+        "AWS_ENDPOINT_URL": sandbox.aws_endpoint_url,
+        "PYTHONPATH": str(SOURCES),
+    }
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = (sys.executable, "-m", "spillway.gateway", "--port", str(port))
+    process = await asyncio.create_subprocess_exec(*command, env=environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        async with asyncio.timeout(60):
+            while not await is_healthy(http, url):
+                await asyncio.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def is_healthy(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(f"{url}/healthz") as answer:
+            return answer.status == 200
+    except aiohttp.ClientConnectorError:
+        return False
+
+
+async def test_a_server_needs_no_more_than_the_stack_gives_it(
+    operator: Operator, sandbox: Sandbox, http: aiohttp.ClientSession
+) -> None:
+    key, rotated = await a_key(operator, requests_per_minute=100), await a_key(operator)
+    second = (await operator.call("POST", f"/keys/{rotated['id']}/rotate", {"overlap_seconds": 0})).body["secret"]
+    secrets = (key["secret"], second, rotated["secret"])
+    async with a_server(sandbox, http) as url:
+
+        async def status(secret: str) -> int:
+            headers = {"Authorization": f"Bearer {secret}"}
+            async with http.post(f"{url}/v1/chat/completions", json=BODY, headers=headers) as answer:
+                return answer.status
+
+        assert [await status(secret) for secret in secrets] == [200, 200, 401]
+        await operator.call("DELETE", f"/keys/{key['id']}")
+        assert await status(key["secret"]) == 401
+        # A key's limits hold whichever way it comes.
+        poor = await a_key(operator, usd_per_month=0.000001)
+        assert await status(poor["secret"]) == 429
 
 
 async def test_texts_are_logged_apart_once_they_are_asked_for(operator: Operator, sandbox: Sandbox) -> None:
