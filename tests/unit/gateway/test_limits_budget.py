@@ -117,6 +117,17 @@ async def test_a_request_of_which_nothing_is_heard_again_holds_its_part_until_th
     assert world.spent == 1_000
 
 
+async def test_what_is_left_of_a_lease_is_not_spent_twice_while_more_is_taken() -> None:
+    world = Gateways(SharedTable(pauses=(3,)), limit=4_000).start(2)
+    await world.request(0, need=10, cost=10)  # leaves 60 of a slice
+    await outcomes(
+        world.request(0, need=3_000, cost=3_000, turns=50),
+        world.request(0, need=60, cost=60, turns=50),
+        world.request(1, need=990, cost=990, turns=50),
+    )
+    assert world.highest <= 4_000
+
+
 async def test_the_budget_of_another_month_is_another() -> None:
     world = Gateways(SharedTable(), limit=1_000).start(1)
     await world.request(0, need=1_000, cost=1_000)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 # condition allows 1/10, so that a write on slightly old knowledge still passes.
 _AIMED_AT = 16
 SHARE_HELD = 10
-# One instance takes a quarter of what may still be held, and no more than this many requests' worth.
+# One instance takes a quarter of what may still be held, and no more than so many requests' worth unless it is busier.
 _QUARTER = 4
 MOST_REQUESTS = 16
 
@@ -27,8 +27,8 @@ class Slice:
     most_used: int
 
 
-def slice_of(need: int, limit: int, used: int, held: int) -> Slice:
-    """Return the slice for requests of size ``need``, by what was last known of the counters."""
+def slice_of(need: int, limit: int, used: int, held: int, most: int = MOST_REQUESTS) -> Slice:
+    """Return the slice for up to ``most`` requests of size ``need``, by what was last known of the counters."""
     pool = max(0, limit - used) // _AIMED_AT
-    requests = min(MOST_REQUESTS, max(0, pool - held) // _QUARTER // max(1, need))
+    requests = min(most, max(0, pool - held) // _QUARTER // max(1, need))
     return Slice(requests, pool, limit - SHARE_HELD * pool)
