@@ -17,7 +17,9 @@ from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.fresh import Fresh, RouteCache
 from spillway.gateway.gate import Gate
 from spillway.gateway.health import Health
-from spillway.gateway.limits import Limiter
+from spillway.gateway.limits import KeyBudget, Limiter
+from spillway.gateway.limits_budget import Budget
+from spillway.gateway.limits_budget_later import LaterBudget
 from spillway.gateway.limits_prices import TokenPrices
 from spillway.gateway.metering import Meter
 from spillway.gateway.opening import Opening
@@ -207,11 +209,16 @@ def a_world(
     idle_seconds: float = 0.02,
     comment_seconds: float = 15.0,
     real: Upstreams | None = None,
+    limits: SharedTable | None = None,
+    is_server: bool = False,
     **scripts: Sequence[Step] | Exception,
 ) -> World:
-    """Scripts are named by path (fleet, jumpstart, bedrock); ``real`` upstreams take their place."""
+    """Scripts are named by path (fleet, jumpstart, bedrock); ``real`` upstreams take their place.
+
+    Gateways on the same ``limits`` share their keys' limits; those of a server write costs together.
+    """
     fakes = FakeRoutes({route.name: route for route in routes or (a_route(),)})
-    desk, counters, clock, limits = FakeDesk(), FakeCounters(), FakeClock(), SharedTable()
+    desk, counters, clock, table = FakeDesk(), FakeCounters(), FakeClock(), limits or SharedTable()
     upstreams = FakeUpstreams(scripts)
     lines: list[dict[str, Any]] = []
     prices, sink = FakeStoredPrices(), FakeSink()
@@ -221,6 +228,11 @@ def a_world(
 
     async def close() -> None:
         return None
+
+    def budget_of(key_id: str) -> KeyBudget:
+        if is_server:
+            return LaterBudget(key_id, table, clock.now, clock.monotonic, 3600.0, log)
+        return Budget(key_id, table, clock.now, clock.monotonic)
 
     cache = RouteCache(fakes.get, clock.monotonic)
     gateway = Gateway(
@@ -242,17 +254,17 @@ def a_world(
             texts=TextLog(sink, clock.now, log),
         ),
         limiter=Limiter(
-            limits,
+            table,
+            budget_of,
             TokenPrices(PRICES.read_bytes, prices.read, "us-east-1", clock.monotonic, log),
             clock.now,
-            clock.monotonic,
             log,
         ),
         new_id=lambda: "made-id",
         log=log,
         close=close,
     )
-    return World(upstreams, fakes, gateway, desk, counters, clock, lines, limits, prices, sink)
+    return World(upstreams, fakes, gateway, desk, counters, clock, lines, table, prices, sink)
 
 
 @dataclass

@@ -27,7 +27,9 @@ from spillway.gateway.gate import Gate
 from spillway.gateway.health import Health
 from spillway.gateway.key_check import KeyCheck
 from spillway.gateway.later import LaterCounters
-from spillway.gateway.limits import Limiter
+from spillway.gateway.limits import KeyBudget, Limiter
+from spillway.gateway.limits_budget import Budget
+from spillway.gateway.limits_budget_later import LaterBudget
 from spillway.gateway.limits_prices import TokenPrices
 from spillway.gateway.log import print_line
 from spillway.gateway.metering import Meter, UsageCounters
@@ -38,8 +40,8 @@ from spillway.gateway.text_log import TextLog
 from spillway.gateway.wake import Wakes
 from spillway.settings import Settings
 
-# What a crash of a long-lived server may cost of the usage table.
-_COUNT_EVERY_SECONDS = 1.0
+# How long a long-lived server adds up usage and costs before it writes them.
+_WRITE_EVERY_SECONDS = 1.0
 # Longer than any write takes: each gives up by itself.
 _LATE_SECONDS = 10.0
 # The system's, not a generator of ours: environments restored from one snapshot would all draw alike.
@@ -68,9 +70,10 @@ def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
     routes = GatewayRoutes(aws, settings.routes_table)
     desk = DynamoWakeDesk(aws, settings.routes_table, settings.event_bus)
     counters: UsageCounters = DynamoUsageCounters(aws, settings.usage_table)
+    limiter = build_limiter(aws, settings)
     later = None
     if not settings.on_lambda:
-        counters = later = LaterCounters(counters, _COUNT_EVERY_SECONDS, print_line)
+        counters = later = LaterCounters(counters, _WRITE_EVERY_SECONDS, print_line)
     texts = build_text_log(aws, settings) if settings.has("TEXT_LOG_GROUP") else None
     cache = RouteCache(routes.get, time.monotonic)
     completions = Completions(
@@ -91,18 +94,26 @@ def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
         routes=cache,
         all_routes=Fresh(routes.scan, time.monotonic),
         completions=completions,
-        limiter=build_limiter(aws, settings),
+        limiter=limiter,
         new_id=lambda: uuid.uuid4().hex,
         log=print_line,
-        close=partial(_close, completions.late, [each for each in (later, texts) if each is not None], aws),
+        close=partial(_close, completions.late, [each for each in (limiter, later, texts) if each is not None], aws),
         door=door,
     )
 
 
 def build_limiter(aws: AwsHttp, settings: Settings) -> Limiter:
     """Return what holds keys to their limits."""
+    table = LimitsTable(aws, settings.limits_table)
+
+    def budget_of(key_id: str) -> KeyBudget:
+        if settings.on_lambda:
+            return Budget(key_id, table, clock.utc_now, time.monotonic)
+        return LaterBudget(key_id, table, clock.utc_now, time.monotonic, _WRITE_EVERY_SECONDS, print_line)
+
     return Limiter(
-        counters=LimitsTable(aws, settings.limits_table),
+        counters=table,
+        budget_of=budget_of,
         prices=TokenPrices(
             PRICES.read_bytes,
             GatewayPrices(aws, settings.prices_table).read,
@@ -111,7 +122,6 @@ def build_limiter(aws: AwsHttp, settings: Settings) -> Limiter:
             print_line,
         ),
         now=clock.utc_now,
-        monotonic=time.monotonic,
         log=print_line,
     )
 
@@ -119,10 +129,12 @@ def build_limiter(aws: AwsHttp, settings: Settings) -> Limiter:
 def build_text_log(aws: AwsHttp, settings: Settings) -> TextLog:
     """Return what prompts and answers are logged by, where a deployment has it switched on."""
     group = LogGroup(aws, settings.text_log_group, lambda: f"{clock.utc_now():%Y/%m/%d}/{uuid.uuid4().hex}")
-    return TextLog(group, clock.utc_now, print_line, None if settings.on_lambda else _COUNT_EVERY_SECONDS)
+    return TextLog(group, clock.utc_now, print_line, None if settings.on_lambda else _WRITE_EVERY_SECONDS)
 
 
-async def _close(late: set[asyncio.Task[None]], writers: Sequence[LaterCounters | TextLog], aws: AwsHttp) -> None:
+async def _close(
+    late: set[asyncio.Task[None]], writers: Sequence[Limiter | LaterCounters | TextLog], aws: AwsHttp
+) -> None:
     """Let what was used be written, then let go of the connections."""
     if late:
         await asyncio.wait(late, timeout=_LATE_SECONDS)

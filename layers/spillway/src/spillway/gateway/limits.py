@@ -1,5 +1,6 @@
 """Holding a key to its limits: reserve before a request is sent, settle once it is known what it used."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,8 +11,8 @@ from spillway.domain.limits import NO_LIMITS, KeyLimits
 from spillway.domain.route import Route
 from spillway.domain.targets import BedrockTarget, Target
 from spillway.gateway.errors import RoutesUnavailable, Unavailable
-from spillway.gateway.limits_budget import Budget, BudgetReservation
 from spillway.gateway.limits_errors import Headers, LimitExceeded, PriceUnknown, duration
+from spillway.gateway.limits_month import BudgetReservation
 from spillway.gateway.limits_need import Need, need_of
 from spillway.gateway.limits_prices import Price, PriceList
 from spillway.gateway.limits_rate import RateLimits, RateReservation
@@ -34,10 +35,26 @@ class Prices(Protocol):
         ...
 
 
+class KeyBudget(Protocol):
+    """One key's month: limits_budget on Lambda, limits_budget_later in a long-lived server."""
+
+    async def reserve(self, need: int, limit: int) -> BudgetReservation:
+        """Reserve nano-dollars; raises LimitExceeded, Unavailable, or RoutesUnavailable."""
+        ...
+
+    async def settle(self, reservation: BudgetReservation, cost: int) -> None:
+        """Count what a request cost; raises RoutesUnavailable when that has to wait."""
+        ...
+
+    async def close(self) -> None:
+        """Write what has not been written."""
+        ...
+
+
 @dataclass(frozen=True)
 class _KeyState:
     rate: RateLimits
-    budget: Budget
+    budget: KeyBudget
 
 
 @dataclass
@@ -54,20 +71,20 @@ class Admission:
 
 
 class Limiter:
-    """All keys' limits in this instance. ``monotonic`` measures leases, ``now`` names the minute and the month."""
+    """All keys' limits in this instance. ``budget_of`` makes a key's budget, ``now`` names the minute."""
 
     def __init__(
         self,
         counters: Counters,
+        budget_of: Callable[[str], KeyBudget],
         prices: Prices,
         now: Callable[[], datetime],
-        monotonic: Callable[[], float],
         log: Log,
     ) -> None:
         self._counters = counters
+        self._budget_of = budget_of
         self._prices = prices
         self._now = now
-        self._monotonic = monotonic
         self._log = log
         self._keys: dict[str, _KeyState] = {}
 
@@ -107,6 +124,10 @@ class Limiter:
         except RoutesUnavailable as err:
             self._log({"message": "limits not settled", "request_id": record.request_id, "detail": str(err)})
 
+    async def close(self) -> None:
+        """Write what has not been written of any budget."""
+        await asyncio.gather(*(state.budget.close() for state in self._keys.values()))
+
     async def _reserve(
         self, admission: Admission, state: _KeyState, limits: KeyLimits, need: Need, route: Route
     ) -> None:
@@ -141,7 +162,7 @@ class Limiter:
                 self._keys.pop(next(iter(self._keys)))
             state = self._keys[key_id] = _KeyState(
                 RateLimits(key_id, self._counters, self._now),
-                Budget(key_id, self._counters, self._now, self._monotonic),
+                self._budget_of(key_id),
             )
         return state
 

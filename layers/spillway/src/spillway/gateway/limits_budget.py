@@ -1,4 +1,4 @@
-"""One key's budget of a month, as one gateway instance spends it: nothing runs that is not paid for beforehand.
+"""One key's budget of a month, as an instance on Lambda spends it: nothing runs that is not paid for beforehand.
 
 What a request may cost at the most is reserved before it is sent, from a lease. What it did cost is written when it
 has ended: that same write gives back what it did not need, renews the lease, and fills it up for the next request, so
@@ -8,23 +8,12 @@ that an instance in use writes once a request and asks nobody before it. Amounts
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
-from spillway.domain.limits import Window
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.limits_lease import Lease, new_lease
-from spillway.gateway.limits_month import NO_SLICE, Month
+from spillway.gateway.limits_month import NO_SLICE, BudgetReservation, Month
 from spillway.gateway.limits_store import HELD, USED, Counters
-
-
-@dataclass(frozen=True)
-class BudgetReservation:
-    """What one request may cost."""
-
-    lease: Lease
-    amount: int
-    limit: int
 
 
 class Budget(Month):
@@ -35,7 +24,6 @@ class Budget(Month):
     ) -> None:
         super().__init__(key_id, counters, now, monotonic)
         self._lock = asyncio.Lock()
-        self._owed: Counter[Window] = Counter()
 
     async def reserve(self, need: int, limit: int) -> BudgetReservation:
         """Reserve ``need``; raises LimitExceeded, Unavailable, or RoutesUnavailable when the table can't say."""
@@ -43,7 +31,7 @@ class Budget(Month):
         lease = self.usable()
         if lease is None or lease.free < need:
             async with self._lock:
-                await self._pay_what_is_owed()
+                await self.pay_what_is_owed()
                 lease = self.usable()
                 if lease is None or lease.free < need:
                     lease = await self.take(lease, need, limit)
@@ -70,7 +58,10 @@ class Budget(Month):
                 await self._write_settlement(reservation, cost, paid, rest)
             except RoutesUnavailable:
                 self._owed[lease.month] += cost
-            await self._pay_what_is_owed()
+            await self.pay_what_is_owed()
+
+    async def close(self) -> None:
+        """Nothing is left to be written."""
 
     async def _write_settlement(self, reservation: BudgetReservation, cost: int, paid: int, rest: int) -> None:
         lease, limit = reservation.lease, reservation.limit
@@ -105,11 +96,3 @@ class Budget(Month):
             return lease
         fresh = new_lease(lease.month, self._now(), self._monotonic())
         return lease if fresh.counter == lease.counter else fresh
-
-    async def _pay_what_is_owed(self) -> None:
-        """Write the costs whose write failed, without touching any lease: what those held lapses by itself."""
-        for month, cost in list(self._owed.items()):
-            await self.changed(self.change(month, {USED: cost}), month)
-            self._owed[month] -= cost
-            if not self._owed[month]:
-                del self._owed[month]

@@ -1,10 +1,10 @@
 """A part of a key's budget that one gateway instance holds, until it is spent, given back, or lapses.
 
-The month's item counts ``used`` (spent and held together), ``held``, and what lapses at a moment: ``held_<moment>``,
-which nobody has spent of without writing it down, and ``drawn_<moment>``, which may be spent and not written down yet.
-Whoever finds a moment passed takes its counter away and its amount off ``held``, and off ``used`` too unless it was drawn
-on, in one conditional write, so it happens once; so what a crashed instance held comes back, or counts as spent, without
-anyone knowing of the crash.
+The month's item counts ``used`` (spent and held together), ``held``, and what lapses at a moment: ``held_<moment>``, of
+which all that is spent is written down, and ``drawn_<moment>``, of which some may be spent and not written down yet.
+Whoever finds a moment passed takes its counter away and its amount off ``held``, and off ``used`` too unless it was
+drawn on, in one conditional write, so it happens once; so what a crashed instance held comes back, or counts as spent,
+without anyone knowing of the crash.
 """
 
 from collections.abc import Mapping

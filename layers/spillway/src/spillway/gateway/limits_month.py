@@ -1,6 +1,8 @@
 """One key's month as one gateway instance sees it: what it last saw of the counters, and how a lease is taken."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spillway.domain.escrow import MOST_REQUESTS, Slice, slice_of
@@ -14,6 +16,15 @@ _KEEP = timedelta(days=62)
 _ATTEMPTS = 6
 _REFUSED_FOR = timedelta(seconds=1)
 NO_SLICE = Slice(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class BudgetReservation:
+    """What one request may cost."""
+
+    lease: Lease
+    amount: int
+    limit: int
 
 
 class Month:
@@ -33,6 +44,12 @@ class Month:
         self._seen: Mapping[str, int] = {}
         self._seen_month = ""
         self._refused: tuple[int, int, datetime] | None = None
+        self._owed: Counter[Window] = Counter()
+
+    @property
+    def unwritten(self) -> int:
+        """What ended requests cost that the table does not know of yet."""
+        return sum(self._owed.values())
 
     def usable(self) -> Lease | None:
         """Return the lease that new requests may draw on."""
@@ -74,6 +91,14 @@ class Month:
                 raise self._exceeded(need, limit, month)
             ahead = False
         raise Unavailable("this key's budget is in too much use; try again", code="budget_busy", retry_after_seconds=1)
+
+    async def pay_what_is_owed(self) -> None:
+        """Write the costs whose write failed, without touching any lease: what those held lapses by itself."""
+        for month, cost in list(self._owed.items()):
+            await self.changed(self.change(month, {USED: cost}), month)
+            self._owed[month] -= cost
+            if not self._owed[month]:
+                del self._owed[month]
 
     def is_gone(self, lease: Lease) -> bool:
         """Whether the lease has lapsed, as far as was seen."""
@@ -137,7 +162,7 @@ class Month:
 
     def _exceeded(self, need: int, limit: int, month: Window) -> LimitExceeded:
         known = self._seen if self._seen_month == month.name else {}
-        spent = known.get(USED, 0) - known.get(HELD, 0)
+        spent = known.get(USED, 0) - known.get(HELD, 0) + self.unwritten
         if spent + need <= limit:
             return budget_reserved(need)
         return budget_exceeded(limit, spent, need, month, month.seconds_left(self._now()))

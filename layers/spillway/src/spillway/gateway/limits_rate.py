@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from spillway.domain.escrow import Slice, slice_of
+from spillway.domain.escrow import MOST_REQUESTS, Slice, slice_of
 from spillway.domain.limits import Window, minute_at
 from spillway.gateway.limits_errors import LimitExceeded, rate_exceeded
 from spillway.gateway.limits_store import Change, Counters
@@ -38,6 +38,8 @@ class _Minute:
     idle: dict[str, int] = field(default_factory=dict)
     seen: Amounts = field(default_factory=dict)
     refused: tuple[Amounts, datetime] | None = None
+    # Requests since the last slice.
+    served: int = 0
 
 
 class RateLimits:
@@ -64,6 +66,7 @@ class RateLimits:
                 await self._take(minute, need, limits)
             for counter in limits:
                 minute.spare[counter] -= need[counter]
+            minute.served += 1
         return RateReservation(window.name, {counter: need[counter] for counter in limits})
 
     async def settle(self, reservation: RateReservation, used: Amounts) -> None:
@@ -111,14 +114,16 @@ class RateLimits:
             if outcome.done:
                 # Added, not set: what other requests gave back in the meantime stays.
                 minute.spare = {c: minute.spare.get(c, 0) + add[c] for c in limits}
-                minute.idle = idle
+                minute.idle, minute.served = idle, 0
                 return
         minute.refused = (need, self._now() + _REFUSED_FOR)
         raise self._exceeded(self._short_of(minute, need, limits), need, limits)
 
     def _slice(self, minute: _Minute, counter: str, need: Amounts, limit: int) -> Slice:
         held = minute.seen.get(f"idle_{counter}", 0) - minute.idle.get(counter, 0)
-        return slice_of(need[counter], limit, minute.seen.get(counter, 0), held)
+        # A slice that was used up is followed by one twice as large: the busier, the fewer wait for a write.
+        most = max(MOST_REQUESTS, 2 * minute.served)
+        return slice_of(need[counter], limit, minute.seen.get(counter, 0), held, most)
 
     def _change(self, minute: _Minute, add: Amounts, at_most: Amounts | None = None) -> Change:
         return Change(

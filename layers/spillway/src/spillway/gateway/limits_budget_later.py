@@ -1,0 +1,118 @@
+"""One key's budget of a month, as a long-lived server spends it: costs are written together, about once a second.
+
+What the server takes counts as spent from then on, and requests draw on it and end without a write. A flush writes what
+they did cost; while no request is in flight it gives the rest back, so a server at rest holds nothing. What a killed
+server held stays spent, since nobody knows how much of it was: a slice at the most, and what was in flight.
+Amounts are nano-dollars.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from spillway.domain.escrow import MOST_REQUESTS
+from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.later import Writer
+from spillway.gateway.limits_lease import DRAWN_PREFIX, Lease
+from spillway.gateway.limits_month import BudgetReservation, Month
+from spillway.gateway.limits_store import HELD, USED, Counters
+from spillway.gateway.log import Log
+
+
+class LaterBudget(Month):
+    """One key's budget; ``monotonic`` is the clock that nobody sets, ``seconds`` the time between two flushes."""
+
+    prefix = DRAWN_PREFIX
+
+    def __init__(
+        self,
+        key_id: str,
+        counters: Counters,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        seconds: float,
+        log: Log,
+    ) -> None:
+        super().__init__(key_id, counters, now, monotonic)
+        self._log = log
+        self._lock = asyncio.Lock()
+        self._leases: list[Lease] = []
+        self._ended = 0
+        self._busy = 0
+        self._writer = Writer(self.flush, seconds)
+
+    @property
+    def unwritten(self) -> int:
+        """What ended requests cost that the table does not know of yet."""
+        return super().unwritten + sum(lease.spent for lease in self._leases)
+
+    async def reserve(self, need: int, limit: int) -> BudgetReservation:
+        """Reserve ``need``; raises LimitExceeded, Unavailable, or RoutesUnavailable when the table can't say."""
+        self.under(limit)
+        lease = self.usable()
+        if lease is None or lease.free < need:
+            async with self._lock:
+                lease = self.usable()
+                if lease is None or lease.free < need:
+                    lease = await self._take(lease, need, limit)
+                lease.reserved += need
+                return BudgetReservation(lease, need, limit)
+        lease.reserved += need
+        return BudgetReservation(lease, need, limit)
+
+    async def settle(self, reservation: BudgetReservation, cost: int) -> None:
+        """Note what a request cost; never waits."""
+        lease = reservation.lease
+        lease.reserved -= reservation.amount
+        lease.spent += cost
+        self._ended += 1
+
+    async def close(self) -> None:
+        """Write what has not been written, and give back what is not needed."""
+        await self._writer.close()
+
+    async def flush(self) -> bool:
+        """Write what has been spent; return whether there will be more to write."""
+        self._busy, self._ended = self._ended, 0
+        async with self._lock:
+            for lease in self._leases:
+                await self._write(lease)
+            self._leases = [lease for lease in self._leases if lease.held or lease.reserved or lease.spent]
+            try:
+                await self.pay_what_is_owed()
+            except RoutesUnavailable as err:
+                self._log({"message": "limits not settled", "key_id": self._key_id, "detail": str(err)})
+        return bool(self._leases or self._owed)
+
+    async def _take(self, lease: Lease | None, need: int, limit: int) -> Lease:
+        """Take enough for twice the requests of the last flush, so that few have to wait for a write."""
+        taken = await self.take(lease, need, limit, max(MOST_REQUESTS, 2 * self._busy))
+        if taken not in self._leases:
+            self._leases.append(taken)
+        self._writer.start()
+        return taken
+
+    async def _write(self, lease: Lease) -> None:
+        """Write what was spent of a lease. In doubt nothing is written again but what it never covered."""
+        settled = max(0, min(lease.spent, lease.held - lease.reserved))
+        beyond = lease.spent - settled
+        rest = 0 if lease.reserved else lease.held - settled
+        if not settled and not beyond and not rest:
+            return
+        # From here on nobody draws on what is on its way back.
+        lease.held -= settled + rest
+        lease.spent -= settled + beyond
+        ended = {USED: beyond - rest, HELD: -settled - rest, lease.counter: -settled - rest}
+        try:
+            if (await self.changed(self.change(lease.month, ended, present=(lease.counter,)), lease.month)).done:
+                return
+        except RoutesUnavailable as err:
+            self._log({"message": "limits not settled", "key_id": self._key_id, "detail": str(err)})
+        self._forget(lease)
+        if beyond:
+            self._owed[lease.month] += beyond
+
+    def _forget(self, lease: Lease) -> None:
+        """Draw no more on a lease that has lapsed, or of which nobody knows what it still holds."""
+        if lease is self._lease:
+            self._lease = None
