@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 NANO_PER_USD = 1_000_000_000
 
@@ -64,11 +65,23 @@ class Window:
 
 def minute_at(now: datetime) -> Window:
     """Return the minute that requests and tokens count in."""
-    begin = now.astimezone(UTC).replace(second=0, microsecond=0)
-    return Window(f"{begin:%Y-%m-%dT%H:%MZ}", begin + timedelta(minutes=1))
+    return _minute(int(now.timestamp()) // 60)
 
 
 def month_at(now: datetime) -> Window:
     """Return the month that money counts in."""
-    begin = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    utc = now.astimezone(UTC)
+    return _month(utc.year, utc.month)
+
+
+# Every request of a key with limits asks for both, and for a minute the answer is the same.
+@lru_cache(maxsize=4)
+def _minute(number: int) -> Window:
+    begin = datetime.fromtimestamp(number * 60, UTC)
+    return Window(f"{begin:%Y-%m-%dT%H:%MZ}", begin + timedelta(minutes=1))
+
+
+@lru_cache(maxsize=4)
+def _month(year: int, month: int) -> Window:
+    begin = datetime(year, month, 1, tzinfo=UTC)
     return Window(f"{begin:%Y-%m}", begin + timedelta(days=calendar.monthrange(begin.year, begin.month)[1]))

@@ -4,7 +4,6 @@ Not for Lambda, which may freeze the process after an answer.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -48,7 +47,7 @@ class Writer:
 
 @dataclass
 class _Sum:
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
     expires_at: int = 0
 
 
@@ -69,7 +68,9 @@ class LaterCounters:
         found = self._sums.get((deployment, bucket))
         if found is None:
             found = self._sums[deployment, bucket] = _Sum()
-        found.counts.update(counts)
+        sums = found.counts
+        for name, count in counts.items():
+            sums[name] = sums.get(name, 0) + count
         found.expires_at = max(found.expires_at, expires_at)
         self._writer.start()
 
@@ -87,5 +88,5 @@ class LaterCounters:
         try:
             await self._counters.add(deployment, bucket, total.counts, total.expires_at)
         except RoutesUnavailable as err:
-            lost = {"deployment": deployment, "bucket": bucket, "counts": dict(total.counts), "detail": str(err)}
+            lost = {"deployment": deployment, "bucket": bucket, "counts": total.counts, "detail": str(err)}
             self._log({"message": "usage not counted", **lost})
