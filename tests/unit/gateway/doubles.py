@@ -252,6 +252,7 @@ def a_world(
             monotonic=clock.monotonic,
             comment_every_seconds=comment_seconds,
             texts=TextLog(sink, clock.now, log),
+            freezes=not is_server,
         ),
         limiter=Limiter(
             table,

@@ -89,6 +89,7 @@ def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
         meter=Meter(counters, clock.utc_now, time.monotonic, print_line),
         monotonic=time.monotonic,
         texts=texts,
+        freezes=settings.on_lambda,
     )
     return Gateway(
         routes=cache,

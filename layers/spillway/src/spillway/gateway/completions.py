@@ -1,7 +1,7 @@
 """Serving one request to a model: open, relay, settle."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -34,6 +34,8 @@ class Completions:
     monotonic: Monotonic
     comment_every_seconds: float = SECONDS
     texts: TextLog | None = None
+    # Lambda does once an answer has ended; a server goes on, and what it counts it only notes before it writes.
+    freezes: bool = True
     # What was begun for answers that have ended, for a server that is going to end to wait for.
     late: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -68,16 +70,25 @@ class Completions:
             record.status = CLIENT_GONE
             raise
         finally:
-            errand.chores.append(asyncio.create_task(self.meter.settle(record)))
+            settling = [self.meter.settle(record)]
             if settle is not None:
-                errand.chores.append(asyncio.create_task(settle(record)))
+                settling.append(settle(record))
             if exchange.copy is not None and self.texts is not None:
-                errand.chores.append(asyncio.create_task(self.texts.add(request, record, exchange.copy)))
-            # Lambda may freeze us after the answer's end, so its end waits for these; never longer than a moment.
-            _, late = await asyncio.wait(errand.chores, timeout=SETTLE_SECONDS)
-            for chore in late:
-                self.late.add(chore)
-                chore.add_done_callback(self.late.discard)
+                settling.append(self.texts.add(request, record, exchange.copy))
+            await self._settle(settling, errand.chores)
+
+    async def _settle(self, settling: Sequence[Coroutine[None, None, None]], chores: list[asyncio.Task[None]]) -> None:
+        if self.freezes:
+            chores += [asyncio.create_task(one) for one in settling]
+            # The answer's end waits for these; never longer than a moment.
+            _, late = await asyncio.wait(chores, timeout=SETTLE_SECONDS)
+        else:
+            for one in settling:
+                await one
+            late = {chore for chore in chores if not chore.done()}
+        for chore in late:
+            self.late.add(chore)
+            chore.add_done_callback(self.late.discard)
 
     async def _answer(self, exchange: Exchange, errand: Errand) -> None:
         record = errand.record
