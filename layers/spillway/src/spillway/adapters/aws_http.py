@@ -1,6 +1,7 @@
 """Signed HTTP to AWS over aiohttp: what the gateway needs of an SDK, at a fraction of its weight."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -96,15 +97,14 @@ class AwsHttp:
         credentials = await self._credentials()
         signed = self._signer.headers(url, signed_as, body, headers, credentials, self.now())
         timeout = _connect_within(connect_seconds)
-        loop = asyncio.get_running_loop()
         for is_last in (False, True) if repeatable else (True,):
-            sent = loop.time()
+            sent = time.monotonic()
             try:
                 return await self.session.post(
                     _parsed(url), data=body, headers=signed, timeout=timeout, allow_redirects=False
                 )
             except (aiohttp.ClientError, TimeoutError, OSError) as err:
-                if is_last or not _dropped(err) or loop.time() - sent > _AT_ONCE_SECONDS:
+                if is_last or not _dropped(err) or time.monotonic() - sent > _AT_ONCE_SECONDS:
                     raise AwsUnreachable(f"{type(err).__name__}: {err}") from err
         raise AssertionError("the last attempt returns or raises")
 
@@ -127,7 +127,7 @@ class AwsHttp:
 
     async def _credentials(self) -> Credentials:
         """Return Lambda's credentials, or what botocore's chain finds (SnapStart, containers, a profile)."""
-        moment = asyncio.get_running_loop().time()
+        moment = time.monotonic()
         if self._found is not None and moment - self._found[0] < _CREDENTIALS_SECONDS:
             return self._found[1]
         if static := self.settings.static_credentials():

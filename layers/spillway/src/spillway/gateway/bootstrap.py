@@ -1,6 +1,7 @@
 """The gateway's composition root, apart from the control plane's so that neither loads the other's libraries."""
 
 import asyncio
+import gc
 import random
 import time
 import uuid
@@ -44,6 +45,8 @@ from spillway.settings import Settings
 _WRITE_EVERY_SECONDS = 1.0
 # Longer than any write takes: each gives up by itself.
 _LATE_SECONDS = 10.0
+# Objects that may be made before the youngest are looked through for cycles; Python's own 700 are five requests' worth.
+_YOUNG_OBJECTS = 20_000
 # The system's, not a generator of ours: environments restored from one snapshot would all draw alike.
 _draw = random.SystemRandom().random
 PRICES = Path(__file__).parents[1] / "data" / "prices.json"
@@ -91,6 +94,9 @@ def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
         texts=texts,
         freezes=settings.on_lambda,
     )
+    # What is imported stays as long as the process does: no collection need walk through it again.
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
     return Gateway(
         routes=cache,
         all_routes=Fresh(routes.scan, time.monotonic),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
 import orjson
@@ -12,6 +13,8 @@ from spillway.domain.limits import NO_LIMITS, KeyLimits, limits_from
 
 CONTEXT_HEADER = b"x-amzn-request-context"
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+# What the authorizer says of a key beside its id.
+_SAID = ("scopes", "deployments", *KeyLimits.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,14 @@ def caller_of(context: Mapping[str, Any]) -> Caller:
     key_id = fields.get("key_id") if isinstance(fields, dict) else None
     if not isinstance(fields, dict) or not isinstance(key_id, str) or not key_id:
         raise Unauthorized("send an API key as 'Authorization: Bearer <key>'")
+    said = [(name, str(value)) for name in _SAID if (value := fields.get(name)) is not None]
+    return _caller(key_id, tuple(said))
+
+
+# All requests of a key say the same of it.
+@lru_cache(maxsize=1024)
+def _caller(key_id: str, said: tuple[tuple[str, str], ...]) -> Caller:
+    fields = dict(said)
     try:
         limits = limits_from(fields)
     except ValueError as err:
@@ -104,7 +115,5 @@ def caller_of(context: Mapping[str, Any]) -> Caller:
     return Caller(key_id, _listed(fields.get("scopes")), _listed(fields.get("deployments")), limits)
 
 
-def _listed(value: object) -> frozenset[str]:
-    return (
-        frozenset(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else frozenset()
-    )
+def _listed(value: str | None) -> frozenset[str]:
+    return frozenset(part.strip() for part in (value or "").split(",") if part.strip())

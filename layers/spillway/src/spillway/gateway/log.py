@@ -11,5 +11,5 @@ Log: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 def print_line(fields: Mapping[str, Any]) -> None:
     """Write one line; flushed, because Lambda may freeze the process at any time after the answer."""
-    sys.stdout.write(orjson.dumps(dict(fields)).decode() + "\n")
+    sys.stdout.buffer.write(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
     sys.stdout.flush()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
 from spillway.domain.route import Choice
@@ -13,6 +14,7 @@ from spillway.gateway.log import Log
 from spillway.gateway.usage import Usage
 
 KEEP_USAGE = timedelta(days=400)
+_KEEP_SECONDS = int(KEEP_USAGE.total_seconds())
 # The status that the log shows for a client that did not wait for its answer.
 CLIENT_GONE = 499
 
@@ -71,13 +73,20 @@ class Meter:
         """Write the line at once and the counters after it; the line is what is left if the table is away."""
         now = self._now()
         self._log(_line(record, now, self._monotonic()))
-        bucket = f"{hour_of(now.astimezone(UTC))}#{record.role}#{record.path}#{record.key_id}"
-        expires_at = int((now + KEEP_USAGE).timestamp())
+        moment = int(now.timestamp())
+        bucket = f"{_hour(moment // 3600)}#{record.role}#{record.path}#{record.key_id}"
+        expires_at = moment + _KEEP_SECONDS
         try:
             await self._counters.add(record.deployment, bucket, _counts(record), expires_at)
         except RoutesUnavailable as err:
             lost = {"message": "usage not counted", "request_id": record.request_id, "detail": str(err)}
             self._log(lost)
+
+
+@lru_cache(maxsize=4)
+def _hour(number: int) -> str:
+    """Return the name of an hour since the epoch."""
+    return hour_of(datetime.fromtimestamp(number * 3600, UTC))
 
 
 def _counts(record: Record) -> dict[str, int]:
@@ -115,10 +124,8 @@ def _metrics(record: Record) -> dict[str, float]:
 def _line(record: Record, now: datetime, moment: float) -> dict[str, Any]:
     """Return the request's log line, which is its metrics too (CloudWatch's embedded metric format)."""
     metrics = _metrics(record)
-    units = [{"Name": name, "Unit": "Milliseconds" if name == "TimeToFirstToken" else "Count"} for name in metrics]
-    directive = {"Namespace": "Spillway", "Dimensions": [["Deployment"]], "Metrics": units}
     return {
-        "_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [directive]},
+        "_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": _directives(tuple(metrics))},
         "Deployment": record.deployment,
         **metrics,
         "message": "request",
@@ -138,6 +145,12 @@ def _line(record: Record, now: datetime, moment: float) -> dict[str, Any]:
         "duration_ms": _ms(moment - record.begun),
         "detail": record.detail,
     }
+
+
+@lru_cache(maxsize=64)
+def _directives(names: tuple[str, ...]) -> list[dict[str, Any]]:
+    units = [{"Name": name, "Unit": "Milliseconds" if name == "TimeToFirstToken" else "Count"} for name in names]
+    return [{"Namespace": "Spillway", "Dimensions": [["Deployment"]], "Metrics": units}]
 
 
 def _ms(seconds: float) -> float:

@@ -65,7 +65,9 @@ class Opening:
         return await self._open(choices, errand)
 
     def _plan(self, errand: Errand) -> Plan:
-        planned = plan(errand.route, self.draw(), errand.wishes.target)
+        route = errand.route
+        draw = self.draw() if route.state is RouteState.SATURATED else 0.0
+        planned = plan(route, draw, errand.wishes.target)
         if planned.wake:
             self._wake(errand)
         return planned
