@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, cast
 
@@ -42,8 +42,9 @@ class _Content:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        yield self._body
+    async def readany(self) -> bytes:
+        body, self._body = self._body, b""
+        return body
 
 
 class _Response:

@@ -6,7 +6,7 @@ botocore's own signer is right too, but importing it costs the gateway's cold st
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote, urlsplit
@@ -40,8 +40,8 @@ class Signer:
     ) -> dict[str, str]:
         """Return the headers of a POST to an already percent-encoded ``url``, signature included."""
         host, path = _address(url)
-        stamp = f"{now:%Y%m%dT%H%M%SZ}"
-        signed = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
+        stamp = _stamp(int(now.timestamp()))
+        signed = {name.lower(): " ".join(value.split()) if " " in value else value for name, value in headers.items()}
         signed["host"] = host
         signed["x-amz-date"] = stamp
         if credentials.token:
@@ -51,9 +51,8 @@ class Signer:
         lines = "\n".join([f"{name}:{signed[name]}" for name in ordered])
         request = f"POST\n{path}\n\n{lines}\n\n{names}\n{sha256(body).hexdigest()}"
         day = stamp[:8]
-        scope = f"{day}/{self.region}/{service}/aws4_request"
+        scope, key = _scope(credentials.secret_key, day, self.region, service)
         to_sign = f"{_ALGORITHM}\n{stamp}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        key = _key(credentials.secret_key, day, self.region, service)
         signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
         signed["authorization"] = (
             f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
@@ -74,9 +73,16 @@ def _host(netloc: str, scheme: str) -> str:
     return netloc.removesuffix({"http": ":80", "https": ":443"}.get(scheme, " "))
 
 
+@lru_cache(maxsize=4)
+def _stamp(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y%m%dT%H%M%SZ}"
+
+
 @lru_cache(maxsize=32)
-def _key(secret: str, day: str, region: str, service: str) -> bytes:
+def _scope(secret: str, day: str, region: str, service: str) -> tuple[str, bytes]:
+    """Return what a day's signatures hold for, and their key."""
+    parts = (day, region, service, "aws4_request")
     key = f"AWS4{secret}".encode()
-    for part in (day, region, service, "aws4_request"):
+    for part in parts:
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    return "/".join(parts), key

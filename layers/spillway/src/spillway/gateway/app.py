@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from spillway.domain.errors import NotFound, Rejected, Unauthorized
 from spillway.domain.route import Route
 from spillway.gateway.caller import BEHIND_API_GATEWAY, Caller, Door
 from spillway.gateway.completions import Completions
+from spillway.gateway.deadlines import Deadlines
 from spillway.gateway.errors import (
     BodyTooSlow,
     ClientGone,
@@ -52,6 +53,7 @@ class Gateway:
     log: Log
     close: Callable[[], Awaitable[None]]
     door: Door = BEHIND_API_GATEWAY
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; the one place that catches everything."""
@@ -95,7 +97,7 @@ class Gateway:
 
     async def _complete(self, endpoint: Endpoint, scope: Scope, caller: Caller, exchange: Exchange) -> None:
         wishes = wishes_of(scope["headers"])
-        raw = await exchange.read_body(scope["headers"])
+        raw = await exchange.read_body(scope["headers"], self.deadlines)
         request = parse_completion(raw, endpoint, exchange.request_id)
         route = await self._route(request.deployment, caller)
         admission = await self.limiter.admit(caller.key_id, caller.limits, request, route, wishes)

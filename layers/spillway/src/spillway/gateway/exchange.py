@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, TypeAlias
 
+from spillway.gateway.deadlines import Deadlines
 from spillway.gateway.errors import BodyTooSlow, ClientGone
 from spillway.http_errors import TooLarge
 
@@ -66,13 +67,13 @@ class Exchange:
         # Keeps what is sent, where a deployment has its answers logged.
         self.copy: Copy | None = None
 
-    async def read_body(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    async def read_body(self, headers: Iterable[tuple[bytes, bytes]], deadlines: Deadlines) -> bytes:
         """Return the whole body; raises TooLarge, BodyTooSlow or ClientGone."""
         for name, value in headers:
             if name == b"content-length" and value.isdigit() and int(value[:20]) > BODY_LIMIT_BYTES:
                 raise self._too_large()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with deadlines.within(BODY_SECONDS):
                 return await self._collect()
         except TimeoutError as err:
             raise BodyTooSlow(f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from err

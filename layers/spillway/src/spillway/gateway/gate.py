@@ -1,6 +1,5 @@
 """The first-byte gate: the client sees nothing of an answer before its first event has been read and found good."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -8,6 +7,7 @@ from typing import Any, TypeAlias
 from spillway.domain.decision import Code
 from spillway.domain.route import Choice
 from spillway.domain.targets import Target
+from spillway.gateway.deadlines import Deadlines
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.first import first_of
 from spillway.gateway.health import Health
@@ -75,6 +75,7 @@ class Gate:
     def __init__(self, upstreams: Upstreams, health: Health) -> None:
         self._upstreams = upstreams
         self._health = health
+        self._deadlines = Deadlines()
 
     def seconds_left(self, target: Target) -> float:
         """Return how long a target still is tried last, after what it answered."""
@@ -117,7 +118,7 @@ class Gate:
         connect, limit = seconds
         sent = self._health.now()
         try:
-            async with asyncio.timeout(limit):
+            async with self._deadlines.within(limit):
                 stream = await self._upstreams.open(choice.target, request, connect)
                 block, first = await first_of(stream, request)
         except UpstreamRejected:

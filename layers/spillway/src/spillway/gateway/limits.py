@@ -25,6 +25,10 @@ from spillway.gateway.wishes import ROLES, Role, Wishes
 
 _MOST_KEYS = 10_000
 _RETRY_SECONDS = 2
+_HEADERS = {
+    counter: tuple(f"x-ratelimit-{what}-{counter}".encode() for what in ("limit", "remaining", "reset"))
+    for counter in ("requests", "tokens")
+}
 
 
 class Prices(Protocol):
@@ -195,10 +199,12 @@ def _left(rate: RateLimits, limits: dict[str, int]) -> Headers:
     reset = duration(rate.seconds_left()).encode()
     headers: Headers = []
     for counter, limit in limits.items():
-        name = counter.encode()
-        headers.append((b"x-ratelimit-limit-" + name, str(limit).encode()))
-        headers.append((b"x-ratelimit-remaining-" + name, str(rate.remaining(counter, limit)).encode()))
-        headers.append((b"x-ratelimit-reset-" + name, reset))
+        of_limit, of_rest, of_reset = _HEADERS[counter]
+        headers += [
+            (of_limit, b"%d" % limit),
+            (of_rest, b"%d" % rate.remaining(counter, limit)),
+            (of_reset, reset),
+        ]
     return headers
 
 

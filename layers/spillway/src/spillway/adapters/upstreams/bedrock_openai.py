@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spillway.adapters.aws_http import AwsHttp
-from spillway.adapters.upstreams.channel import Call, open_channel, whole
+from spillway.adapters.upstreams.channel import Call, Whole, open_channel
 from spillway.adapters.upstreams.failures import Refusal
 from spillway.domain.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
@@ -29,7 +29,7 @@ class BedrockOpenAiUpstream:
             headers={},
             connect_seconds=connect_seconds,
         )
-        return await open_channel(self.aws, call, whole_events if request.stream else whole, judge)
+        return await open_channel(self.aws, call, whole_events if request.stream else Whole, judge)
 
 
 def judge(refusal: Refusal) -> UpstreamRejected | UpstreamUnavailable:

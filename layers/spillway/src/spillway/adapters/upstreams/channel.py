@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import aiohttp
 import orjson
@@ -41,7 +41,7 @@ async def open_channel(
         raise UpstreamUnavailable(Code.PRIMARY_FAILED, str(err)) from err
     if response.status != 200:
         raise judge(await _refusal(response))
-    blocks = read(_chunks(response))
+    blocks = read(_Chunks(response.content))
 
     async def close() -> None:
         response.close()
@@ -51,9 +51,20 @@ async def open_channel(
     return UpstreamStream(blocks, close)
 
 
-async def whole(chunks: Chunks) -> Chunks:
-    """Yield the whole body in one piece."""
-    yield b"".join([chunk async for chunk in chunks])
+class Whole:
+    """The whole body in one piece; no generator, which would cost an unstreamed answer more than it does."""
+
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks: Chunks | None = chunks
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._chunks is None:
+            raise StopAsyncIteration
+        chunks, self._chunks = self._chunks, None
+        return b"".join([chunk async for chunk in chunks])
 
 
 def _written(body: Mapping[str, Any]) -> bytes:
@@ -73,9 +84,18 @@ async def _refusal(response: aiohttp.ClientResponse) -> Refusal:
         return refusal_of(response.status, response.headers, body)
 
 
-async def _chunks(response: aiohttp.ClientResponse) -> Chunks:
-    try:
-        async for chunk in response.content.iter_any():
-            yield chunk
-    except (aiohttp.ClientError, OSError) as err:
-        raise UpstreamUnavailable(Code.PRIMARY_FAILED, f"broke off: {type(err).__name__} {err}") from err
+class _Chunks:
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._content.readany()
+        except (aiohttp.ClientError, OSError) as err:
+            raise UpstreamUnavailable(Code.PRIMARY_FAILED, f"broke off: {type(err).__name__} {err}") from err
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk

@@ -9,7 +9,7 @@ import orjson
 
 from spillway.adapters.aws_http import AwsHttp
 from spillway.adapters.upstreams.bedrock_openai import judge
-from spillway.adapters.upstreams.channel import Call, Chunks, open_channel, whole
+from spillway.adapters.upstreams.channel import Call, Chunks, Whole, open_channel
 from spillway.adapters.upstreams.converse_answer import Head, completion_of
 from spillway.adapters.upstreams.converse_request import converse_body
 from spillway.adapters.upstreams.converse_stream import StreamTranslator
@@ -47,7 +47,7 @@ class ConverseUpstream:
 
 
 async def _completed(chunks: Chunks, head: Head) -> AsyncIterator[bytes]:
-    async for body in whole(chunks):
+    async for body in Whole(chunks):
         answer = parsed(body)
         if answer is None or not isinstance(answer.get("output"), dict):
             raise UpstreamUnavailable(Code.PRIMARY_FAILED, "the answer is not Converse's")

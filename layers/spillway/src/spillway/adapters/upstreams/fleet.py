@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spillway.adapters.aws_http import AwsHttp
-from spillway.adapters.upstreams.channel import Call, open_channel, whole
+from spillway.adapters.upstreams.channel import Call, Whole, open_channel
 from spillway.adapters.upstreams.failures import Refusal
 from spillway.domain.decision import Code
 from spillway.domain.targets import FleetTarget
@@ -34,7 +34,7 @@ class FleetUpstream:
         def judge(refusal: Refusal) -> UpstreamRejected | UpstreamUnavailable:
             return _judge(refusal, request)
 
-        return await open_channel(self.aws, call, whole_events if request.stream else whole, judge)
+        return await open_channel(self.aws, call, whole_events if request.stream else Whole, judge)
 
 
 def _judge(refusal: Refusal, request: UpstreamRequest) -> UpstreamRejected | UpstreamUnavailable:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from spillway.adapters.aws_http import AwsHttp
-from spillway.adapters.upstreams.channel import Call, Chunks, open_channel, whole
+from spillway.adapters.upstreams.channel import Call, Chunks, Whole, open_channel
 from spillway.adapters.upstreams.event_stream import decoded, failure
 from spillway.adapters.upstreams.failures import CLIENTS_MISTAKES, Refusal, refusal_of
 from spillway.domain.targets import SageMakerTarget
@@ -30,7 +30,7 @@ class SageMakerUpstream:
             headers={"x-amzn-sagemaker-inference-component": target.component} if target.component else {},
             connect_seconds=connect_seconds,
         )
-        return await open_channel(self.aws, call, _stream_blocks if request.stream else whole, _judge)
+        return await open_channel(self.aws, call, _stream_blocks if request.stream else Whole, _judge)
 
 
 def _stream_blocks(chunks: Chunks) -> Chunks:
