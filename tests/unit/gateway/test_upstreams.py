@@ -52,6 +52,18 @@ async def test_what_an_openai_upstream_is_sent(
     assert seen.headers.get("x-amzn-sagemaker-inference-component") == ("spillway-ic" if target == SAGEMAKER else None)
 
 
+async def test_a_fleet_is_told_the_conversation_by_a_hash_alone() -> None:
+    async with upstreams_to(Played([STREAM]), Played([STREAM]), Played([STREAM])) as (upstreams, fake):
+        for target, key in ((FLEET, "order-7"), (FLEET, "order-8"), (OPENAI, "order-7")):
+            await read(upstreams, target, a_request(stream=True, prompt_cache_key=key))
+    one, other, elsewhere = (seen.headers.get("x-spillway-affinity") for seen in fake.seen)
+    assert one
+    assert other not in (None, one)
+    assert "order" not in one
+    assert "x-spillway-affinity" in fake.seen[0].headers["authorization"], "it is signed"
+    assert elsewhere is None
+
+
 async def test_a_models_arn_is_one_segment_of_the_path() -> None:
     answer = {"output": {"message": {"content": [{"text": "x"}]}}}
     async with upstreams_to(Played([json.dumps(answer).encode()])) as (upstreams, fake):

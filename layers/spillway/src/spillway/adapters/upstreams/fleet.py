@@ -7,9 +7,14 @@ from spillway.adapters.upstreams.channel import Call, Whole, open_channel
 from spillway.adapters.upstreams.failures import Refusal
 from spillway.domain.decision import Code
 from spillway.domain.targets import FleetTarget
+from spillway.gateway.affinity import affinity_of
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.sse import whole_events
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
+
+# The proxies of a fleet of several instances choose the engine by it (spillway.data, haproxy.cfg); a lone engine has no
+# proxy and passes it over.
+AFFINITY_HEADER = "x-spillway-affinity"
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class FleetUpstream:
             url=f"{self.fleets_url}/{target.deployment}/v1/{request.endpoint}",
             signed_as="execute-api",
             body=request.upstream_body(model=target.deployment),
-            headers={"x-request-id": request.request_id},
+            headers=_headers(request),
             connect_seconds=connect_seconds,
         )
 
@@ -35,6 +40,13 @@ class FleetUpstream:
             return _judge(refusal, request)
 
         return await open_channel(self.aws, call, whole_events if request.stream else Whole, judge)
+
+
+def _headers(request: UpstreamRequest) -> dict[str, str]:
+    headers = {"x-request-id": request.request_id}
+    if affinity := affinity_of(request):
+        headers[AFFINITY_HEADER] = affinity
+    return headers
 
 
 def _judge(refusal: Refusal, request: UpstreamRequest) -> UpstreamRejected | UpstreamUnavailable:
