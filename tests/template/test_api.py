@@ -111,7 +111,7 @@ def test_the_fleets_door_streams_to_the_load_balancer(fleet_stack: StaticStack) 
     assert integration["Uri"].endswith("/fleets/{deployment}/{proxy}")
 
 
-def test_an_engine_is_reached_through_the_load_balancer_alone(fleet_stack: StaticStack) -> None:
+def test_an_engine_is_reached_through_the_load_balancer_or_from_its_peers_alone(fleet_stack: StaticStack) -> None:
     ingress = {
         name: fleet_stack.properties(name)["SourceSecurityGroupId"]
         for name in fleet_stack.of_type("AWS::EC2::SecurityGroupIngress")
@@ -119,6 +119,7 @@ def test_an_engine_is_reached_through_the_load_balancer_alone(fleet_stack: Stati
     assert ingress == {
         "FleetLoadBalancerIngress": fleet_stack.resolve({"Fn::GetAtt": ["FleetLinkSecurityGroup", "GroupId"]}),
         "FleetInstanceIngress": fleet_stack.resolve({"Fn::GetAtt": ["FleetLoadBalancerSecurityGroup", "GroupId"]}),
+        "FleetPeerIngress": fleet_stack.resolve({"Fn::GetAtt": ["FleetInstanceSecurityGroup", "GroupId"]}),
     }
     groups = map(fleet_stack.properties, fleet_stack.of_type("AWS::EC2::SecurityGroup"))
     assert not [group for group in groups if "SecurityGroupIngress" in group]

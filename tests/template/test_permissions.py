@@ -158,6 +158,7 @@ LISTENER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/bal
         ),
         ("DriveFleet", "autoscaling", "CreateAutoScalingGroup", group("spillway-llama", "ours")),
         ("DriveFleet", "autoscaling", "UpdateAutoScalingGroup", group("spillway-llama", "ours")),
+        ("DriveFleet", "ec2", "CreateLaunchTemplateVersion", {"LaunchTemplateName": "ours"}),
         ("DriveFleet", "ec2", "DeleteLaunchTemplate", {"LaunchTemplateId": "ours"}),
         ("DriveFleet", "elbv2", "CreateRule", {"ListenerArn": LISTENER, "Tags": TAGS}),
         ("DriveFleet", "elbv2", "DeleteRule", {"RuleArn": LISTENER.replace(":listener/", ":listener-rule/") + "/1"}),
@@ -253,6 +254,13 @@ def test_allowed(policies: RolePolicies, function: str, service: str, operation:
         ),
         # What belongs to others stays theirs, by name or by tag.
         ("DriveFleet", "ec2", "DeleteLaunchTemplate", {"LaunchTemplateId": "theirs"}, "ec2:DeleteLaunchTemplate"),
+        (
+            "DriveFleet",
+            "ec2",
+            "CreateLaunchTemplateVersion",
+            {"LaunchTemplateName": "theirs"},
+            "ec2:CreateLaunchTemplateVersion",
+        ),
         ("DriveFleet", "autoscaling", "CreateAutoScalingGroup", group("spillway-llama", "theirs"), "ec2:RunInstances"),
         ("DriveFleet", "autoscaling", "UpdateAutoScalingGroup", group("spillway-llama", "theirs"), "ec2:RunInstances"),
         (

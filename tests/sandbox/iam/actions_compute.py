@@ -30,13 +30,16 @@ def _create_launch_template(params: _Params, place: Place) -> list[Request]:
     return requests
 
 
-def _delete_launch_template(params: _Params, place: Place) -> list[Request]:
-    # Where nothing is found there is nothing to be permitted; the call fails for another reason.
-    template = place.launch_template(params.get("LaunchTemplateId") or params["LaunchTemplateName"])
-    if template is None:
-        return []
-    context = tag_context(template.tags, "aws:ResourceTag")
-    return [Request("ec2:DeleteLaunchTemplate", place.arn("ec2", f"launch-template/{template.id}"), context)]
+def _on_launch_template(action: str) -> _Rule:
+    def rule(params: _Params, place: Place) -> list[Request]:
+        # Where nothing is found there is nothing to be permitted; the call fails for another reason.
+        template = place.launch_template(params.get("LaunchTemplateId") or params["LaunchTemplateName"])
+        if template is None:
+            return []
+        context = tag_context(template.tags, "aws:ResourceTag")
+        return [Request(f"ec2:{action}", place.arn("ec2", f"launch-template/{template.id}"), context)]
+
+    return rule
 
 
 def _create_group(params: _Params, place: Place) -> list[Request]:
@@ -153,7 +156,8 @@ def _reads(service: str, prefix: str, *operations: str) -> dict[tuple[str, str],
 
 RULES: Mapping[tuple[str, str], _Rule] = {
     ("ec2", "CreateLaunchTemplate"): _create_launch_template,
-    ("ec2", "DeleteLaunchTemplate"): _delete_launch_template,
+    ("ec2", "CreateLaunchTemplateVersion"): _on_launch_template("CreateLaunchTemplateVersion"),
+    ("ec2", "DeleteLaunchTemplate"): _on_launch_template("DeleteLaunchTemplate"),
     ("autoscaling", "CreateAutoScalingGroup"): _create_group,
     ("autoscaling", "CreateOrUpdateTags"): _tag_groups,
     ("autoscaling", "UpdateAutoScalingGroup"): _update_group,

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from spillway.adapters.fleet.config import HOOK_NAME
 from spillway.adapters.fleet.group import MARK_TAG
 from spillway.domain.capacity import Capacity
+from spillway.domain.deployment import Deployment
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable
 from spillway.domain.targets import FleetTarget
 from tests.builders import a_deployment, a_spec
@@ -302,6 +303,25 @@ def test_a_group_follows_a_changed_spec_once(
     assert [one["InstanceType"] for one in policy["LaunchTemplate"]["Overrides"]] == ["g6e.2xlarge"]
     assert policy["InstancesDistribution"]["OnDemandPercentageAboveBaseCapacity"] == 0
     assert [each["CapacityRebalance"] for each in asked] == [True]
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1)])
+def test_instances_get_or_lose_their_proxy_with_a_maximum_of_several(
+    world: FleetWorld, before: int, after: int
+) -> None:
+    def has_proxy() -> bool:
+        script = base64.b64decode(template_of(world)["UserData"]).decode()
+        return "--name proxy" in script
+
+    def fleet(maximum: int) -> Deployment:
+        return a_deployment(spec=a_spec(capacity={"max": maximum, "instance_types": ["g6e.xlarge"]}))
+
+    world.driver.provision(fleet(before), 1)
+    assert has_proxy() is (before > 1)
+    for _ in range(2):
+        world.driver.scale(fleet(after), 1)
+    assert has_proxy() is (after > 1)
+    assert len(world.ec2.describe_launch_template_versions(LaunchTemplateName=BASE)["LaunchTemplateVersions"]) == 2
 
 
 def test_scale_without_a_group_says_so(world: FleetWorld) -> None:

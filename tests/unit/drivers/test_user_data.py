@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spillway.adapters.fleet.config import FleetConfig
-from spillway.adapters.fleet.user_data import ENGINE_IMAGE, user_data
+from spillway.adapters.fleet.user_data import ENGINE_IMAGE, PROXY_IMAGE, user_data
 from spillway.domain.names import Names
 from tests.builders import a_spec
 
@@ -27,16 +27,33 @@ vllm:gpu_cache_usage_perc{model_name="m"} 0.5
 """
 
 
+def a_script_for(most: int) -> str:
+    return user_data(a_spec(capacity={"max": most, "instance_types": ["g6e.xlarge"]}), NAMES, CONFIG)
+
+
 def a_script(**model: object) -> str:
     spec = a_spec(model={"id": "meta-llama/Llama-3.1-8B-Instruct", **model})
     return user_data(spec, NAMES, CONFIG)
 
 
-def test_the_script_is_bash_and_small_enough_for_ec2() -> None:
-    script = a_script()
+@pytest.mark.parametrize("most", [1, 4])
+def test_the_script_is_bash_and_small_enough_for_ec2(most: int) -> None:
+    script = a_script_for(most)
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     assert len(script.encode()) < 16_384
     assert not re.search(r"@@\w", script)
+
+
+@pytest.mark.parametrize(("most", "ports"), [(1, ["8001:8000", "8000:8000"]), (4, ["8001:8000"])])
+def test_the_balancers_port_is_the_engines_own_only_where_it_is_alone(most: int, ports: list[str]) -> None:
+    options, _ = _docker_run(a_script_for(most))
+    assert [options[at + 1] for at, word in enumerate(options) if word == "--publish"] == ports
+
+
+def test_a_lone_engine_has_no_proxy() -> None:
+    assert "haproxy" not in a_script_for(1)
+    assert f"PROXY_IMAGE={PROXY_IMAGE}\n" in a_script_for(2)
+    assert re.search(r":\d+\.\d+\.\d+-alpine$", PROXY_IMAGE), "the image is pinned"
 
 
 def test_the_agent_inside_it_is_bash_too() -> None:
@@ -116,7 +133,7 @@ def _docker_run(script: str) -> tuple[list[str], list[str]]:
     """Run the part that starts the engine, and return Docker's options and the engine's arguments."""
     values = script[script.index("export AWS") : script.index("retry()")]
     arguments = script[script.index("ARGS=(") : script.index("systemctl enable")]
-    start = script[script.index("docker run") : script.index("cat > /usr/local/bin")]
+    start = re.split(r"\n\n", script[script.index("PORTS=(") :], maxsplit=1)[0]
     stubs = "nvidia-smi() { printf 'GPU 0\\nGPU 1\\n'; }; docker() { printf '%s\\n' \"$@\"; }\n"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", stubs + values + arguments + start],

@@ -9,6 +9,7 @@ DEPLOYMENT=@@DEPLOYMENT@@
 GROUP=@@GROUP@@
 HOOK=@@HOOK@@
 IMAGE=@@IMAGE@@
+PROXY_IMAGE=@@PROXY_IMAGE@@
 MODEL=@@MODEL@@
 LOAD_FORMAT=@@LOAD_FORMAT@@
 read -ra MEDIA_DOMAINS <<< @@MEDIA_DOMAINS@@
@@ -62,16 +63,22 @@ fi
 systemctl enable --now docker
 retry docker pull --quiet "$IMAGE"
 install -d /var/lib/spillway/cache
+# Peers' proxies reach the engine at 8001. The load balancer comes to 8000: to the proxy, or where there is none, here too.
+PORTS=(--publish 8001:8000)
+if [ -z "$PROXY_IMAGE" ]; then
+  PORTS+=(--publish 8000:8000)
+fi
 # The image's own entry point is a shell that waits for the engine and passes no signal on: under it, a stop would kill
 # requests in flight. With the engine as the first process, the time-outs below hold. A public host of media must not
 # send the engine on to one inside this network.
-docker run --detach --name engine --entrypoint vllm --restart always --gpus all --ipc host --publish 8000:8000 \
+docker run --detach --name engine --entrypoint vllm --restart always --gpus all --ipc host "${PORTS[@]}" \
   --env AWS_REGION="$AWS_DEFAULT_REGION" --env AWS_DEFAULT_REGION --env DO_NOT_TRACK=1 --env VLLM_NO_USAGE_STATS=1 \
   --env VLLM_MEDIA_URL_ALLOW_REDIRECTS=0 \
   --env HF_TOKEN_PATH=/run/spillway/hugging-face-token --volume /run/spillway:/run/spillway:ro \
   --volume /var/lib/spillway/cache:/root/.cache \
   --stop-timeout $((SHUTDOWN_SECONDS + 10)) --log-opt max-size=50m --log-opt max-file=3 "$IMAGE" "${ARGS[@]}"
 
+@@PROXY@@
 cat > /usr/local/bin/spillway-agent <<'AGENT'
 #!/bin/bash
 # Once a minute: requests running and waiting, and the KV cache's share in use. One datapoint is one instance's value.

@@ -11,16 +11,19 @@ from spillway.adapters.fleet.group import Group, is_fitting, mark_of
 from spillway.adapters.fleet.preflight import FleetPreflight
 from spillway.adapters.fleet.reading import capacity_of, in_service, refusal
 from spillway.adapters.fleet.template import LaunchTemplate
+from spillway.adapters.fleet.user_data import has_proxy
 from spillway.adapters.quotas import Quotas
 from spillway.domain import catalog
 from spillway.domain.capacity import Capacity
 from spillway.domain.deployment import Deployment
 from spillway.domain.errors import CapacityUnavailable, Retryable
 from spillway.domain.names import DEPLOYMENT_TAG, STACK_TAG, Names
+from spillway.domain.spec import DeploymentSpec
 from spillway.domain.targets import FleetTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_service_quotas import ServiceQuotasClient
@@ -54,8 +57,8 @@ class FleetDriver:
         if group is None:
             self.template.ensure(spec, names, self.checks.image_id())
             self.group.create(spec, names, group_arn, desired)
-        elif not is_fitting(group, spec, desired):
-            self.group.resize(spec, names, desired)
+        else:
+            self._fit(group, spec, names, desired)
         return {
             "target_group_arn": group_arn,
             "rule_arn": rule_arn,
@@ -84,8 +87,7 @@ class FleetDriver:
         group = self.group.describe(names)
         if group is None:
             raise CapacityUnavailable(f"the Auto Scaling group {names.base} of {deployment.name} is gone")
-        if not is_fitting(group, deployment.spec, desired):
-            self.group.resize(deployment.spec, names, desired)
+        self._fit(group, deployment.spec, names, desired)
 
     def release(self, deployment: Deployment) -> Sequence[str]:
         """Delete group and instances, then the door, then the launch template that the group still refers to."""
@@ -106,6 +108,14 @@ class FleetDriver:
     def target(self, deployment: Deployment) -> FleetTarget:
         """Return the fleet by its name, which its door and its engines know."""
         return FleetTarget(deployment.name)
+
+    def _fit(self, group: "AutoScalingGroupTypeDef", spec: DeploymentSpec, names: Names, desired: int) -> None:
+        if is_fitting(group, spec, desired):
+            return
+        # First the template: a call that ends in between is repeated while the group still shows the old maximum.
+        if has_proxy(group["MaxSize"]) != has_proxy(max(spec.capacity.max, desired)):
+            self.template.renew(spec, names, self.checks.image_id())
+        self.group.resize(spec, names, desired)
 
     def _instances(self, names: Names) -> list[str]:
         filters = [

@@ -37,6 +37,13 @@ class LaunchTemplate:
                 TagSpecifications=[{"ResourceType": "launch-template", "Tags": tag_list(names)}],
             )
 
+    def renew(self, spec: DeploymentSpec, names: Names, image_id: str) -> None:
+        """Add a version of the template by what the spec says now; instances launched from now on are made by it."""
+        with translated():
+            self.ec2.create_launch_template_version(
+                LaunchTemplateName=names.base, LaunchTemplateData=self._data(spec, names, image_id)
+            )
+
     def delete(self, names: Names) -> None:
         """Delete the template if it is there."""
         with translated(), gone_is_fine():
