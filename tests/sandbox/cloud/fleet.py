@@ -14,7 +14,7 @@ from tests.sandbox.cloud.departures import Departures, target_groups_of
 from tests.sandbox.cloud.faults import Faults
 from tests.sandbox.cloud.hooks import LAUNCHING, abandoned, hook_detail, launching_hook
 from tests.sandbox.cloud.launching import Refused, choose
-from tests.sandbox.cloud.machines import DEPLOYMENT_TAG, Machine, Phase, served_model_name
+from tests.sandbox.cloud.machines import DEPLOYMENT_TAG, Machine, Phase, runs_proxy, served_model_name
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.cloud.ports import Emit, EngineHost
 
@@ -139,6 +139,7 @@ class Fleet:
         deployment = self._tags(group).get(DEPLOYMENT_TAG, group.name)
         model = served_model_name(plan.user_data) or deployment
         machine = Machine(instance, state, group.name, deployment, model, plan.spot, self.clock.time())
+        machine.proxied = runs_proxy(plan.user_data)
         self.machines[machine.id] = machine
         activity = self.activities.begin(
             group, f"Launching a new EC2 instance: {machine.id}", cause, machine.id, machine.zone

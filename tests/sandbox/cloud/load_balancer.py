@@ -10,9 +10,8 @@ from typing import Any
 from moto.elbv2.models import elbv2_backends
 
 from tests.sandbox.cloud.fleet import Fleet
-from tests.sandbox.cloud.machines import Machine
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
-from tests.sandbox.cloud.ports import EngineLoad
+from tests.sandbox.cloud.proxies import AFFINITY_HEADER, lead, outstanding
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ class LoadBalancer:
         if action.get("Type") == "fixed-response":
             config = action["FixedResponseConfig"]
             return Refusal(int(config["StatusCode"]), str(config.get("MessageBody", "")))
-        return self._forward(_target_group(action), _rewritten(rule, path))
+        return self._forward(_target_group(action), _rewritten(rule, path), lower.get(AFFINITY_HEADER))
 
-    def _forward(self, arn: str, path: str) -> Forward | Refusal:
+    def _forward(self, arn: str, path: str, affinity: str | None) -> Forward | Refusal:
         target_group = elbv2_backends[ACCOUNT][REGION].target_groups.get(arn)
         if target_group is None:
             return Refusal(503, "Service Temporarily Unavailable")
@@ -67,16 +66,11 @@ class LoadBalancer:
         turn = next(self._turns[arn]) % len(usable)
         usable = usable[turn:] + usable[:turn]
         if target_group.attributes.get("load_balancing.algorithm.type") == "least_outstanding_requests":
-            usable.sort(key=_outstanding)
-        machine = usable[0]
+            usable.sort(key=outstanding)
+        machine = lead(usable[0], machines, affinity)
         if machine.engine is None:
             return Refusal(502, "Bad Gateway")
         return Forward(machine.engine.url, path, machine.id)
-
-
-def _outstanding(machine: Machine) -> float:
-    load = machine.engine.load() if machine.engine else EngineLoad()
-    return load.running + load.waiting
 
 
 def _rules(listener_arn: str | None) -> list[Any]:

@@ -37,6 +37,7 @@ class Machine:
     lost_at: float | None = None
     drain_until: float | None = None
     replaced: bool = False
+    proxied: bool = False
     engine: EngineHandle | None = field(default=None, repr=False)
 
     @property
@@ -76,8 +77,14 @@ class Machine:
 
 def served_model_name(user_data: object) -> str | None:
     """Return what ``--served-model-name`` in a launch template's user data says."""
-    if not user_data:
-        return None
-    text = base64.b64decode(str(user_data)).decode(errors="replace")
-    found = re.search(r"""--served-model-name[=\s"',]+([^\s"',\\]+)""", text)
+    found = re.search(r"""--served-model-name[=\s"',]+([^\s"',\\]+)""", _text(user_data))
     return found[1] if found else None
+
+
+def runs_proxy(user_data: object) -> bool:
+    """Whether a launch template's user data starts a proxy in front of the engine."""
+    return "docker run --detach --name proxy" in _text(user_data)
+
+
+def _text(user_data: object) -> str:
+    return base64.b64decode(str(user_data or "")).decode(errors="replace")
