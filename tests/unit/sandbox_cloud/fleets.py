@@ -110,6 +110,7 @@ class FleetCloud:
         health: str = "EC2",
         spot: bool = False,
         most: int = 4,
+        user_data: str = USER_DATA,
         **more: Any,
     ) -> None:
         """Make launch template and group, as the fleet driver does."""
@@ -117,7 +118,7 @@ class FleetCloud:
         data: dict[str, Any] = {
             "ImageId": "ami-12345678",
             "InstanceType": types[0],
-            "UserData": base64.b64encode(USER_DATA.encode()).decode(),
+            "UserData": base64.b64encode(user_data.encode()).decode(),
             "TagSpecifications": [{"ResourceType": "instance", "Tags": tags}],
         }
         template = self.ec2.create_launch_template(

@@ -11,7 +11,7 @@ from tests.sandbox.cloud.load_balancer import Forward, Refusal
 from tests.sandbox.cloud.moto_cloud import MotoCloud
 from tests.sandbox.cloud.ports import EngineLoad
 from tests.unit.sandbox_cloud.conftest import Clients
-from tests.unit.sandbox_cloud.fleets import NAME, FleetCloud
+from tests.unit.sandbox_cloud.fleets import NAME, USER_DATA, FleetCloud
 
 
 @pytest.fixture
@@ -279,3 +279,51 @@ def test_least_outstanding_requests_prefers_the_idle_engine(cloud: FleetCloud) -
     busy.present = EngineLoad(running=5)
     urls = {cloud.load_balancer.resolve("/fleets/chat/v1/models", {}) for _ in range(4)}
     assert {found.engine_url for found in urls if isinstance(found, Forward)} == {idle.url}
+
+
+def homes(cloud: FleetCloud) -> dict[str, str]:
+    """Return the engine that each of 60 conversations is led to."""
+    found = {
+        key: cloud.load_balancer.resolve("/fleets/chat/v1/models", {"X-Spillway-Affinity": key})
+        for key in (f"{number:016x}" for number in range(60))
+    }
+    return {key: each.engine_url for key, each in found.items() if isinstance(each, Forward)}
+
+
+def test_proxies_lead_a_conversation_to_one_engine_until_it_dies(cloud: FleetCloud) -> None:
+    cloud.make(desired=3, user_data=USER_DATA + "docker run --detach --name proxy haproxy\n")
+    cloud.route()
+    cloud.clock.advance(300)
+    before = homes(cloud)
+    assert homes(cloud) == before
+    assert len(set(before.values())) == 3
+
+    dead = next(iter(cloud.fleet.machines.values()))
+    assert dead.engine
+    url = dead.engine.url
+    cloud.fleet.crash_engine(dead.id)
+    others = set(before.values()) - {url}
+    # The balancer takes its time to notice; meanwhile what enters by the dead engine's instance is led on all the same.
+    after = homes(cloud)
+    moved = {key for key in before if before[key] != after[key]}
+    assert moved == {key for key in before if before[key] == url}
+    assert {after[key] for key in moved} == others
+
+
+def test_a_busy_conversation_overflows_to_another_engine(cloud: FleetCloud) -> None:
+    cloud.make(desired=3, user_data=USER_DATA + "docker run --detach --name proxy haproxy\n")
+    cloud.route()
+    cloud.clock.advance(300)
+    key, home = next(iter(homes(cloud).items()))
+    busy = next(engine for engine in cloud.engines.all.values() if engine.url == home)
+    busy.present = EngineLoad(running=9)
+    assert homes(cloud)[key] != home
+
+
+def test_without_proxies_conversations_go_round(cloud: FleetCloud) -> None:
+    cloud.make(desired=2)
+    cloud.route()
+    cloud.clock.advance(300)
+    headers = {"x-spillway-affinity": "aa"}
+    answers = [cloud.load_balancer.resolve("/fleets/chat/v1/models", headers) for _ in range(4)]
+    assert len({found.engine_url for found in answers if isinstance(found, Forward)}) == 2
