@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
@@ -148,7 +147,8 @@ def _start(folder: Path, door: int, own: str) -> "subprocess.Popen[bytes]":
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGTERM)
+    # A worker whose master is gone ends by itself.
+    process.kill()
     process.wait(10)
 
 
