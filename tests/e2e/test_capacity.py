@@ -198,5 +198,10 @@ async def test_of_checks_that_overlap_one_runs_and_the_others_are_skipped(sandbo
         assert invocation.function_error is None
         return json.loads(invocation.payload)
 
-    looks = await asyncio.gather(*(look() for _ in range(4)))
-    assert any(look.get("skipped") for look in looks), looks
+    # A look at next to nothing is over soon: that two of one round overlap is likely, and of ten rounds certain.
+    for _ in range(10):
+        looks = await asyncio.gather(*(look() for _ in range(4)))
+        assert not all(look.get("skipped") for look in looks)
+        if any(look.get("skipped") for look in looks):
+            return
+    pytest.fail(f"all ran: {looks}")
