@@ -46,12 +46,14 @@ def test_counters_are_summed_by_the_minute_newest_first(cloudwatch: "CloudWatchC
     put(cloudwatch, "Requests", SINCE + 2 * MINUTE, 1.0)
     put(cloudwatch, "BedrockPromptTokens", SINCE + 2 * MINUTE, 100.0, 20.0)
     put(cloudwatch, "BedrockCompletionTokens", SINCE + 2 * MINUTE, 7.0)
+    put(cloudwatch, "PrimaryTokens", SINCE, 40.0)
+    put(cloudwatch, "PrimaryRequests", SINCE, 4.0)
     # Neither the minute before, nor the one that still runs, nor another deployment's.
     put(cloudwatch, "Requests", SINCE - MINUTE, 50.0)
     put(cloudwatch, "Requests", NOW, 50.0)
     put(cloudwatch, "Requests", SINCE, 50.0, name="another")
     load = LoadMetrics(cloudwatch).read(ALL, SINCE, NOW + timedelta(seconds=20))[NAME]
-    assert load.minutes == (Minute(SINCE + 2 * MINUTE, 1, 120, 7), Minute(SINCE, 5, 0, 0))
+    assert load.minutes == (Minute(SINCE + 2 * MINUTE, 1, 120, 7), Minute(SINCE, 5, 0, 0, 40, 4))
 
 
 def test_gauges_are_the_latest_minute_of_all_instances_together(cloudwatch: "CloudWatchClient") -> None:

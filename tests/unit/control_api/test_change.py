@@ -60,6 +60,21 @@ def test_null_takes_a_field_back_to_its_default(serving: World) -> None:
     assert serving.routes.items["support-llama"].spill is None
 
 
+def test_the_cost_of_waiting_takes_the_place_of_a_spill_target(serving: World) -> None:
+    waiting = {"thresholds": {"waiting_usd_per_request": 0.25}}
+    answer = serving.call("PATCH", "/deployments/support-llama", waiting)
+    assert (answer.status, answer.error["param"]) == (400, "thresholds.waiting_usd_per_request")
+    assert "only without a spill target" in answer.error["message"]
+    answer = serving.call("PATCH", "/deployments/support-llama", {**waiting, "spill": None})
+    assert answer.status == 202
+    assert answer.json["spec"]["thresholds"]["waiting_usd_per_request"] == 0.25
+    answer = serving.call("POST", "/deployments/support-llama/sleep")
+    assert answer.status == 202
+    for usd in (0, -1, "much", 1e9):
+        answer = serving.call("PATCH", "/deployments/support-llama", {"thresholds": {"waiting_usd_per_request": usd}})
+        assert (answer.status, answer.error["param"]) == (400, "thresholds.waiting_usd_per_request")
+
+
 def test_a_patch_that_changes_nothing_writes_nothing(serving: World) -> None:
     answer = serving.call("PATCH", "/deployments/support-llama", {"capacity": {"max": 4}, "name": "support-llama"})
     assert answer.status == 202

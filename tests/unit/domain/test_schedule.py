@@ -29,6 +29,9 @@ def window(days: str, start: str, end: str, zone: str = "UTC", least: int = 1) -
         ({"capacity": capacity(), "spill": None, "path": "jumpstart"}, 1),
         ({"capacity": capacity(), "spill": None, "path": "bedrock"}, 0),
         ({"capacity": capacity(min=3), "spill": None}, 3),
+        # Unless the user says what waiting costs.
+        ({"capacity": capacity(), "spill": None, "thresholds": {"waiting_usd_per_request": 0.1}}, 0),
+        ({"capacity": capacity(min=2), "spill": None, "thresholds": {"waiting_usd_per_request": 0.1}}, 2),
         # The highest of all that asks for something counts.
         ({"capacity": capacity(window("tue", "08:00", "20:00", least=3), min=2)}, 3),
         ({"capacity": capacity(window("tue", "08:00", "20:00"), window("tue", "11:00", "13:00", least=2))}, 2),

@@ -150,9 +150,29 @@ async def test_a_client_that_goes_away_while_it_waits_ends_the_wait() -> None:
 
     async with asyncio.timeout(1):
         await call(world, streaming(), on_send=leave)
-    assert world.lines[0]["status"] == 499
+    assert [line.get("Requests") for line in world.lines] == [1, None]
+    assert world.lines[1]["status"] == 499
+    assert "_aws" not in world.lines[1]
 
 
 async def test_a_quick_answer_has_no_comments() -> None:
     answer = await call(a_world(fleet=[sse(chunk("a")), sse("[DONE]")]), streaming())
     assert b": " not in answer.body.replace(b"data: ", b"")
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(60.0, [1, None]), (0.05, [1])])
+async def test_a_long_wait_is_counted_as_it_begins_and_only_once(seconds: float, lines: list[int | None]) -> None:
+    world = a_world(dataclasses.replace(COLD, first_byte_seconds=seconds, wakes=False), fleet=[completion()])
+    ready = dataclasses.replace(READY, wakes=False)
+    begun: list[int] = []
+
+    async def comes() -> None:
+        await asyncio.sleep(0.02)
+        begun.append(len(world.lines))
+        if seconds > 1:
+            await comes_up(world, ready)
+
+    await asyncio.gather(call(world), comes())
+    assert begun == [len(lines) - 1]
+    assert [line.get("Requests") for line in world.lines] == lines
+    assert world.lines[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Deployment"]]

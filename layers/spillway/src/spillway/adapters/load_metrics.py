@@ -36,6 +36,7 @@ _COUNTERS = (
     _Metric("bedrock_prompt_tokens", Signal.BEDROCK_TOKENS, "Spillway", "BedrockPromptTokens", "Sum"),
     _Metric("bedrock_completion_tokens", Signal.BEDROCK_TOKENS, "Spillway", "BedrockCompletionTokens", "Sum"),
     _Metric("primary_tokens", Signal.PRIMARY_TOKENS, "Spillway", "PrimaryTokens", "Sum"),
+    _Metric("primary_requests", Signal.PRIMARY_REQUESTS, "Spillway", "PrimaryRequests", "Sum"),
 )
 # Every instance's agent puts one datapoint a minute, so the minute's sum is all instances together.
 _GAUGES = (

@@ -61,7 +61,7 @@ def read_scenario(path: Path | None) -> tuple[Scenario, list[str]]:
     for name, value in given.items():
         whole = name in ("min_instances", "max_instances", "check_interval_minutes")
         is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if not is_number and not (value is None and name == "waiting_usd_per_million_tokens"):
+        if not is_number and not (value is None and name == "waiting_usd_per_request"):
             raise BadInput(f"{path}: {name} must be {'a whole' if whole else 'a'} number")
     try:
         return Scenario(**given), [name for name in known if name not in given]

@@ -8,7 +8,7 @@ from datetime import datetime
 class Minute:
     """What the gateway counted in the minute that starts at ``at``; Bedrock bills its tokens whatever the role.
 
-    ``primary_tokens`` are prompt and completion together.
+    ``primary_tokens`` are prompt and completion together, of the ``primary_requests`` that the primary answered.
     """
 
     at: datetime
@@ -16,6 +16,7 @@ class Minute:
     bedrock_prompt_tokens: int = 0
     bedrock_completion_tokens: int = 0
     primary_tokens: int = 0
+    primary_requests: int = 0
 
 
 @dataclass(frozen=True)

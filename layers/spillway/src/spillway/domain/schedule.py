@@ -11,9 +11,10 @@ _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 def floor_at(spec: DeploymentSpec, now: datetime) -> int:
     """Return the smallest number of instances allowed at ``now`` (aware).
 
-    Without a spill target nobody else could answer, so the floor is one.
+    Without a spill target nobody else could answer, so the floor is one unless the user says what waiting costs.
     """
-    alone = 1 if spec.spill is None and spec.path is not Path.BEDROCK else 0
+    may_wait = spec.spill is not None or spec.thresholds.waiting_usd_per_request is not None
+    alone = 0 if may_wait or spec.path is Path.BEDROCK else 1
     windows = (window.min for window in spec.capacity.warm_windows if is_open(window, now))
     return min(max(spec.capacity.min, alone, *windows, 0), spec.capacity.max)
 

@@ -112,11 +112,26 @@ class Thresholds(_Frozen):
     ``idle_after_seconds``: sleep no later than this without a request.
     ``cold_start_after_seconds``: spill when the first token would take longer than this.
     ``queue_depth_per_instance``: requests waiting per instance above which a fleet is saturated.
+    ``waiting_usd_per_request``: without a spill target, what a request that finds no instance costs the user. Without
+    it such a deployment keeps one instance up; with it the deployment may sleep, and waiting is weighed against
+    instances.
     """
 
     idle_after_seconds: Annotated[int, Field(ge=60, le=604_800)] = 900
     cold_start_after_seconds: Annotated[float, Field(ge=0.05, le=900)] = 2.0
     queue_depth_per_instance: Annotated[float, Field(gt=0, le=10_000)] = 8.0
+    waiting_usd_per_request: (
+        Annotated[
+            float,
+            Field(
+                gt=0,
+                le=10_000,
+                allow_inf_nan=False,
+                description="Without a spill target, what a request that finds no instance costs you: lets it sleep",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class SpillSpec(_Frozen):
@@ -155,3 +170,13 @@ class DeploymentSpec(_Frozen):
     spill: SpillSpec | None = None
     budget: BudgetSpec | None = None
     request_log: RequestLogSpec = RequestLogSpec()
+
+    @model_validator(mode="after")
+    def _nobody_waits_beside_a_spill_target(self) -> "DeploymentSpec":
+        if self.spill is not None and self.thresholds.waiting_usd_per_request is not None:
+            raise PydanticCustomError(
+                "waiting_with_spill",
+                "counts only without a spill target, which would answer instead: give one of the two, null the other",
+                {"field": "thresholds.waiting_usd_per_request"},
+            )
+        return self

@@ -55,7 +55,7 @@ class Completions:
         """
         record = Record(exchange.request_id, route.name, key_id, self.monotonic(), stream=request.stream)
         alive = KeepAlive(exchange, self.comment_every_seconds) if request.stream else None
-        errand = Errand(request, route, wishes, record, alive)
+        errand = Errand(request, route, wishes, record, self.meter.count, alive)
         if route.logs_text and self.texts is not None:
             exchange.copy = Copy()
         try:

@@ -39,6 +39,7 @@ class Record:
     stream: bool = False
     broken: bool = False
     detail: str | None = None
+    is_counted: bool = False
 
     def answered_by(self, choice: Choice, code: str) -> None:
         """Note who answers, and why it is this one."""
@@ -68,6 +69,17 @@ class Meter:
         self._now = now
         self._monotonic = monotonic
         self._log = log
+
+    def count(self, record: Record) -> None:
+        """Put the request into the metrics now: what waits long must be seen before its end, or nobody would wake."""
+        record.is_counted = True
+        self._log(
+            {
+                **_embedded(record.deployment, {"Requests": 1}, self._now()),
+                "message": "request waits",
+                "request_id": record.request_id,
+            }
+        )
 
     async def settle(self, record: Record) -> None:
         """Write the line at once and the counters after it; the line is what is left if the table is away."""
@@ -107,7 +119,7 @@ def _metrics(record: Record) -> dict[str, float]:
     # Bedrock bills its tokens whether it is the primary or the spill target.
     billed = record.usage if record.path == "bedrock" else None
     metrics: dict[str, float] = {
-        "Requests": 1,
+        "Requests": not record.is_counted,
         "PrimaryRequests": record.role == "primary",
         "SpilledRequests": record.role == "spill",
         "FailedRequests": record.failed,
@@ -123,11 +135,8 @@ def _metrics(record: Record) -> dict[str, float]:
 
 def _line(record: Record, now: datetime, moment: float) -> dict[str, Any]:
     """Return the request's log line, which is its metrics too (CloudWatch's embedded metric format)."""
-    metrics = _metrics(record)
     return {
-        "_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": _directives(tuple(metrics))},
-        "Deployment": record.deployment,
-        **metrics,
+        **_embedded(record.deployment, _metrics(record), now),
         "message": "request",
         "request_id": record.request_id,
         "key_id": record.key_id,
@@ -144,6 +153,17 @@ def _line(record: Record, now: datetime, moment: float) -> dict[str, Any]:
         "tokens_estimated": record.usage.estimated,
         "duration_ms": _ms(moment - record.begun),
         "detail": record.detail,
+    }
+
+
+def _embedded(deployment: str, metrics: Mapping[str, float], now: datetime) -> dict[str, Any]:
+    """Return the part of a log line that CloudWatch takes for metrics, none where there are none."""
+    if not metrics:
+        return {"Deployment": deployment}
+    return {
+        "_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": _directives(tuple(metrics))},
+        "Deployment": deployment,
+        **metrics,
     }
 
 

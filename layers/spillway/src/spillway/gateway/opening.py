@@ -20,19 +20,23 @@ from spillway.gateway.wake import Wakes
 from spillway.gateway.wishes import Wishes
 
 StreamHead = Callable[[str, str], Headers]
+# What waits longer than this is counted as it comes: the check must not hear of it only after its wait is over.
+COUNT_AT_ONCE_SECONDS = 30.0
 
 
 @dataclass
 class Errand:
     """One request on its way to whoever answers it; ``alive`` where its answer is a stream.
 
-    ``chores`` is what was begun beside it and has to end before its answer does.
+    ``count`` puts it into the metrics before its end. ``chores`` is what was begun beside it and has to end before its
+    answer does.
     """
 
     request: UpstreamRequest
     route: Route
     wishes: Wishes
     record: Record
+    count: Callable[[Record], None]
     alive: KeepAlive | None = None
     chores: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -82,6 +86,8 @@ class Opening:
         seconds = route.first_byte_seconds if asked is None else asked
         if not errand.request.stream:
             seconds = min(seconds, LONGEST_SILENCE_SECONDS)
+        if seconds > COUNT_AT_ONCE_SECONDS:
+            errand.count(errand.record)
         path = path_of(route.primary) if route.primary else "none"
         errand.keep_alive(self.head, path, route.code, f"waiting for {route.name} ({route.code})")
 

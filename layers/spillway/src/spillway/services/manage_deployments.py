@@ -114,7 +114,7 @@ class ManageDeployments:
         if floor:
             raise Conflict(
                 f"{name} must keep {floor} instance(s) up now, because of capacity.min, a warm window or the lack of a "
-                "spill target: the check would wake it at once"
+                "spill target and of thresholds.waiting_usd_per_request: the check would wake it at once"
             )
         return self._scale(Action.SLEEP, deployment, 0, Reason(Code.ASKED, "Sleep was asked for through the API."))
 

@@ -9,6 +9,7 @@ from spillway.domain.decision import Code, Reason, reason_to_json
 from spillway.domain.deployment import Deployment
 from spillway.domain.economics.rule import State, Traffic, step
 from spillway.domain.economics.scenario import Scenario
+from spillway.domain.economics.waiting import size_after, unserved_tokens
 from spillway.domain.load import Load, Minute
 from spillway.domain.prices import TokenPrice
 from spillway.domain.schedule import floor_at
@@ -35,7 +36,8 @@ def is_measured(deployment: Deployment) -> bool:
     """Whether enough is known of a deployment to count in dollars, prices aside."""
     spec = deployment.spec
     has_size = deployment.tokens_per_minute_per_instance is not None
-    return has_size and spec.spill is not None and deployment.cold_start_seconds is not None
+    has_price = spec.spill is not None or spec.thresholds.waiting_usd_per_request is not None
+    return has_size and has_price and deployment.cold_start_seconds is not None
 
 
 def advance(
@@ -46,20 +48,26 @@ def advance(
     price: TokenPrice | None,
     now: datetime,
 ) -> Mapping[str, Any] | None:
-    """Return the memory (JSON) with the minutes that are final by ``now``; None where something needed is unknown."""
+    """Return the memory (JSON) with the minutes that are final by ``now``; None where something needed is unknown.
+
+    ``price`` is that of the spill target's tokens. Without a target, what the user says that waiting costs counts.
+    """
     scenario = _scenario(deployment, usd_per_hour, price)
-    if scenario is None or price is None:
+    if scenario is None:
         return None
     state = State.from_json(memory["state"]) if memory else State.of(deployment.desired)
     last = int((now - _SETTLED_AFTER).timestamp()) // 60 - 1
     first = last if state.minute is None else max(state.minute + 1, last - _LONGEST_GAP_MINUTES + 1)
     minutes = {int(minute.at.timestamp()) // 60: minute for minute in load.minutes}
     reason = memory["reason"] if memory else None
+    size = memory.get("tokens_per_request") if memory else None
     for at in range(first, last + 1):
         floor = floor_at(deployment.spec, datetime.fromtimestamp(at * 60, UTC) + _MINUTE)
-        state, _, found = step(state, _traffic(minutes.get(at), price), scenario, at, floor)
+        minute = minutes.get(at, Minute(datetime.fromtimestamp(at * 60, UTC)))
+        size = size_after(size, minute)
+        state, _, found = step(state, _traffic(minute, scenario, size), scenario, at, floor)
         reason = reason_to_json(found) if found else reason
-    return {"state": state.to_json(), "reason": reason}
+    return {"state": state.to_json(), "reason": reason, "tokens_per_request": size}
 
 
 def advice(memory: Mapping[str, Any] | None) -> Advice | None:
@@ -74,23 +82,26 @@ def advice(memory: Mapping[str, Any] | None) -> Advice | None:
 def _scenario(deployment: Deployment, usd_per_hour: float | None, price: TokenPrice | None) -> Scenario | None:
     capacity = deployment.spec.capacity
     tokens, start = deployment.tokens_per_minute_per_instance, deployment.cold_start_seconds
-    if not is_measured(deployment) or tokens is None or start is None or not usd_per_hour or price is None:
+    waiting = deployment.spec.thresholds.waiting_usd_per_request
+    if not is_measured(deployment) or tokens is None or start is None or not usd_per_hour:
+        return None
+    if price is None and waiting is None:
         return None
     return Scenario(
         usd_per_instance_hour=usd_per_hour,
         tokens_per_minute_per_instance=tokens,
         cold_start_seconds=start,
-        prompt_usd_per_million=price.prompt_usd,
-        completion_usd_per_million=price.completion_usd,
+        prompt_usd_per_million=price.prompt_usd if price else 0.0,
+        completion_usd_per_million=price.completion_usd if price else 0.0,
         max_instances=capacity.max,
+        waiting_usd_per_request=waiting,
     )
 
 
-def _traffic(minute: Minute | None, price: TokenPrice) -> Traffic:
-    if minute is None:
-        return Traffic(0.0, 0.0)
-    own = minute.primary_tokens
+def _traffic(minute: Minute, scenario: Scenario, tokens_per_request: float | None) -> Traffic:
+    own = float(minute.primary_tokens)
+    if scenario.waiting_usd_per_request is not None:
+        own += unserved_tokens(minute, tokens_per_request, scenario.tokens_per_minute_per_instance)
     prompt = minute.bedrock_prompt_tokens + own * _PROMPT_SHARE
     completion = minute.bedrock_completion_tokens + own * (1 - _PROMPT_SHARE)
-    usd = (prompt * price.prompt_usd + completion * price.completion_usd) / 1e6
-    return Traffic(prompt + completion, usd)
+    return Traffic(prompt + completion, scenario.spill_usd(prompt, completion, minute.requests))

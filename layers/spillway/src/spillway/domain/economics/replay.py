@@ -39,7 +39,7 @@ class Trace:
 
     def spill_usd(self, scenario: Scenario) -> "array[float]":
         """Return what the minutes' tokens cost without any instance."""
-        return array("d", map(scenario.spill_usd, self.prompt_tokens, self.completion_tokens))
+        return array("d", map(scenario.spill_usd, self.prompt_tokens, self.completion_tokens, self.requests))
 
 
 @dataclass(frozen=True)

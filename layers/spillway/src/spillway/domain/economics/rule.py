@@ -124,7 +124,7 @@ def _explain(layer: Layer, is_start: bool, scenario: Scenario) -> Reason:
         what = f"no rule for own instances has earned anything so far (best: ${observed:.4f})"
     else:
         observed, limit = layer.crossed[layer.leader] * minute_usd, layer.threshold(is_start=is_start) * start_usd
-        dear, cheap = ("tokens", "an instance") if is_start else ("an instance", "tokens")
+        dear, cheap = (scenario.elsewhere, "an instance") if is_start else ("an instance", scenario.elsewhere)
         what = f"{dear} cost ${observed:.4f} more than {cheap} would have; the threshold is ${limit:.4f}"
     sentence = f"{what[0].upper()}{what[1:]}. A start costs ${start_usd:.4f}."
     return Reason(code, sentence, round(observed, 6), round(limit, 6), "USD")

@@ -15,8 +15,8 @@ class Scenario:
     """One deployment's economy; every default is an assumption that the replay prints.
 
     ``usd_per_instance_hour``: EC2 g6e.xlarge on demand, us-east-1. ``tokens_per_minute_per_instance``: prompt and
-    completion together, as a benchmark would measure it. ``waiting_usd_per_million_tokens``: for a deployment without a
-    spill target, what a million tokens that nobody serves costs the user; it takes the place of both token prices.
+    completion together, as a benchmark would measure it. ``waiting_usd_per_request``: for a deployment without a spill
+    target, what a request that nobody serves costs the user; it takes the place of both token prices.
 
     Raises:
         ValueError: if a number is not finite, negative, or zero where nothing could be divided by it.
@@ -30,7 +30,7 @@ class Scenario:
     min_instances: int = 0
     max_instances: int = 10
     check_interval_minutes: int = 1
-    waiting_usd_per_million_tokens: float | None = None
+    waiting_usd_per_request: float | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -60,9 +60,14 @@ class Scenario:
         """What an instance costs until it answers."""
         return self.start_minutes * self.usd_per_instance_minute
 
-    def spill_usd(self, prompt_tokens: float, completion_tokens: float) -> float:
-        """Return what these tokens cost when no own instance answers them."""
-        if self.waiting_usd_per_million_tokens is not None:
-            return (prompt_tokens + completion_tokens) * self.waiting_usd_per_million_tokens / TOKENS_PER_MILLION
+    @property
+    def elsewhere(self) -> str:
+        """What is paid for while no own instance answers, as reasons say it."""
+        return "tokens" if self.waiting_usd_per_request is None else "waiting"
+
+    def spill_usd(self, prompt_tokens: float, completion_tokens: float, requests: float = 0.0) -> float:
+        """Return what these requests and their tokens cost when no own instance answers them."""
+        if self.waiting_usd_per_request is not None:
+            return requests * self.waiting_usd_per_request
         prompt_usd = prompt_tokens * self.prompt_usd_per_million
         return (prompt_usd + completion_tokens * self.completion_usd_per_million) / TOKENS_PER_MILLION
