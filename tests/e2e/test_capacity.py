@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.builders import spec_body
-from tests.e2e.operator import Operator, ask_at_once
+from tests.e2e.operator import PATIENCE_SECONDS, Operator, ask_at_once
 from tests.sandbox.cloud.faults import Faults
 from tests.sandbox.cloud.machines import Machine, Phase
 from tests.sandbox.sandbox import Sandbox
@@ -25,6 +25,11 @@ WISHES: dict[str, dict[str, Any]] = {
     "early-bird": {},
     "bargain": {"capacity": {"min": 1, "instance_types": ["g6e.xlarge"], "market": "spot"}},
     "mortal": {"capacity": {"min": 1, "instance_types": ["g6e.xlarge"]}},
+    "lonely": {
+        "spill": None,
+        "capacity": {"max": 1, "instance_types": ["g6e.xlarge"], "tokens_per_minute_per_instance": 1000},
+        "thresholds": {"waiting_usd_per_request": 1.0, "idle_after_seconds": 604_800},
+    },
     "hosted": {"path": "jumpstart", "capacity": {"max": 2, "instance_types": ["ml.g5.2xlarge"]}},
 }
 
@@ -110,6 +115,25 @@ async def test_a_wake_without_capacity_goes_back_to_sleep_is_held_and_spill_serv
     faults.clear()
     assert (await operator.call("POST", "/deployments/unlucky/wake")).status == 202
     await operator.until("unlucky", "serving")
+
+
+async def test_without_a_spill_target_it_sleeps_and_wakes_by_what_waiting_costs(operator: Operator) -> None:
+    await operator.ready("lonely")
+    await operator.until("lonely", "asleep")
+    assert "traffic_fell" in await operator.codes("lonely")
+    refused = await operator.chat("lonely")
+    assert (refused.status, refused.headers["x-spillway-reason"]) == (503, "asleep")
+    assert int(refused.headers["retry-after"]) > 0
+    # One request does not pay for a start; that they go on coming, a dollar each, does.
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await operator.seen("lonely"))["status"] == "asleep":
+            assert (await operator.chat("lonely")).status == 503
+    await operator.until("lonely", "serving")
+    answer = await operator.call("GET", "/deployments/lonely/decisions?limit=100")
+    woken = next(found for found in answer.body["items"] if found["action"] == "wake")
+    assert woken["reason"]["code"] == "traffic_pays"
+    assert woken["reason"]["sentence"].startswith("Waiting cost $")
+    assert "traffic_returned" not in await operator.codes("lonely")
 
 
 async def test_a_smaller_maximum_scales_in(sandbox: Sandbox, operator: Operator) -> None:
