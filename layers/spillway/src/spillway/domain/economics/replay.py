@@ -16,7 +16,7 @@ from spillway.domain.economics.baselines import (
 )
 from spillway.domain.economics.fleet import Fleet
 from spillway.domain.economics.optimum import optimum_usd
-from spillway.domain.economics.scenario import Scenario
+from spillway.domain.economics.scenario import Elsewhere, Scenario
 
 _PEAK, _MOST = 1.0, 0.95
 
@@ -37,7 +37,7 @@ class Trace:
         """Return the minutes' prompt and completion tokens together."""
         return array("d", map(sum, zip(self.prompt_tokens, self.completion_tokens, strict=True)))
 
-    def spill_usd(self, scenario: Scenario) -> "array[float]":
+    def spill_usd(self, scenario: Elsewhere) -> "array[float]":
         """Return what the minutes' tokens cost without any instance."""
         return array("d", map(scenario.spill_usd, self.prompt_tokens, self.completion_tokens, self.requests))
 
@@ -54,7 +54,7 @@ class Outcome:
     cold_requests: float
     spilled_share: float
     instance_hours: float
-    sizes: Sequence[int] = ()
+    sizes: Sequence[float] = ()
 
 
 _Make = Callable[[Scenario, Sequence[float]], Policy]
@@ -135,10 +135,12 @@ def _outcome(
     )
 
 
-def _needed(tokens: Sequence[float], share: float, scenario: Scenario) -> int:
-    """Return the instances that carry this share of the busy minutes."""
+def busy_load(tokens: Sequence[float], share: float) -> float:
+    """Return the load that this share of the busy minutes does not exceed."""
     busy = sorted(load for load in tokens if load > 0)
-    if not busy:
-        return 0
-    load = busy[max(0, math.ceil(share * len(busy)) - 1)]
+    return busy[max(0, math.ceil(share * len(busy)) - 1)] if busy else 0.0
+
+
+def _needed(tokens: Sequence[float], share: float, scenario: Scenario) -> int:
+    load = busy_load(tokens, share)
     return min(scenario.max_instances, math.ceil(load / scenario.tokens_per_minute_per_instance))
