@@ -25,17 +25,18 @@ def optimum_usd(tokens: Sequence[float], spill_usd: Sequence[float], scenario: S
         is_kept = number < scenario.min_instances
         if below >= peak and not is_kept:
             break
-        spill = [
-            0.0
-            if load <= below
-            else usd
-            if load <= capacity and not below
-            else usd * min(load - below, capacity) / load
-            for load, usd in zip(tokens, spill_usd, strict=True)
-        ]
+        spill = carried(tokens, spill_usd, below, capacity)
         total += _kept(spill, price, start) if is_kept else layer_optimum(spill, price, start)
     limit = scenario.max_instances * capacity
     return total + sum(usd * (load - limit) / load for load, usd in zip(tokens, spill_usd, strict=True) if load > limit)
+
+
+def carried(tokens: Sequence[float], spill_usd: Sequence[float], below: float, capacity: float) -> list[float]:
+    """Return what one layer's part of the traffic costs by the minute: what is above ``below``, up to ``capacity``."""
+    return [
+        0.0 if load <= below else usd if load <= capacity and not below else usd * min(load - below, capacity) / load
+        for load, usd in zip(tokens, spill_usd, strict=True)
+    ]
 
 
 def _kept(spill: Sequence[float], price: float, start: int) -> float:

@@ -1,7 +1,6 @@
 """The rule on a ladder: the work function of all places, in dollars. The reasoning is in docs/policy.md."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from spillway.domain.decision import Code, Reason
 from spillway.domain.economics.ladders.rungs import NOWHERE, Ladder
@@ -23,10 +22,6 @@ class State:
     def of(cls, ladder: Ladder) -> "State":
         """Return the state before the first minute."""
         return cls([place.start_usd for place in ladder.places])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the state as JSON."""
-        return {"costs": self.costs, "place": self.place, "least": self.least}
 
 
 def step(state: State, load: Traffic, ladder: Ladder) -> tuple[State, int, Reason | None]:
