@@ -9,6 +9,7 @@ from spillway.cli import main
 from spillway.cli.errors import BadInput
 from spillway.cli.trace import read_trace
 
+A_RUNG = '{"name": "small", "usd_per_instance_hour": 2.5, "tokens_per_minute_per_instance": 1000}'
 HEADER = "t_seconds,requests,prompt_tokens,completion_tokens\n"
 
 
@@ -88,6 +89,23 @@ def test_json_is_the_same_every_time(tmp_path: Path, capsys: pytest.CaptureFixtu
         ('{"usd_per_instance_hour": -1}', "usd_per_instance_hour is -1"),
         ('{"prompt_usd_per_million": NaN}', "prompt_usd_per_million is nan"),
         ('{"min_instances": 5, "max_instances": 2}', "min_instances <= max_instances"),
+        ('{"waiting_usd_per_request": -1}', "waiting_usd_per_request is -1"),
+        ('{"billing": "monthly"}', "billing is 'monthly'; it must be one of instances, windows"),
+        (
+            '{"billing": "windows", "max_instances": 2}',
+            "unknown max_instances; a scenario of windows knows usd_per_unit",
+        ),
+        ('{"billing": "windows", "units_per_copy": 1.5}', "units_per_copy must be a whole number"),
+        ('{"billing": "windows", "rungs": []}', "billing can't be windows"),
+        ('{"rungs": []}', "rungs has 0 entries"),
+        ('{"rungs": [1]}', "rungs must be a list of objects"),
+        ('{"rungs": [{"name": "s"}]}', "rungs.0.usd_per_instance_hour, rungs.0.tokens_per_minute_per_instance must be"),
+        ('{"rungs": [{"name": 1}]}', "rungs.0.usd_per_instance_hour"),
+        (f'{{"rungs": [{A_RUNG}, {A_RUNG}]}}', "rungs.1.tokens_per_minute_per_instance is 1000"),
+        (f'{{"rungs": [{A_RUNG}], "max_instances": 3}}', "unknown max_instances; a ladder knows rungs, prompt_usd"),
+        (f'{{"rungs": [{A_RUNG.replace("2.5", "-2.5")}]}}', "rungs.0.usd_per_instance_hour is -2.5"),
+        (f'{{"rungs": [{A_RUNG.replace("name", "title")}]}}', "unknown rungs.0.title; a rung knows name"),
+        (f'{{"rungs": [{A_RUNG.replace("1000", "0")}]}}', "rungs.0.tokens_per_minute_per_instance must be above zero"),
     ],
 )
 def test_a_bad_scenario_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, says: str) -> None:
@@ -95,3 +113,48 @@ def test_a_bad_scenario_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     scenario.write_text(body)
     assert main(["replay", str(a_log(tmp_path, "0,1,5,5\n")), "--scenario", str(scenario)]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_ladder_is_replayed_with_a_policy_for_each_rung(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = a_log(tmp_path, "".join(f"{60 * minute},5,2000,0\n" for minute in range(240)))
+    scenario, picture = tmp_path / "scenario.json", tmp_path / "picture.svg"
+    large = A_RUNG.replace("small", "large").replace("1000", "5000")
+    scenario.write_text(f'{{"rungs": [{A_RUNG}, {large}], "prompt_usd_per_million": 100}}')
+    command = ["replay", str(log), "--scenario", str(scenario)]
+    assert main([*command, "--svg", str(picture)]) == 0
+    printed = capsys.readouterr().out
+    assert "rungs.1.max_instances = 1 (default)" in printed
+    assert picture.read_text().startswith("<svg")
+    assert main([*command, "--json", "--policy", "only-large", "--policy", "bedrock-only"]) == 0
+    large_only, bedrock = json.loads(capsys.readouterr().out)["policies"]
+    assert (large_only["policy"], large_only["cold_starts"]) == ("only-large", 1)
+    assert bedrock["usd"] == pytest.approx(240 * 0.2)
+    assert main([*command, "--policy", "skyserve"]) == 2
+    assert "--policy skyserve: this scenario's policies are spillway," in capsys.readouterr().err
+
+
+def test_an_imported_model_is_replayed_by_its_windows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = a_log(tmp_path, "".join(f"{60 * minute},5,1000000,0\n" for minute in range(60)))
+    scenario = tmp_path / "scenario.json"
+    scenario.write_text('{"billing": "windows", "tokens_per_minute_per_copy": 1e6}')
+    assert main(["replay", str(log), "--scenario", str(scenario), "--json", "--policy", "import-only"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert body["scenario"]["usd_per_unit_minute"] == 0.05718
+    assert {"units_per_copy", "window_minutes"} <= set(body["defaults"])
+    # The first minute starts the copy, and twelve windows hold the other 59.
+    assert body["policies"][0]["usd"] == pytest.approx(0.22 + 12 * 0.5718)
+    assert body["policies"][0]["cold_starts"] == 1
+    # What is printed is a scenario again.
+    scenario.write_text(json.dumps(body["scenario"]))
+    assert main(["replay", str(log), "--scenario", str(scenario), "--json", "--policy", "import-only"]) == 0
+    assert json.loads(capsys.readouterr().out)["policies"] == body["policies"]
+
+
+def test_without_a_spill_target_each_request_costs_what_waiting_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = a_log(tmp_path, "".join(f"{60 * minute},5,1000,10\n" for minute in range(60)))
+    scenario = tmp_path / "scenario.json"
+    scenario.write_text('{"waiting_usd_per_request": 0.25}')
+    assert main(["replay", str(log), "--scenario", str(scenario), "--json", "--policy", "bedrock-only"]) == 0
+    assert json.loads(capsys.readouterr().out)["policies"][0]["usd"] == pytest.approx(60 * 5 * 0.25)

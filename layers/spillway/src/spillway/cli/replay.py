@@ -2,15 +2,21 @@
 
 import argparse
 import json
-from dataclasses import asdict, fields
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from spillway.cli.errors import BadInput
+from spillway.cli.scenario import AnyScenario, read_scenario, settings_of, to_json
 from spillway.cli.trace import read_trace
-from spillway.domain.economics.replay import POLICIES, Outcome, replay
+from spillway.domain.economics.ladders import replay as ladders
+from spillway.domain.economics.ladders.rungs import Ladder
+from spillway.domain.economics.replay import POLICIES, Outcome, Trace, replay
 from spillway.domain.economics.scenario import Scenario
 from spillway.domain.economics.timeline import timeline
+from spillway.domain.economics.windows import replay as windows
+from spillway.domain.economics.windows.copies import Imported
 
 _HEAD = ("policy", "USD", "x optimum", "cold starts", "met cold", "spilled", "instance h")
 
@@ -19,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("trace", type=Path, help="CSV: t_seconds,requests,prompt_tokens,completion_tokens")
     parser.add_argument("--scenario", type=Path, help="JSON with prices and sizes; what it leaves out has a default")
-    parser.add_argument("--policy", action="append", choices=sorted(POLICIES), help="only this one; may be repeated")
+    parser.add_argument("--policy", action="append", help="only this one, such as spillway or idle-15; may be repeated")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--svg", type=Path, help="write a picture of load and instances over time to this file")
     parser.set_defaults(run=run)
@@ -33,48 +39,42 @@ def run(options: argparse.Namespace) -> str:
     """
     scenario, defaults = read_scenario(options.scenario)
     trace = read_trace(options.trace)
-    names = options.policy or list(POLICIES)
-    outcomes = replay(trace, scenario, names, keep_sizes=options.svg is not None)
+    outcomes = _replayed(trace, scenario, options.policy, keep_sizes=options.svg is not None)
     if options.svg is not None:
         try:
-            options.svg.write_text(timeline(trace, scenario, outcomes), encoding="utf-8")
+            options.svg.write_text(timeline(trace, scenario.tokens_per_minute_per_instance, outcomes), encoding="utf-8")
         except OSError as err:
             raise BadInput(f"{options.svg}: {err}") from err
     if options.json:
-        return json.dumps({"scenario": asdict(scenario), "defaults": defaults, "policies": list(map(_json, outcomes))})
+        return json.dumps({"scenario": to_json(scenario), "defaults": defaults, "policies": list(map(_json, outcomes))})
     return "\n".join([*_settings(scenario, defaults), "", *_table(outcomes)])
 
 
-def read_scenario(path: Path | None) -> tuple[Scenario, list[str]]:
-    """Return the scenario of a file and the names of what is left at its default."""
-    known = [field.name for field in fields(Scenario)]
-    if path is None:
-        return Scenario(), known
-    try:
-        given = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        raise BadInput(f"{path}: {err}") from err
-    if not isinstance(given, dict):
-        raise BadInput(f"{path}: a scenario is a JSON object")
-    if unknown := sorted(given.keys() - known):
-        raise BadInput(f"{path}: unknown {', '.join(unknown)}; a scenario knows {', '.join(known)}")
-    for name, value in given.items():
-        whole = name in ("min_instances", "max_instances", "check_interval_minutes")
-        is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if not is_number and not (value is None and name == "waiting_usd_per_request"):
-            raise BadInput(f"{path}: {name} must be {'a whole' if whole else 'a'} number")
-    try:
-        return Scenario(**given), [name for name in known if name not in given]
-    except ValueError as err:
-        raise BadInput(f"{path}: {err}") from err
+def _chosen(asked: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:
+    if unknown := [name for name in asked or () if name not in known]:
+        raise BadInput(f"--policy {unknown[0]}: this scenario's policies are {', '.join(known)}")
+    return asked or known
+
+
+def _replayed(trace: Trace, scenario: AnyScenario, asked: Sequence[str] | None, *, keep_sizes: bool) -> list[Outcome]:
+    match scenario:
+        case Ladder():
+            names = _chosen(asked, ladders.policies_of(scenario))
+            return ladders.replay(trace, scenario, names, keep_sizes=keep_sizes)
+        case Imported():
+            return windows.replay(trace, scenario, _chosen(asked, windows.POLICIES), keep_sizes=keep_sizes)
+        case Scenario():
+            return replay(trace, scenario, _chosen(asked, list(POLICIES)), keep_sizes=keep_sizes)
 
 
 def _json(outcome: Outcome) -> dict[str, Any]:
     return {name: value for name, value in asdict(outcome).items() if name != "sizes"}
 
 
-def _settings(scenario: Scenario, defaults: list[str]) -> list[str]:
-    return [f"{name} = {value}{' (default)' if name in defaults else ''}" for name, value in asdict(scenario).items()]
+def _settings(scenario: AnyScenario, defaults: list[str]) -> list[str]:
+    return [
+        f"{name} = {value}{' (default)' if name in defaults else ''}" for name, value in settings_of(scenario).items()
+    ]
 
 
 def _table(outcomes: list[Outcome]) -> list[str]:

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from html import escape
 
 from spillway.domain.economics.replay import Outcome, Trace
-from spillway.domain.economics.scenario import Scenario
 
 _WIDTH, _HEIGHT, _LEFT, _GAP = 1000, 60, 170, 26
 _LOAD, _SIZE = "#4878a8", "#c06030"
 
 
-def timeline(trace: Trace, scenario: Scenario, outcomes: Sequence[Outcome]) -> str:
+def timeline(trace: Trace, tokens_per_minute_per_instance: float, outcomes: Sequence[Outcome]) -> str:
     """Return an SVG; the strips share one scale, in instances, and a column shows the largest value of its minutes."""
-    needed = [load / scenario.tokens_per_minute_per_instance for load in trace.tokens()]
+    needed = [load / tokens_per_minute_per_instance for load in trace.tokens()]
     top = max([1.0, *needed, *(max(outcome.sizes, default=0) for outcome in outcomes)])
     strips = [_strip(0, "load, in instances", needed, top, _LOAD)]
     for number, outcome in enumerate(outcomes, start=1):
