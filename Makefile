@@ -7,7 +7,7 @@ RUN := PYTHONPATH=layers/spillway/src:. $(BIN)/python
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: setup demo sandbox test check bench bench-gateway clients bench-policy build lock clean
+.PHONY: setup demo sandbox test check bench bench-gateway clients bench-policy bench-policy-cases build lock clean
 
 setup: $(VENV)/.ready
 
@@ -45,6 +45,10 @@ bench-gateway: setup
 # Over the public traces in SPILLWAY_DATA (default ../shared/data); takes minutes on two processors.
 bench-policy: setup
 	$(RUN) -m tests.bench.policy
+
+# The same for ladders, imported models, and deployments without a spill target; EVERY=4 takes a fourth of the traces.
+bench-policy-cases: setup
+	$(RUN) -m tests.bench.policy_cases
 
 # The same script with several clients against a sandbox; installs what is missing into a temporary folder.
 clients: setup

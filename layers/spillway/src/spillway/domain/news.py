@@ -48,7 +48,7 @@ _TEXTS: dict[News, _Text] = {
     News.AWAKE: _Text(Severity.INFO, "is awake with {desired} instance(s)", "Nothing; requests go to it again."),
     News.ASLEEP: _Text(
         Severity.INFO,
-        "was put to sleep (zero instances); its spill target answers",
+        "was put to sleep (zero instances); {meanwhile}",
         "Nothing. Raise thresholds.idle_after_seconds or add a warm window if it sleeps too early.",
     ),
     News.GROWN: _Text(Severity.INFO, "was scaled out to {desired} instance(s)", "Nothing."),
@@ -66,7 +66,7 @@ _TEXTS: dict[News, _Text] = {
     ),
     News.CAPACITY_LOST: _Text(
         Severity.WARNING,
-        "has lost all its instances; its spill target answers",
+        "has lost all its instances; {meanwhile}",
         "Nothing if replacements start; otherwise look at the Auto Scaling group's activity history.",
     ),
     News.SPOT_NOTICE: _Text(
@@ -109,6 +109,7 @@ def alert_of(
         "desired": deployment.desired,
         "status": deployment.status,
         "share": reason.threshold or 0.0,
+        "meanwhile": "its spill target answers" if spec.spill else "requests wait or are refused meanwhile",
         "budget": f"this month's budget of ${spec.budget.usd_per_month:,.2f}" if spec.budget else "a former budget",
     }
     return Alert(
