@@ -75,6 +75,24 @@ def test_the_cost_of_waiting_takes_the_place_of_a_spill_target(serving: World) -
         assert (answer.status, answer.error["param"]) == (400, "thresholds.waiting_usd_per_request")
 
 
+@pytest.mark.parametrize(
+    ("larger", "param"),
+    [
+        ({"instance_type": "p5.48xlarge", "tokens_per_minute_per_instance": 100}, "tokens_per_minute_per_instance"),
+        ({"instance_type": "t3.micro", "tokens_per_minute_per_instance": 900}, "instance_type"),
+        ({"instance_type": "p5.48xlarge", "tokens_per_minute_per_instance": 900, "max": 0}, "max"),
+        ({"instance_type": "p5.48xlarge"}, "tokens_per_minute_per_instance"),
+    ],
+)
+def test_larger_instances_must_be_larger_and_exist(serving: World, larger: dict[str, Any], param: str) -> None:
+    patch = {"capacity": {"tokens_per_minute_per_instance": 100, "larger": larger}}
+    answer = serving.call("PATCH", "/deployments/support-llama", patch)
+    assert (answer.status, answer.error["param"]) == (400, f"capacity.larger.{param}")
+    good = {"instance_type": "p5.48xlarge", "tokens_per_minute_per_instance": 900}
+    answer = serving.call("PATCH", "/deployments/support-llama", {"capacity": {**patch["capacity"], "larger": good}})
+    assert (answer.status, answer.json["spec"]["capacity"]["larger"]) == (202, {**good, "max": 1})
+
+
 def test_a_patch_that_changes_nothing_writes_nothing(serving: World) -> None:
     answer = serving.call("PATCH", "/deployments/support-llama", {"capacity": {"max": 4}, "name": "support-llama"})
     assert answer.status == 202

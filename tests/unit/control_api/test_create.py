@@ -27,6 +27,7 @@ def test_the_shortest_request_is_accepted_with_every_default_filled_in(world: Wo
         "market": "on-demand",
         "warm_windows": [],
         "tokens_per_minute_per_instance": None,
+        "larger": None,
     }
     assert record["spec"]["thresholds"]["idle_after_seconds"] == 900
     assert record["spec"]["engine"] == {"name": "vllm", "max_model_len": 8192, "media_domains": []}
@@ -114,7 +115,7 @@ BAD: list[tuple[dict[str, Any], str, list[str] | None]] = [
     (
         {"capacity": {"maximum": 3}},
         "capacity.maximum",
-        ["min", "max", "instance_types", "market", "warm_windows", "tokens_per_minute_per_instance"],
+        ["min", "max", "instance_types", "market", "warm_windows", "tokens_per_minute_per_instance", "larger"],
     ),
     ({"capacity": {"max": "many"}}, "capacity.max", None),
     ({"capacity": []}, "capacity", None),

@@ -10,11 +10,12 @@ import pytest
 
 from spillway.domain.alert import Alert, AlertState
 from spillway.domain.capacity import Capacity
-from spillway.domain.decision import Code, Decision
+from spillway.domain.decision import Action, Code, Decision
 from spillway.domain.deployment import Deployment
 from spillway.domain.errors import Retryable
 from spillway.domain.load import Load, Minute
 from spillway.domain.policy import Memory
+from spillway.domain.prices import HourlyPrice
 from spillway.domain.route import Route, RouteState
 from spillway.domain.status import Status
 from spillway.domain.usage import InstanceTime
@@ -406,3 +407,20 @@ def test_what_was_alerted_is_remembered_before_anything_else_can_fail(monkeypatc
     world.look(1)
     assert len(world.alerts.sent) == 1
     assert [entry.seconds for entry in world.usage.entries] == [60]
+
+
+def test_that_larger_instances_would_pay_is_noted_beside_the_decision() -> None:
+    larger = {"instance_type": "g6e.12xlarge", "tokens_per_minute_per_instance": 10_000_000, "max": 1}
+    capacity = {"max": 1, "instance_types": ["g6e.xlarge"], "tokens_per_minute_per_instance": 1000, "larger": larger}
+    world = World(since_yesterday(spec=a_spec(capacity=capacity), cold_start_seconds=300.0))
+    prices = a_price_book()
+    dear = HourlyPrice(36.0, prices.ec2["g6e.xlarge"].source)
+    world.service = replace(world.service, prices=replace(prices, ec2={**prices.ec2, "g6e.12xlarge": dear}))
+    for _ in range(30):
+        # Of nine million tokens a minute, one small instance carries next to nothing.
+        recent = tuple(Minute(world.now - back * MINUTE, 9, 9_000_000, 0, 0) for back in range(1, 4))
+        world.loads.loads[NAME] = Load(recent)
+        world.look(1)
+    noted = [decision for decision in world.noted() if decision.reason.code is Code.LARGER_PAYS]
+    assert [(decision.action, decision.usd_per_hour) for decision in noted] == [(Action.HOLD, 0.0)]
+    assert "g6e.12xlarge would now serve this traffic for $" in noted[0].reason.sentence

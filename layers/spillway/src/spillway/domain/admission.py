@@ -75,13 +75,15 @@ def _check_model(spec: DeploymentSpec) -> None:
 
 
 def _check_instance_types(spec: DeploymentSpec) -> None:
-    allowed = allowed_instance_types(spec.path)
-    for number, name in enumerate(spec.capacity.instance_types):
+    allowed, capacity = allowed_instance_types(spec.path), spec.capacity
+    named = {f"capacity.instance_types.{number}": name for number, name in enumerate(capacity.instance_types)}
+    if capacity.larger is not None:
+        named["capacity.larger.instance_type"] = capacity.larger.instance_type
+    for param, name in named.items():
         if catalog.ec2_instance_type(name) not in allowed:
+            where = param.rstrip("0123456789").rstrip(".")
             raise InvalidRequest(
-                f"capacity.instance_types: '{name}' is not an instance type that {spec.path} runs on",
-                param=f"capacity.instance_types.{number}",
-                allowed=allowed,
+                f"{where}: '{name}' is not an instance type that {spec.path} runs on", param=param, allowed=allowed
             )
 
 

@@ -31,6 +31,7 @@ class Code(StrEnum):
     UNDERUSED = "underused"
     TRAFFIC_PAYS = "traffic_pays"
     TRAFFIC_FELL = "traffic_fell"
+    LARGER_PAYS = "larger_pays"
     OUT_OF_BOUNDS = "out_of_bounds"
     CAPACITY_LOST = "capacity_lost"
     NO_CAPACITY = "no_capacity"

@@ -55,7 +55,8 @@ class Memory:
 class Snapshot:
     """Everything a decision is taken on.
 
-    ``usd_per_hour`` is one instance's price, ``spill_price`` that of the spill target's tokens; None where unknown.
+    ``usd_per_hour`` is one instance's price, ``spill_price`` that of the spill target's tokens, ``larger_usd_per_hour``
+    that of one of ``capacity.larger``; None where unknown.
     """
 
     deployment: Deployment
@@ -64,6 +65,7 @@ class Snapshot:
     memory: Memory
     usd_per_hour: float | None
     spill_price: TokenPrice | None = None
+    larger_usd_per_hour: float | None = None
 
 
 def remember(snapshot: Snapshot, now: datetime) -> Memory:
@@ -79,7 +81,15 @@ def remember(snapshot: Snapshot, now: datetime) -> Memory:
         last_request_at=max(seen, default=None),
         roomy_since=(memory.roomy_since or now) if _is_roomy(snapshot) else None,
         checked_at=now,
-        economy=advance(memory.economy, snapshot.deployment, load, snapshot.usd_per_hour, snapshot.spill_price, now),
+        economy=advance(
+            memory.economy,
+            snapshot.deployment,
+            load,
+            snapshot.usd_per_hour,
+            snapshot.spill_price,
+            now,
+            snapshot.larger_usd_per_hour,
+        ),
     )
 
 

@@ -63,6 +63,17 @@ class WarmWindow(_Frozen):
     model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, populate_by_name=True)
 
 
+class LargerSpec(_Frozen):
+    """Larger instances that the traffic is weighed against: once a day, the decisions say when they would pay.
+
+    ``tokens_per_minute_per_instance`` is of one of them; up to ``max`` are thought of. Nothing is moved to them.
+    """
+
+    instance_type: Annotated[str, Field(min_length=1, max_length=64)]
+    tokens_per_minute_per_instance: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+    max: Annotated[int, Field(ge=1, le=10)] = 1
+
+
 class CapacitySpec(_Frozen):
     """How many instances, of which types (most wanted first), bought how.
 
@@ -76,6 +87,18 @@ class CapacitySpec(_Frozen):
     market: Literal["on-demand", "spot"] = "on-demand"
     warm_windows: Annotated[tuple[WarmWindow, ...], Field(max_length=20)] = ()
     tokens_per_minute_per_instance: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = None
+    larger: LargerSpec | None = None
+
+    @model_validator(mode="after")
+    def _larger_is_larger(self) -> "CapacitySpec":
+        own = self.tokens_per_minute_per_instance
+        if self.larger is not None and own is not None and self.larger.tokens_per_minute_per_instance <= own:
+            raise PydanticCustomError(
+                "not_larger",
+                "must be above capacity.tokens_per_minute_per_instance, which is {own}",
+                {"field": "larger.tokens_per_minute_per_instance", "own": own},
+            )
+        return self
 
     @model_validator(mode="after")
     def _min_is_within_max(self) -> "CapacitySpec":

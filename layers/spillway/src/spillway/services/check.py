@@ -10,6 +10,7 @@ from spillway.domain.alert import Alert
 from spillway.domain.capacity import Capacity
 from spillway.domain.decision import Action, Code, Decision, decision_to_json, reason_to_json
 from spillway.domain.deployment import Deployment
+from spillway.domain.economics.ladders.live import news_of
 from spillway.domain.errors import Retryable, Superseded
 from spillway.domain.load import Load
 from spillway.domain.policy import LONGEST_GAP, RECENT, Memory, Snapshot, decide, remember
@@ -156,15 +157,24 @@ class Check:
         spent = add_up(deployment, capacity, load, sight.memory, self.prices, self.region, now)
         spill = deployment.spec.spill
         tokens = self.prices.tokens(spill.model_id, self.region) if spill else None
-        snapshot = Snapshot(deployment, capacity, load, spent.memory, price.usd_per_hour if price else None, tokens)
+        larger = self._larger_price(deployment)
+        usd_per_hour = price.usd_per_hour if price else None
+        snapshot = Snapshot(deployment, capacity, load, spent.memory, usd_per_hour, tokens, larger)
         snapshot = replace(snapshot, memory=remember(snapshot, now))
         decision = decide(snapshot, now)
         self._keep_route(sight, now)
         acted = self._act(deployment, decision, snapshot.memory.code, now)
+        if (news := news_of(snapshot.memory.economy)) is not None:
+            self.decisions.add(deployment.name, Decision(Action.HOLD, deployment.desired, news, 0.0), now)
         alerts, memory = watch(deployment, capacity, snapshot.memory, now)
         for alert in alerts:
             self.alerts.send(alert)
         return _Outcome(replace(memory, code=decision.reason.code), spent.instance_time, acted, alerts)
+
+    def _larger_price(self, deployment: Deployment) -> float | None:
+        larger = deployment.spec.capacity.larger
+        price = self.prices.instance_of(deployment.spec, self.region, larger.instance_type) if larger else None
+        return price.usd_per_hour if price else None
 
     def _keep_route(self, sight: _Sight, now: datetime) -> None:
         deployment, route = sight.deployment, sight.route

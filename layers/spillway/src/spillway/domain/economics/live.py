@@ -7,6 +7,7 @@ from typing import Any
 
 from spillway.domain.decision import Code, Reason, reason_to_json
 from spillway.domain.deployment import Deployment
+from spillway.domain.economics.ladders import live as on_paper
 from spillway.domain.economics.rule import State, Traffic, step
 from spillway.domain.economics.scenario import Scenario
 from spillway.domain.economics.waiting import size_after, unserved_tokens
@@ -47,10 +48,12 @@ def advance(
     usd_per_hour: float | None,
     price: TokenPrice | None,
     now: datetime,
+    larger_usd_per_hour: float | None = None,
 ) -> Mapping[str, Any] | None:
     """Return the memory (JSON) with the minutes that are final by ``now``; None where something needed is unknown.
 
     ``price`` is that of the spill target's tokens. Without a target, what the user says that waiting costs counts.
+    ``larger_usd_per_hour`` is the price of ``capacity.larger``, which is weighed on paper.
     """
     scenario = _scenario(deployment, usd_per_hour, price)
     if scenario is None:
@@ -61,13 +64,18 @@ def advance(
     minutes = {int(minute.at.timestamp()) // 60: minute for minute in load.minutes}
     reason = memory["reason"] if memory else None
     size = memory.get("tokens_per_request") if memory else None
+    seen = []
     for at in range(first, last + 1):
         floor = floor_at(deployment.spec, datetime.fromtimestamp(at * 60, UTC) + _MINUTE)
         minute = minutes.get(at, Minute(datetime.fromtimestamp(at * 60, UTC)))
         size = size_after(size, minute)
-        state, _, found = step(state, _traffic(minute, scenario, size), scenario, at, floor)
+        seen.append(_traffic(minute, scenario, size))
+        state, _, found = step(state, seen[-1], scenario, at, floor)
         reason = reason_to_json(found) if found else reason
-    return {"state": state.to_json(), "reason": reason, "tokens_per_request": size}
+    ladder = on_paper.ladder_of(deployment, scenario, larger_usd_per_hour)
+    known = memory.get("ladder") if memory else None
+    weighed = on_paper.advance(known, seen, ladder, deployment.desired, now) if ladder else None
+    return {"state": state.to_json(), "reason": reason, "tokens_per_request": size, "ladder": weighed}
 
 
 def advice(memory: Mapping[str, Any] | None) -> Advice | None:

@@ -30,17 +30,17 @@ def step(state: State, load: Traffic, ladder: Ladder) -> tuple[State, int, Reaso
     The state is changed in place. The reason is None where nothing changes. It looks at nothing but this minute.
     """
     here = state.place
-    stayed = _stayed(state.costs, load, ladder)
-    costs = _reached(stayed, ladder)
-    there = _chosen(costs, stayed, here, ladder)
+    kept = stayed(state.costs, load, ladder)
+    costs = _reached(kept, ladder)
+    there = _chosen(costs, kept, here, ladder)
     # Giving instances back is free, so nothing is ever cheaper than to be left with none.
     least = costs[NOWHERE]
     state.costs, state.place, state.least = [cost - least for cost in costs], there, state.least + least
-    reason = None if there == here else _explain(stayed[here] - costs[there], here, there, ladder)
+    reason = None if there == here else _explain(kept[here] - costs[there], here, there, ladder)
     return state, there, reason
 
 
-def _stayed(costs: list[float], load: Traffic, ladder: Ladder) -> list[float]:
+def stayed(costs: list[float], load: Traffic, ladder: Ladder) -> list[float]:
     """Return the costs after this minute of those who stayed where they were."""
     tokens, usd = load.tokens, load.usd
     per_token = usd / tokens if tokens > 0 else 0.0
@@ -50,9 +50,9 @@ def _stayed(costs: list[float], load: Traffic, ladder: Ladder) -> list[float]:
     ]
 
 
-def _reached(stayed: list[float], ladder: Ladder) -> list[float]:
+def _reached(kept: list[float], ladder: Ladder) -> list[float]:
     """Return the least cost of being at each place after moving to it from wherever that is cheapest."""
-    places, costs = ladder.places, list(stayed)
+    places, costs = ladder.places, list(kept)
     for at in range(len(places) - 1, 0, -1):
         below = at - 1 if places[at].instances > 1 else NOWHERE
         if costs[at] < costs[below]:
@@ -66,7 +66,7 @@ def _reached(stayed: list[float], ladder: Ladder) -> list[float]:
     return costs
 
 
-def _chosen(costs: list[float], stayed: list[float], here: int, ladder: Ladder) -> int:
+def _chosen(costs: list[float], kept: list[float], here: int, ladder: Ladder) -> int:
     """Return the place whose cost and way there are least among those that nobody would have come to just now.
 
     Going up is paid when it is done, coming down is free: less its own start, each place is judged as if each way were
@@ -74,7 +74,7 @@ def _chosen(costs: list[float], stayed: list[float], here: int, ladder: Ladder) 
     """
     best, found = float("inf"), here
     for there, place in enumerate(ladder.places):
-        if costs[there] < stayed[there]:
+        if costs[there] < kept[there]:
             continue
         value = costs[there] + ladder.move_usd(here, there) - place.start_usd
         if value < best or (value == best and there == here):
