@@ -97,7 +97,7 @@ class _World:
             workflows=StepFunctions(messages, {"scale": "arn"}),
             alerts=SnsAlerts(messages, dict.fromkeys(Topic, "arn")),
             events=EventBus(messages, "bus"),
-            prices=price_book(),
+            prices=price_book,
             region=REGION,
             now=lambda: self.now,
         )

@@ -30,7 +30,7 @@ def asleep() -> Alert:
     memory = Memory(last_request_at=NOW - timedelta(seconds=918))
     decision = decide(Snapshot(fleet, a_capacity(1), Load(), memory, None), NOW)
     alerts = FakeAlerts()
-    service = Announce(FakeDecisions(), FakeEvents(), alerts, price_book(), REGION, lambda: NOW)
+    service = Announce(FakeDecisions(), FakeEvents(), alerts, price_book, REGION, lambda: NOW)
     event = {"news": News.ASLEEP, "execution": EXECUTION, "reason": vars(decision.reason), "change": -1}
     service.run(a_deployment(status=Status.ASLEEP, desired=0), event)
     return alerts.sent[0]

@@ -154,3 +154,63 @@ def test_a_change_of_the_budget_or_a_retirement_ends_it(
 
 def test_a_deployment_without_a_budget_has_no_cost_alerts() -> None:
     assert watch_budget(Memory(month="2026-11", usd_this_month=1e6), budget=None)[0] == []
+
+
+MONTH = Memory(month="2026-11", usd_this_month=77.0, last_request_at=NOW)
+
+
+def told_of(memory: Memory, kind: str, **looked: Any) -> list[Alert]:
+    alerts, _ = watch(looked.pop("deployment", BUDGETED), looked.pop("capacity", UP), memory, NOW, **looked)
+    return [alert for alert in alerts if f"/{kind}/" in alert.id]
+
+
+# NOW is 2026-11-24T09:30Z: 23.4 days of 30 have passed.
+BUDGETED = a_deployment(
+    spec=a_spec(budget={**BUDGET, "alert_at": [1.0]}), created_at=datetime(2026, 10, 1, tzinfo=NOW.tzinfo)
+)
+
+
+def test_a_month_that_will_pass_its_budget_at_this_pace_is_told_before_it_does() -> None:
+    assert told_of(replace(MONTH, usd_this_month=77.9), "budget_forecast") == []
+    (alert,) = told_of(replace(MONTH, usd_this_month=78.1), "budget_forecast")
+    passed, left = 23 + 9.5 / 24, 30 - (23 + 9.5 / 24)
+    assert alert.why.observed == pytest.approx(78.1 * (1 + left / passed) / 100, abs=1e-4)
+    assert (alert.why.threshold, alert.usd, alert.topic) == (1.0, 78.1, Topic.COST)
+
+
+def test_a_forecast_counts_from_the_deployments_own_beginning_and_not_on_its_first_days() -> None:
+    young = replace(BUDGETED, created_at=NOW - timedelta(days=2))
+    assert told_of(replace(MONTH, usd_this_month=60.0), "budget_forecast", deployment=young) == []
+    older = replace(BUDGETED, created_at=NOW - timedelta(days=4))
+    assert len(told_of(replace(MONTH, usd_this_month=60.0), "budget_forecast", deployment=older)) == 1
+
+
+def test_a_forecast_ends_only_well_below_the_budget_or_once_all_of_it_is_used() -> None:
+    open_ = replace(MONTH, open_alerts=frozenset({"budget_forecast:2026-11"}))
+    assert told_of(replace(open_, usd_this_month=72.0), "budget_forecast") == []
+    (ended,) = told_of(replace(open_, usd_this_month=69.0), "budget_forecast")
+    assert ended.state is AlertState.CLOSED
+    used_up = replace(open_, usd_this_month=100.0)
+    assert [alert.state for alert in told_of(used_up, "budget_forecast")] == [AlertState.CLOSED]
+    assert [alert.state for alert in told_of(used_up, "budget")] == [AlertState.OPEN]
+
+
+def test_instances_that_nobody_uses_are_told_once_they_have_cost_enough() -> None:
+    idle = replace(MONTH, last_request_at=NOW - timedelta(hours=4))
+    two = a_capacity(2)
+    assert told_of(idle, "idle_burn", capacity=two, usd_per_hour=1.2) == []
+    (alert,) = told_of(idle, "idle_burn", capacity=two, usd_per_hour=1.25)
+    assert (alert.usd, alert.usd_per_hour) == (10.0, 2.5)
+    assert (alert.why.observed, alert.why.threshold, alert.why.unit) == (10.0, 10.0, "USD")
+    assert "POST" in alert.advice or "PATCH" in alert.advice
+
+
+def test_an_unknown_price_burns_nothing_that_could_be_told() -> None:
+    idle = replace(MONTH, last_request_at=NOW - timedelta(days=4))
+    assert told_of(idle, "idle_burn", usd_per_hour=None) == []
+
+
+def test_idle_burn_ends_with_the_next_request() -> None:
+    memory = replace(MONTH, open_alerts=frozenset({"idle_burn"}))
+    (ended,) = told_of(memory, "idle_burn", usd_per_hour=5.0)
+    assert (ended.state, ended.why.sentence) == (AlertState.CLOSED, "Requests came again.")

@@ -96,6 +96,43 @@ def test_a_refresh_that_would_lose_more_than_half_is_refused_and_alerted() -> No
     assert book.ec2 == price_book().ec2
 
 
+def _priced(table: PriceTable, **usd: tuple[float, ...]) -> FakePrices:
+    prices = FakePrices()
+    prices.put_reading(
+        Reading(table, {name.replace("_", "."): numbers for name, numbers in usd.items()}, "before", NOW)
+    )
+    return prices
+
+
+def test_a_price_in_use_that_moved_is_told_with_old_and_new_and_others_are_not() -> None:
+    prices, alerts = _priced(PriceTable.EC2, g5_xlarge=(2.0,), g6_xlarge=(9.0,)), FakeAlerts()
+    user = a_deployment(spec=a_spec(capacity={"min": 0, "max": 1, "instance_types": ["g5.xlarge"]}))
+    _refresh(_Source(), prices, alerts, deployments=FakeDeployments(user)).run()
+    listed = price_book().ec2["g5.xlarge"].usd_per_hour * 1.01
+    (alert,) = alerts.sent
+    assert (alert.topic, alert.severity, alert.why.code) == ("cost", "info", "price_changed")
+    assert alert.why.observed == pytest.approx(listed / 2.0 - 1, abs=1e-4)
+    assert alert.usd_per_hour == pytest.approx(listed - 2.0)
+    assert f"$2 became ${listed:g} an hour, by a test of 2026-11-24" in alert.why.sentence
+    assert user.name in alert.why.sentence
+
+
+def test_a_models_price_that_moved_is_told_to_who_spills_to_it() -> None:
+    prices, alerts = FakePrices(), FakeAlerts()
+    prices.put_reading(Reading(PriceTable.BEDROCK, {LLAMA: (0.22, 0.44)}, "before", NOW))
+    user = a_deployment(spec=a_spec(spill={"model_id": LLAMA}))
+    _refresh(_Source(), prices, alerts, deployments=FakeDeployments(user)).run()
+    assert [alert.what for alert in alerts.sent] == [f"spillway: the price of {LLAMA} fell by 50%."]
+
+
+def test_a_users_own_price_has_not_moved_because_the_list_differs() -> None:
+    prices, alerts = FakePrices(), FakeAlerts()
+    prices.put_overrides([Override(PriceTable.EC2, discount=0.4)], NOW)
+    user = a_deployment(spec=a_spec(capacity={"min": 0, "max": 1, "instance_types": ["g5.xlarge"]}))
+    _refresh(_Source(), prices, alerts, deployments=FakeDeployments(user)).run()
+    assert alerts.sent == []
+
+
 def test_exactly_half_is_not_refused() -> None:
     names = ["g5.xlarge", "g5.2xlarge", "g6.xlarge", "g6.2xlarge", "x9.huge"]
     reading = Reading(PriceTable.EC2, {"g5.xlarge": (1.0,), "g6.xlarge": (1.0,)}, "a test", NOW)

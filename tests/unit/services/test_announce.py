@@ -20,7 +20,7 @@ class World:
     def __init__(self, **prices: Any) -> None:
         self.decisions, self.events, self.alerts = FakeDecisions(), FakeEvents(), FakeAlerts()
         self.service = Announce(
-            self.decisions, self.events, self.alerts, a_price_book(**prices), "us-east-1", lambda: NOW
+            self.decisions, self.events, self.alerts, lambda: a_price_book(**prices), "us-east-1", lambda: NOW
         )
 
     def announce(self, news: News, deployment: Deployment | None = None, **more: Any) -> None:

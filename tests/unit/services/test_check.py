@@ -63,7 +63,7 @@ class World:
             workflows=self.workflows,
             alerts=self.alerts,
             events=self.events,
-            prices=a_price_book(),
+            prices=a_price_book,
             region="us-east-1",
             now=lambda: self.now,
         )
@@ -415,7 +415,7 @@ def test_that_larger_instances_would_pay_is_noted_beside_the_decision() -> None:
     world = World(since_yesterday(spec=a_spec(capacity=capacity), cold_start_seconds=300.0))
     prices = a_price_book()
     dear = HourlyPrice(36.0, prices.ec2["g6e.xlarge"].source)
-    world.service = replace(world.service, prices=replace(prices, ec2={**prices.ec2, "g6e.12xlarge": dear}))
+    world.service = replace(world.service, prices=lambda: replace(prices, ec2={**prices.ec2, "g6e.12xlarge": dear}))
     for _ in range(30):
         # Of nine million tokens a minute, one small instance carries next to nothing.
         recent = tuple(Minute(world.now - back * MINUTE, 9, 9_000_000, 0, 0) for back in range(1, 4))

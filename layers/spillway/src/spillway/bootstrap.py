@@ -14,6 +14,7 @@ from spillway.adapters.deployments_table import DeploymentsTable
 from spillway.adapters.event_bus import EventBus
 from spillway.adapters.instance_groups import AutoScalingInstanceGroups
 from spillway.adapters.load_metrics import LoadMetrics
+from spillway.adapters.prices_table import PricesTable
 from spillway.adapters.routes_table import RoutesTable
 from spillway.adapters.sns_alerts import SnsAlerts
 from spillway.adapters.usage_table import UsageTable
@@ -24,6 +25,7 @@ from spillway.ports import Deployments
 from spillway.services.advance import Advance
 from spillway.services.announce import Announce
 from spillway.services.check import Check
+from spillway.services.manage_prices import CurrentPrices
 from spillway.services.react import React
 from spillway.settings import Settings
 
@@ -55,7 +57,7 @@ def advance_services(settings: Settings) -> AdvanceServices:
             decisions=DecisionsTable(dynamodb, settings.decisions_table),
             events=events,
             alerts=_alerts(settings),
-            prices=price_book(),
+            prices=_prices(settings),
             region=settings.region,
             now=clock.utc_now,
         ),
@@ -76,7 +78,7 @@ def check_service(settings: Settings) -> Check:
         workflows=StepFunctions(client("stepfunctions"), {"scale": settings.scale_workflow_arn}),
         alerts=_alerts(settings),
         events=EventBus(client("events"), settings.event_bus),
-        prices=price_book(),
+        prices=_prices(settings),
         region=settings.region,
         now=clock.utc_now,
     )
@@ -101,6 +103,10 @@ def react_service(settings: Settings) -> React:
 def capacity_reader(settings: Settings) -> AwsCapacityReader:
     """Build the reader of what runs."""
     return AwsCapacityReader(settings.stack, client("autoscaling"), client("sagemaker"))
+
+
+def _prices(settings: Settings) -> CurrentPrices:
+    return CurrentPrices(price_book(), PricesTable(client("dynamodb"), settings.prices_table), clock.utc_now)
 
 
 def _alerts(settings: Settings) -> SnsAlerts:

@@ -25,6 +25,8 @@ class News(StrEnum):
     SPOT_NOTICE = "spot_notice"
     LAUNCH_FAILED = "launch_failed"
     BUDGET = "budget"
+    BUDGET_FORECAST = "budget_forecast"
+    IDLE_BURN = "idle_burn"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,19 @@ _TEXTS: dict[News, _Text] = {
         Severity.WARNING,
         "has used {share:.0%} of {budget}",
         "Lower capacity.max or idle_after_seconds, or raise the budget: PATCH /deployments/{name}.",
+        Topic.COST,
+    ),
+    News.BUDGET_FORECAST: _Text(
+        Severity.WARNING,
+        "will pass {budget} before its end, at the pace of this month so far",
+        "Lower capacity.max or idle_after_seconds, or raise the budget: PATCH /deployments/{name}.",
+        Topic.COST,
+    ),
+    News.IDLE_BURN: _Text(
+        Severity.WARNING,
+        "pays for instances that nobody uses",
+        "Let it sleep: lower capacity.min or thresholds.idle_after_seconds, or narrow its warm windows: "
+        "PATCH /deployments/{name}.",
         Topic.COST,
     ),
 }

@@ -8,6 +8,8 @@ from spillway.domain.prices import HourlyPrice, PriceBook, Source, TokenPrice
 
 # A refresh that finds less than this share of what was known has misread the list, not seen half of it end.
 LEAST_SHARE = 0.5
+# A list price that moves by less is not worth a word.
+MOVED_SHARE = 0.05
 # AWS says that spot is up to 90 % off.
 _LEAST_SPOT_SHARE = 0.02
 
@@ -54,6 +56,22 @@ def compare(book: PriceBook, reading: Reading, wanted: Iterable[str]) -> Compari
     """Hold a reading against the wanted names that have a price already."""
     known = [name for name in wanted if name in names_in(book, reading.table)]
     return Comparison(len(known), tuple(sorted(name for name in known if name not in reading.usd)))
+
+
+def moved(book: PriceBook, reading: Reading, names: Iterable[str]) -> dict[str, float]:
+    """Return by how much (0.1 is a tenth dearer) the list prices of these names moved by MOVED_SHARE or more.
+
+    Of a model's two prices the one that moved more counts. Spot prices move all the time, and none of theirs counts.
+    """
+    if reading.table is PriceTable.SPOT:
+        return {}
+    known = names_in(book, reading.table)
+    both = {name: (numbers(known[name]), reading.usd[name]) for name in names if name in known and name in reading.usd}
+    shares = {
+        name: max((new / old - 1 for old, new in zip(before, after, strict=True) if old), key=abs, default=0.0)
+        for name, (before, after) in both.items()
+    }
+    return {name: share for name, share in shares.items() if abs(share) >= MOVED_SHARE}
 
 
 def current(book: PriceBook, stored: StoredPrices) -> PriceBook:

@@ -1,7 +1,7 @@
 """Lasting states that deserve an alert: announced once when they begin and once when they end."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from spillway.domain.alert import Alert, AlertState
@@ -10,22 +10,25 @@ from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.news import News, alert_of, closed
 from spillway.domain.policy import Memory, has_lost_capacity, lost_reason
+from spillway.domain.spending import Lasting, money_states
 from spillway.domain.status import Status
 
-
-@dataclass(frozen=True)
-class _Lasting:
-    """One state that holds now; ``key`` tells it from others of its kind (a budget's threshold, a month)."""
-
-    key: str
-    news: News
-    reason: Reason
-    usd: float | None = None
+_ENDED = {
+    News.CAPACITY_LOST: Code.READY,
+    News.BUDGET: Code.BUDGET,
+    News.BUDGET_FORECAST: Code.BUDGET_FORECAST,
+    News.IDLE_BURN: Code.IDLE_BURN,
+}
 
 
-def watch(deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime) -> tuple[list[Alert], Memory]:
-    """Return the alerts that are due and the memory that will not send them again."""
-    lasting = {state.key: state for state in _states(deployment, capacity, memory, now)}
+def watch(
+    deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime, usd_per_hour: float | None = None
+) -> tuple[list[Alert], Memory]:
+    """Return the alerts that are due and the memory that will not send them again.
+
+    ``usd_per_hour`` is one instance's price, None where unknown.
+    """
+    lasting = {state.key: state for state in _states(deployment, capacity, memory, usd_per_hour, now)}
     begun = _worth_telling(lasting.keys() - memory.open_alerts)
     ended = _worth_telling(memory.open_alerts - lasting.keys())
     alerts = [_begin(lasting[key], deployment, now) for key in begun]
@@ -33,21 +36,14 @@ def watch(deployment: Deployment, capacity: Capacity, memory: Memory, now: datet
     return alerts, replace(memory, open_alerts=frozenset(lasting))
 
 
-def _states(deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime) -> Iterable[_Lasting]:
+def _states(
+    deployment: Deployment, capacity: Capacity, memory: Memory, usd_per_hour: float | None, now: datetime
+) -> Iterable[Lasting]:
     if deployment.status is Status.RETIRING:
         return
     if _is_lost(deployment, capacity, memory, now):
-        yield _Lasting(News.CAPACITY_LOST, News.CAPACITY_LOST, lost_reason(deployment, capacity))
-    budget = deployment.spec.budget
-    if budget is None:
-        return
-    used = memory.usd_this_month / budget.usd_per_month
-    estimate = "At least" if memory.has_unpriced else "An estimated"
-    sentence = f"{estimate} ${memory.usd_this_month:,.2f} of ${budget.usd_per_month:,.2f} is spent this month."
-    for share in budget.alert_at:
-        if used >= share:
-            reason = Reason(Code.BUDGET, sentence, round(used, 4), share, "of the month's budget")
-            yield _Lasting(_budget_key(memory.month, share), News.BUDGET, reason, memory.usd_this_month)
+        yield Lasting(News.CAPACITY_LOST, News.CAPACITY_LOST, lost_reason(deployment, capacity))
+    yield from money_states(deployment, capacity, memory, usd_per_hour, now)
 
 
 def _is_lost(deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime) -> bool:
@@ -63,34 +59,39 @@ def _worth_telling(keys: Iterable[str]) -> list[str]:
     return sorted(key for key in keys if not _is_budget(key)) + budgets[-1:]
 
 
-def _begin(state: _Lasting, deployment: Deployment, now: datetime) -> Alert:
+def _begin(state: Lasting, deployment: Deployment, now: datetime) -> Alert:
     return alert_of(
-        state.news, deployment, state.reason, now, _occasion(state.key, now), state=AlertState.OPEN, usd=state.usd
+        state.news,
+        deployment,
+        state.reason,
+        now,
+        _occasion(state.key, now),
+        state=AlertState.OPEN,
+        usd=state.usd,
+        usd_per_hour=state.usd_per_hour,
     )
 
 
 def _end(key: str, deployment: Deployment, memory: Memory, now: datetime) -> Alert:
-    if _is_budget(key):
-        news, usd = News.BUDGET, memory.usd_this_month
-        why = Reason(Code.BUDGET, _why_it_ended(key, deployment, memory), None, _share_of(key))
-    else:
-        news, usd = News.CAPACITY_LOST, None
-        why = Reason(Code.READY, _why_it_ended(key, deployment, memory))
+    news = News(key.split(":", 1)[0])
+    share = _share_of(key) if _is_budget(key) else None
+    why = Reason(_ENDED[news], _why_it_ended(news, key, deployment, memory), None, share)
+    usd = memory.usd_this_month if news in (News.BUDGET, News.BUDGET_FORECAST) else None
     return closed(alert_of(news, deployment, why, now, _occasion(key, now), usd=usd), now, why)
 
 
-def _why_it_ended(key: str, deployment: Deployment, memory: Memory) -> str:
+def _why_it_ended(news: News, key: str, deployment: Deployment, memory: Memory) -> str:
     if deployment.status is Status.RETIRING:
         return "The deployment is being retired."
-    if _is_budget(key):
-        return "A new month began." if memory.month not in key else "The budget or its thresholds were changed."
+    if news in (News.BUDGET, News.BUDGET_FORECAST) and memory.month not in key:
+        return "A new month began."
+    if news is News.BUDGET:
+        return "The budget or its thresholds were changed."
+    if news is News.BUDGET_FORECAST:
+        return "The month takes another course, its budget was changed, or all of it is used."
     if deployment.status is not Status.SERVING:
         return f"It is {deployment.status} now, so no instance is expected to answer."
-    return "Instances answer again."
-
-
-def _budget_key(month: str, share: float) -> str:
-    return f"{News.BUDGET}:{month}:{share:g}"
+    return "Instances answer again." if news is News.CAPACITY_LOST else "Requests came again."
 
 
 def _is_budget(key: str) -> bool:

@@ -38,7 +38,7 @@ class Announce:
     decisions: Decisions
     events: Events
     alerts: Alerts
-    prices: PriceBook
+    prices: Callable[[], PriceBook]
     region: str
     now: Callable[[], datetime]
 
@@ -57,7 +57,7 @@ class Announce:
         change = int(event.get("change", deployment.desired if news is News.DEPLOYED else 0))
         if change == 0 or deployment.spec.path is Path.BEDROCK:
             return 0.0
-        price = self.prices.instance_of(deployment.spec, self.region)
+        price = self.prices().instance_of(deployment.spec, self.region)
         return None if price is None else change * price.usd_per_hour
 
 

@@ -92,7 +92,7 @@ class Check:
     workflows: Workflows
     alerts: Alerts
     events: Events
-    prices: PriceBook
+    prices: Callable[[], PriceBook]
     region: str
     now: Callable[[], datetime]
 
@@ -113,8 +113,9 @@ class Check:
     def _look(self, now: datetime) -> Looked:
         stored = self.deployments.all()
         sights = self._see(stored.deployments, now)
+        prices = self.prices()
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            turns = {name: pool.submit(self._one, sight, now) for name, sight in sights.items()}
+            turns = {name: pool.submit(self._one, sight, prices, now) for name, sight in sights.items()}
         done = {name: turn.result() for name, turn in turns.items() if turn.exception() is None}
         kept = {name: sight.memory for name, sight in sights.items()}
         # Memories first: without them the next run would count, and alert, the same again.
@@ -151,13 +152,13 @@ class Check:
             for deployment in living
         }
 
-    def _one(self, sight: _Sight, now: datetime) -> _Outcome:
+    def _one(self, sight: _Sight, prices: PriceBook, now: datetime) -> _Outcome:
         deployment, capacity, load = sight.deployment, sight.capacity, sight.load
-        price = self.prices.instance_of(deployment.spec, self.region, capacity.instance_type)
-        spent = add_up(deployment, capacity, load, sight.memory, self.prices, self.region, now)
+        price = prices.instance_of(deployment.spec, self.region, capacity.instance_type)
+        spent = add_up(deployment, capacity, load, sight.memory, prices, self.region, now)
         spill = deployment.spec.spill
-        tokens = self.prices.tokens(spill.model_id, self.region) if spill else None
-        larger = self._larger_price(deployment)
+        tokens = prices.tokens(spill.model_id, self.region) if spill else None
+        larger = self._larger_price(deployment, prices)
         usd_per_hour = price.usd_per_hour if price else None
         snapshot = Snapshot(deployment, capacity, load, spent.memory, usd_per_hour, tokens, larger)
         snapshot = replace(snapshot, memory=remember(snapshot, now))
@@ -166,14 +167,14 @@ class Check:
         acted = self._act(deployment, decision, snapshot.memory.code, now)
         if (news := news_of(snapshot.memory.economy)) is not None:
             self.decisions.add(deployment.name, Decision(Action.HOLD, deployment.desired, news, 0.0), now)
-        alerts, memory = watch(deployment, capacity, snapshot.memory, now)
+        alerts, memory = watch(deployment, capacity, snapshot.memory, now, usd_per_hour)
         for alert in alerts:
             self.alerts.send(alert)
         return _Outcome(replace(memory, code=decision.reason.code), spent.instance_time, acted, alerts)
 
-    def _larger_price(self, deployment: Deployment) -> float | None:
+    def _larger_price(self, deployment: Deployment, prices: PriceBook) -> float | None:
         larger = deployment.spec.capacity.larger
-        price = self.prices.instance_of(deployment.spec, self.region, larger.instance_type) if larger else None
+        price = prices.instance_of(deployment.spec, self.region, larger.instance_type) if larger else None
         return price.usd_per_hour if price else None
 
     def _keep_route(self, sight: _Sight, now: datetime) -> None:

@@ -1,21 +1,27 @@
 """The price book as users see it and correct it."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spillway.domain.errors import InvalidRequest
+from spillway.domain.errors import InvalidRequest, Retryable
 from spillway.domain.price_layers import Override, PriceTable, StoredPrices
 from spillway.domain.price_updates import current, names_in, numbers
 from spillway.domain.prices import PriceBook
 from spillway.ports import Prices
+
+logger = logging.getLogger(__name__)
 
 # A price is a day old anyway; the overrides that another process stored count after this long.
 _FRESH = timedelta(minutes=1)
 
 
 class CurrentPrices:
-    """The packaged snapshot with what is stored over it, read again once a minute."""
+    """The packaged snapshot with what is stored over it, read again once a minute.
+
+    While the table does not answer, the last reading stays in force, and the snapshot where there is none.
+    """
 
     def __init__(self, snapshot: PriceBook, prices: Prices, now: Callable[[], datetime]) -> None:
         self._snapshot = snapshot
@@ -27,8 +33,15 @@ class CurrentPrices:
         """Return the price book in force."""
         now = self._now()
         if self._read is None or now - self._read[0] >= _FRESH:
-            self._read = now, current(self._snapshot, self._prices.load())
+            self._read = now, self._in_force()
         return self._read[1]
+
+    def _in_force(self) -> PriceBook:
+        try:
+            return current(self._snapshot, self._prices.load())
+        except Retryable as err:
+            logger.warning("prices not read", extra={"error": str(err)})
+            return self._read[1] if self._read else self._snapshot
 
     def forget(self) -> None:
         """Read again at the next call."""

@@ -1,16 +1,30 @@
 """The daily look at AWS's prices, kept only if it looks complete."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from spillway.domain.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.catalog import MODELS, ec2_instance_type, sagemaker_instance_type
 from spillway.domain.decision import Code, Reason
-from spillway.domain.price_layers import PriceTable
-from spillway.domain.price_updates import LEAST_SHARE, Comparison, compare, current, names_in, plausible
+from spillway.domain.deployment import Deployment
+from spillway.domain.price_layers import PriceTable, Reading
+from spillway.domain.price_updates import (
+    LEAST_SHARE,
+    MOVED_SHARE,
+    Comparison,
+    compare,
+    current,
+    moved,
+    names_in,
+    numbers,
+    plausible,
+)
 from spillway.domain.prices import PriceBook, known_instance_types
+from spillway.domain.spec import Path
+from spillway.domain.targets import BedrockTarget
 from spillway.domain.throughput import Benchmarks
 from spillway.ports import Alerts, Deployments, Prices, PriceSource
 
@@ -41,7 +55,10 @@ class RefreshPrices:
 
     def run(self) -> Refreshed:
         """Refresh each table; one that is refused keeps what it had, and does not keep the others from theirs."""
-        book = current(self.snapshot, self.prices.load())
+        before = self.prices.load()
+        book = current(self.snapshot, before)
+        # A user's own price is no list price that could have moved.
+        listed = current(self.snapshot, replace(before, overrides=()))
         stored: dict[str, int] = {}
         refused = []
         for table, names in self._wanted(book).items():
@@ -53,6 +70,7 @@ class RefreshPrices:
             elif reading.usd:
                 self.prices.put_reading(reading)
                 stored[table.value] = len(reading.usd)
+                self._tell_of_moves(listed, reading)
         return Refreshed(stored, tuple(refused))
 
     def _wanted(self, book: PriceBook) -> dict[PriceTable, Sequence[str]]:
@@ -70,6 +88,35 @@ class RefreshPrices:
         if book.region != self.region:
             return {}
         return {**tables, PriceTable.BEDROCK: sorted(names_in(book, PriceTable.BEDROCK))}
+
+    def _tell_of_moves(self, book: PriceBook, reading: Reading) -> None:
+        """Send an alert for each price in use that moved; the stored reading keeps a repeat from sending it again."""
+        users: dict[str, list[str]] = defaultdict(list)
+        for deployment in self.deployments.all().deployments:
+            for name in _used_by(deployment, reading.table):
+                users[name].append(deployment.name)
+        for name, share in moved(book, reading, users).items():
+            self.alerts.send(self._moved_alert(book, reading, name, share, users[name]))
+
+    def _moved_alert(self, book: PriceBook, reading: Reading, name: str, share: float, users: Sequence[str]) -> Alert:
+        before, after = numbers(names_in(book, reading.table)[name]), reading.usd[name]
+        unit = "per million prompt / completion tokens" if reading.table is PriceTable.BEDROCK else "an hour"
+        sentence = (
+            f"{name}: ${' / $'.join(f'{usd:g}' for usd in before)} became ${' / $'.join(f'{usd:g}' for usd in after)} "
+            f"{unit}, by {reading.source} of {reading.at:%Y-%m-%d}. Used by {', '.join(sorted(users)[:5])}."
+        )
+        return Alert(
+            id=f"prices/{reading.table}/{name}/{reading.at:%Y-%m-%d}/event",
+            topic=Topic.COST,
+            state=AlertState.EVENT,
+            severity=Severity.INFO,
+            deployment=self.stack,
+            at=reading.at,
+            what=f"{self.stack}: the price of {name} {'rose' if share > 0 else 'fell'} by {abs(share):.0%}.",
+            why=Reason(Code.PRICE_CHANGED, sentence, round(share, 4), MOVED_SHARE, "of the price before"),
+            advice="Compare the paths again: POST /plans. If you pay another price, PUT /prices/overrides.",
+            usd_per_hour=None if reading.table is PriceTable.BEDROCK else after[0] - before[0],
+        )
 
     def _alert(self, table: PriceTable, comparison: Comparison) -> Alert:
         found, now = comparison.known - len(comparison.lost), self.now()
@@ -91,3 +138,18 @@ class RefreshPrices:
             advice="Nothing for a day or two. If it lasts, compare a price with AWS's page and set it by "
             "PUT /prices/overrides.",
         )
+
+
+def _used_by(deployment: Deployment, table: PriceTable) -> Iterable[str]:
+    """Return the names of a table that this deployment's bill depends on."""
+    spec = deployment.spec
+    match table:
+        case PriceTable.EC2:
+            return spec.capacity.instance_types if spec.path is Path.FLEET else ()
+        case PriceTable.SAGEMAKER:
+            return spec.capacity.instance_types if spec.path is Path.JUMPSTART else ()
+        case PriceTable.BEDROCK:
+            models = [deployment.target.model_id] if isinstance(deployment.target, BedrockTarget) else []
+            return [*models, *([spec.spill.model_id] if spec.spill else [])]
+        case PriceTable.SPOT:
+            return ()
