@@ -13,6 +13,13 @@ SHARE_HELD = 10
 # One instance takes a quarter of what may still be held, and no more than so many requests' worth unless it is busier.
 _QUARTER = 4
 MOST_REQUESTS = 16
+# A slice that is used up is followed by one so many times as large: the busier an instance, the fewer wait for a write.
+_GROWTH = 4
+
+
+def most_requests(served: int) -> int:
+    """Return how many requests' worth an instance may take that has served so many since its last slice."""
+    return max(MOST_REQUESTS, _GROWTH * served)
 
 
 @dataclass(frozen=True)

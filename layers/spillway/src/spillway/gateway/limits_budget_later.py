@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from spillway.domain.escrow import MOST_REQUESTS
+from spillway.domain.escrow import most_requests
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.later import Writer
 from spillway.gateway.limits_lease import DRAWN_PREFIX, Lease
@@ -39,6 +39,8 @@ class LaterBudget(Month):
         self._leases: list[Lease] = []
         self._ended = 0
         self._busy = 0
+        # Requests since more was taken.
+        self._served = 0
         self._writer = Writer(self.flush, seconds)
 
     @property
@@ -49,6 +51,7 @@ class LaterBudget(Month):
     async def reserve(self, need: int, limit: int) -> BudgetReservation:
         """Reserve ``need``; raises LimitExceeded, Unavailable, or RoutesUnavailable when the table can't say."""
         self.under(limit)
+        self._served += 1
         lease = self.usable()
         if lease is None or lease.free < need:
             async with self._lock:
@@ -85,8 +88,8 @@ class LaterBudget(Month):
         return bool(self._leases or self._owed)
 
     async def _take(self, lease: Lease | None, need: int, limit: int) -> Lease:
-        """Take enough for twice the requests of the last flush, so that few have to wait for a write."""
-        taken = await self.take(lease, need, limit, max(MOST_REQUESTS, 2 * self._busy))
+        most, self._served = most_requests(max(self._served, self._busy)), 0
+        taken = await self.take(lease, need, limit, most)
         if taken not in self._leases:
             self._leases.append(taken)
         self._writer.start()

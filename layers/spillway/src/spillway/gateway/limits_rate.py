@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from spillway.domain.escrow import MOST_REQUESTS, Slice, slice_of
+from spillway.domain.escrow import Slice, most_requests, slice_of
 from spillway.domain.limits import Window, minute_at
 from spillway.gateway.limits_errors import LimitExceeded, rate_exceeded
 from spillway.gateway.limits_store import Change, Counters
@@ -60,7 +60,7 @@ class RateLimits:
         async with self._lock:
             window = minute_at(self._now())
             if window.name != self._minute.window.name:
-                self._minute = _Minute(window)
+                self._minute = _Minute(window, served=self._minute.served)
             minute = self._minute
             if any(minute.spare.get(counter, 0) < need[counter] for counter in limits):
                 await self._take(minute, need, limits)
@@ -121,9 +121,7 @@ class RateLimits:
 
     def _slice(self, minute: _Minute, counter: str, need: Amounts, limit: int) -> Slice:
         held = minute.seen.get(f"idle_{counter}", 0) - minute.idle.get(counter, 0)
-        # A slice that was used up is followed by one twice as large: the busier, the fewer wait for a write.
-        most = max(MOST_REQUESTS, 2 * minute.served)
-        return slice_of(need[counter], limit, minute.seen.get(counter, 0), held, most)
+        return slice_of(need[counter], limit, minute.seen.get(counter, 0), held, most_requests(minute.served))
 
     def _change(self, minute: _Minute, add: Amounts, at_most: Amounts | None = None) -> Change:
         return Change(
