@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from spillway.cli import main
 from spillway.cli import plan as command
 from spillway.domain.errors import InvalidRequest
 
@@ -55,3 +56,40 @@ def test_what_is_wrong_is_said_with_its_field_or_row(tmp_path: Path) -> None:
     log.write_text("t_seconds,requests,prompt_tokens,completion_tokens\n0,-1,1,1\n")
     with pytest.raises(InvalidRequest, match="row 2"):
         _run("--model", _MODEL, "--log", log)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("t_seconds,requests,requests,prompt_tokens,completion_tokens\n0,1,1,1,1\n", "names more than once requests"),
+        ("t_seconds,requests,prompt_tokens\n0,1,1\n", "lacks completion_tokens"),
+        ("t_seconds,requests,prompt_tokens,completion_tokens\n0,1e308,1e308,1\n", "row 2 .* requests is 1e\\+308"),
+        ("t_seconds,requests,prompt_tokens,completion_tokens\n0,nan,1,1\n", "row 2 .* requests is nan"),
+        (
+            "t_seconds,requests,prompt_tokens,completion_tokens\n0,1,1," + "1" * 140_000 + "\n",
+            "row 2 .* cannot be read",
+        ),
+    ],
+)
+def test_a_log_that_cannot_be_meant_is_refused_with_its_row(text: str, said: str, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(text)
+    with pytest.raises(InvalidRequest, match=said):
+        _run("--model", _MODEL, "--log", log)
+
+
+@pytest.mark.parametrize("traffic", ["[1]", "5", "null"])
+def test_a_traffic_that_is_no_object_is_refused_by_name(traffic: str, tmp_path: Path) -> None:
+    body = tmp_path / "plan.json"
+    body.write_text(f'{{"model": "{_MODEL}", "traffic": {traffic}}}')
+    with pytest.raises(InvalidRequest, match="traffic must be an object"):
+        _run(body)
+
+
+def test_a_file_that_cannot_be_read_is_said_without_a_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "latin.csv").write_bytes("t_seconds,requests\n0,\u00fc".encode("latin-1"))
+    for name, said in (("missing.csv", "No such file"), ("", "Is a directory"), ("latin.csv", "can't decode")):
+        assert main(["plan", "--model", _MODEL, "--log", str(tmp_path / name)]) == 2
+        printed = capsys.readouterr()
+        assert said in printed.err
+        assert not printed.out

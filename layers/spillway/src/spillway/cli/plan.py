@@ -1,6 +1,8 @@
 """``spillway plan``: what a traffic costs on every path, computed here from the packaged prices; calls nothing."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from pydantic import ValidationError
 
 from spillway.api.plan_views import plan_of
 from spillway.api.validation import invalid_request, parsed_body
+from spillway.cli.errors import BadInput
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner.costs import Option
 from spillway.domain.planner.picture import picture
@@ -34,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, today: date) -> str:
-    """Return what to print; InvalidRequest says which field or row is wrong."""
+    """Return what to print; InvalidRequest says which field or row is wrong, BadInput which file."""
     body = _body(arguments)
     try:
         request = PlanRequest.model_validate(body)
@@ -47,15 +50,24 @@ def run(arguments: argparse.Namespace, today: date) -> str:
     shape = None
     if arguments.log:
         # Read line by line: a log may be longer than memory.
-        with arguments.log.open(newline="") as lines:
+        with _usable(arguments.log), arguments.log.open(newline="", encoding="utf-8-sig") as lines:
             shape = shape_of_log(lines, "--log").scaled(request.traffic.scale)
     prices = price_book()
     plan = make_plan(request, prices, benchmarks(), prices.region, today, shape)
     if arguments.svg:
-        arguments.svg.write_text(picture(plan))
+        with _usable(arguments.svg):
+            arguments.svg.write_text(picture(plan), encoding="utf-8")
     if arguments.json:
         return plan_of(plan).model_dump_json(indent=2)
     return table(plan)
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeDecodeError) as err:
+        raise BadInput(f"{path}: {err}") from err
 
 
 def table(plan: Plan) -> str:
@@ -106,10 +118,16 @@ def _line(option: Option) -> str:
 
 
 def _body(arguments: argparse.Namespace) -> dict[str, Any]:
-    body: Any = parsed_body(arguments.request.read_text()) if arguments.request else {}
+    body: Any = {}
+    if arguments.request:
+        with _usable(arguments.request):
+            body = parsed_body(arguments.request.read_text(encoding="utf-8"))
     if not isinstance(body, dict):
         raise InvalidRequest("the request must be a JSON object", param="request")
-    traffic = dict(body.get("traffic", {}))
+    traffic = body.get("traffic", {})
+    if not isinstance(traffic, dict):
+        raise InvalidRequest("traffic must be an object", param="traffic")
+    traffic = dict(traffic)
     if arguments.example:
         traffic = {"example": arguments.example}
     elif arguments.log:

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from spillway.domain.planner.shape import Shape, examples, shape_of_curve, shape_of_log
+from spillway.domain.planner.shape import LARGEST, Shape, examples, shape_of_curve, shape_of_log
 
 _DAY, _WEEK = 24, 168
 
-_Number = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-_Positive = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)]
+_Number = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _InstanceType = Annotated[str, Field(pattern=r"^(ml\.)?[a-z][a-z0-9-]*\.[a-z0-9-]+$", max_length=40)]
 

@@ -3,16 +3,19 @@
 import csv
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.prices import SECONDS_PER_HOUR
 
 HOURS_PER_MONTH = 730
+# More of anything in an hour than this is a slip of the pen.
+LARGEST = 1e12
 LOG_COLUMNS = ("t_seconds", "requests", "prompt_tokens", "completion_tokens")
 # A last hour with less than this belongs to the hour before: a few minutes say nothing about an hour.
 _SHORTEST_HOUR_SECONDS = 600
@@ -100,15 +103,11 @@ def shape_of_log(lines: Iterable[str], param: str = "traffic.log") -> Shape:
     Columns are ``LOG_COLUMNS`` under a header, one row a request or a window, in order of time; the tokens are those
     of one request. Hours without a row had no request; a last hour of less than ten minutes is part of the one before.
     """
-    reader = csv.reader(lines)
-    header = [name.strip() for name in next(reader, [])]
-    missing = [name for name in LOG_COLUMNS if name not in header]
-    if missing:
-        raise InvalidRequest(f"the log's header lacks {', '.join(missing)}", param=param, allowed=LOG_COLUMNS)
-    at = [header.index(name) for name in LOG_COLUMNS]
+    rows = _rows(lines, param)
+    at = _places([name.strip() for _, row in islice(rows, 1) for name in row], param)
     sums: list[list[float]] = []
     first = last = None
-    for number, row in enumerate(reader, start=2):
+    for number, row in rows:
         if not row:
             continue
         moment, requests, prompt, completion = _numbers(row, at, number, param)
@@ -127,14 +126,35 @@ def shape_of_log(lines: Iterable[str], param: str = "traffic.log") -> Shape:
     return Shape(_whole_hours(sums, last - first))
 
 
+def _rows(lines: Iterable[str], param: str) -> Iterator[tuple[int, list[str]]]:
+    reader, number = csv.reader(lines), 0
+    try:
+        for number, row in enumerate(reader, start=1):
+            yield number, row
+    except csv.Error as err:
+        raise InvalidRequest(f"row {number + 1} of the log cannot be read: {err}", param=param) from err
+
+
+def _places(header: Sequence[str], param: str) -> list[int]:
+    for said, names in (
+        ("lacks", [name for name in LOG_COLUMNS if name not in header]),
+        ("names more than once", [name for name in LOG_COLUMNS if header.count(name) > 1]),
+    ):
+        if names:
+            raise InvalidRequest(f"the log's header {said} {', '.join(names)}", param=param, allowed=LOG_COLUMNS)
+    return [header.index(name) for name in LOG_COLUMNS]
+
+
 def _numbers(row: Sequence[str], at: Sequence[int], number: int, param: str) -> tuple[float, ...]:
     try:
         values = tuple(float(row[place]) for place in at)
     except (ValueError, IndexError) as err:
         raise InvalidRequest(f"row {number} of the log is not four numbers", param=param) from err
     for name, value in zip(LOG_COLUMNS, values, strict=True):
-        if not math.isfinite(value) or value < 0:
-            raise InvalidRequest(f"row {number} of the log: {name} is {value}, not a number from 0 on", param=param)
+        most = math.inf if name == "t_seconds" else LARGEST
+        if not (math.isfinite(value) and 0 <= value <= most):
+            said = f"row {number} of the log: {name} is {value:g}, not a number from 0 to {most:g}"
+            raise InvalidRequest(said, param=param)
     return values
 
 
