@@ -5,40 +5,20 @@ has ended: that same write gives back what it did not need, renews the lease, an
 that an instance in use writes once a request and asks nobody before it. Amounts are nano-dollars.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime
 
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.limits_lease import Lease, new_lease
 from spillway.gateway.limits_month import NO_SLICE, BudgetReservation, Month
-from spillway.gateway.limits_store import HELD, USED, Counters
+from spillway.gateway.limits_store import HELD, USED
 
 
 class Budget(Month):
     """One key's budget; ``monotonic`` is the clock that nobody sets."""
 
-    def __init__(
-        self, key_id: str, counters: Counters, now: Callable[[], datetime], monotonic: Callable[[], float]
-    ) -> None:
-        super().__init__(key_id, counters, now, monotonic)
-        self._lock = asyncio.Lock()
-
-    async def reserve(self, need: int, limit: int) -> BudgetReservation:
-        """Reserve ``need``; raises LimitExceeded, Unavailable, or RoutesUnavailable when the table can't say."""
-        self.under(limit)
-        lease = self.usable()
-        if lease is None or lease.free < need:
-            async with self._lock:
-                await self.pay_what_is_owed()
-                lease = self.usable()
-                if lease is None or lease.free < need:
-                    lease = await self.take(lease, need, limit)
-                lease.reserved += need
-                return BudgetReservation(lease, need, limit)
-        lease.reserved += need
-        return BudgetReservation(lease, need, limit)
+    async def _with_room(self, need: int, limit: int) -> Lease:
+        await self.pay_what_is_owed()
+        return await super()._with_room(need, limit)
 
     async def settle(self, reservation: BudgetReservation, cost: int) -> None:
         """Pay what a request cost and let go of the rest.

@@ -6,11 +6,10 @@ server held stays spent, since nobody knows how much of it was: a slice at the m
 Amounts are nano-dollars.
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from spillway.domain.escrow import most_requests
+from spillway.domain.escrow import MOST_REQUESTS, most_requests
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.later import Writer
 from spillway.gateway.limits_lease import DRAWN_PREFIX, Lease
@@ -35,11 +34,10 @@ class LaterBudget(Month):
     ) -> None:
         super().__init__(key_id, counters, now, monotonic)
         self._log = log
-        self._lock = asyncio.Lock()
         self._leases: list[Lease] = []
         self._ended = 0
         self._busy = 0
-        # Requests since more was taken.
+        # Requests that ended since more was taken.
         self._served = 0
         self._writer = Writer(self.flush, seconds)
 
@@ -48,27 +46,13 @@ class LaterBudget(Month):
         """What ended requests cost that the table does not know of yet."""
         return super().unwritten + sum(lease.spent for lease in self._leases)
 
-    async def reserve(self, need: int, limit: int) -> BudgetReservation:
-        """Reserve ``need``; raises LimitExceeded, Unavailable, or RoutesUnavailable when the table can't say."""
-        self.under(limit)
-        self._served += 1
-        lease = self.usable()
-        if lease is None or lease.free < need:
-            async with self._lock:
-                lease = self.usable()
-                if lease is None or lease.free < need:
-                    lease = await self._take(lease, need, limit)
-                lease.reserved += need
-                return BudgetReservation(lease, need, limit)
-        lease.reserved += need
-        return BudgetReservation(lease, need, limit)
-
     async def settle(self, reservation: BudgetReservation, cost: int) -> None:
         """Note what a request cost; never waits."""
         lease = reservation.lease
         lease.reserved -= reservation.amount
         lease.spent += cost
         self._ended += 1
+        self._served += 1
 
     async def close(self) -> None:
         """Write what has not been written, and give back what is not needed."""
@@ -87,9 +71,10 @@ class LaterBudget(Month):
                 self._log({"message": "limits not settled", "key_id": self._key_id, "detail": str(err)})
         return bool(self._leases or self._owed)
 
-    async def _take(self, lease: Lease | None, need: int, limit: int) -> Lease:
-        most, self._served = most_requests(max(self._served, self._busy)), 0
-        taken = await self.take(lease, need, limit, most)
+    async def take(self, lease: Lease | None, need: int, limit: int, most: int = MOST_REQUESTS) -> Lease:
+        """As Month.take, of what a busy instance needs."""
+        taken = await super().take(lease, need, limit, max(most, most_requests(max(self._served, self._busy))))
+        self._served = 0
         if taken not in self._leases:
             self._leases.append(taken)
         self._writer.start()

@@ -1,5 +1,6 @@
 """One key's month as one gateway instance sees it: what it last saw of the counters, and how a lease is taken."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Month:
         self._counters = counters
         self._now = now
         self._monotonic = monotonic
+        self._lock = asyncio.Lock()
         self._lease: Lease | None = None
         self._limit = 0
         self._seen: Mapping[str, int] = {}
@@ -51,6 +53,24 @@ class Month:
         """What ended requests cost that the table does not know of yet."""
         return sum(self._owed.values())
 
+    async def reserve(self, need: int, limit: int) -> BudgetReservation:
+        """Reserve ``need``; raises LimitExceeded, Unavailable, or RoutesUnavailable when the table can't say."""
+        if limit != self._limit:  # what was held ahead under another limit is drawn on no more
+            self._lease, self._limit = None, limit
+        lease = self.usable()
+        if lease is None or lease.free < need:
+            async with self._lock:
+                lease = await self._with_room(need, limit)
+                lease.reserved += need
+                return BudgetReservation(lease, need, limit)
+        lease.reserved += need
+        return BudgetReservation(lease, need, limit)
+
+    async def _with_room(self, need: int, limit: int) -> Lease:
+        """Return the lease in use, once there is ``need`` free in it."""
+        lease = self.usable()
+        return lease if lease is not None and lease.free >= need else await self.take(lease, need, limit)
+
     def usable(self) -> Lease | None:
         """Return the lease that new requests may draw on."""
         lease = self._lease
@@ -58,11 +78,6 @@ class Month:
             return None
         now = self._now()
         return lease if lease.usable(month_at(now), now, self._monotonic()) else None
-
-    def under(self, limit: int) -> None:
-        """Note the limit: what was held ahead under another one is drawn on no more."""
-        if limit != self._limit:
-            self._lease, self._limit = None, limit
 
     async def take(self, lease: Lease | None, need: int, limit: int, most: int = MOST_REQUESTS) -> Lease:
         """Return a lease with ``need`` free, and as much ahead as up to ``most`` more such requests need.
