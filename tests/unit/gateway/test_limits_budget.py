@@ -209,6 +209,33 @@ async def test_a_server_writes_the_costs_of_many_requests_together() -> None:
     assert world.item["used"] == 5_000 * 150
 
 
+async def test_a_busy_server_takes_more_before_anybody_has_to_wait_for_it() -> None:
+    world = Gateways(SharedTable(), limit=1_000_000_000, servers=1).start(1)
+    waited = 0
+    for _ in range(3_000):
+        writes = world.table.writes
+        reservation = await world.budgets[0].reserve(1_000, world.limit)
+        waited += world.table.writes > writes
+        await asyncio.sleep(0)  # what was begun beside it goes on
+        await world.budgets[0].settle(reservation, 150)
+    # Twice at the start: before the counters are known, and for the first slice.
+    assert waited == 2
+    assert world.table.writes > waited
+
+
+async def test_what_is_taken_beforehand_while_a_server_ends_is_given_back() -> None:
+    world = Gateways(SharedTable(pauses=(3,)), limit=100_000_000, servers=1).start(1)
+    budget = world.budgets[0]
+    reservations = [await budget.reserve(1_000, world.limit) for _ in range(16)]  # of a slice of 18: it runs low
+    await asyncio.sleep(0)  # more is asked for
+    for reservation in reservations:
+        await budget.settle(reservation, 150)
+    await budget.close()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (world.item["used"], world.item["held"]) == (16 * 150, 0)
+
+
 async def test_a_server_at_rest_holds_nothing() -> None:
     world = Gateways(SharedTable(), limit=100_000, servers=1).start(2)
     await outcomes(*(world.request(index % 2, need=1_000, cost=150) for index in range(20)))

@@ -6,6 +6,7 @@ server held stays spent, since nobody knows how much of it was: a slice at the m
 Amounts are nano-dollars.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -16,6 +17,9 @@ from spillway.gateway.limits_lease import DRAWN_PREFIX, Lease
 from spillway.gateway.limits_month import BudgetReservation, Month
 from spillway.gateway.limits_store import HELD, USED, Counters
 from spillway.gateway.log import Log
+
+# Requests' worth; near a limit's end nothing is taken beforehand.
+_WORTH_TOPPING_UP = 8
 
 
 class LaterBudget(Month):
@@ -39,12 +43,40 @@ class LaterBudget(Month):
         self._busy = 0
         # Requests that ended since more was taken.
         self._served = 0
+        # Below so much, more is taken beforehand.
+        self._low = 0
+        self._topping_up: asyncio.Task[None] | None = None
         self._writer = Writer(self.flush, seconds)
 
     @property
     def unwritten(self) -> int:
         """What ended requests cost that the table does not know of yet."""
         return super().unwritten + sum(lease.spent for lease in self._leases)
+
+    async def reserve(self, need: int, limit: int) -> BudgetReservation:
+        """As Month.reserve; where a busy server's lease runs low, more is taken before anybody has to wait for it."""
+        reservation = await super().reserve(need, limit)
+        if reservation.lease.free < self._low and self._topping_up is None:
+            self._topping_up = asyncio.create_task(self._top_up(need, limit))
+        return reservation
+
+    async def _top_up(self, need: int, limit: int) -> None:
+        try:
+            async with self._lock:
+                lease = self.usable()
+                # What is at rest was given back, and nobody would give this back.
+                if lease is not None and lease.reserved and lease.free < self._low and limit == self._limit:
+                    most = most_requests(max(self._served, self._busy))
+                    self._took(await self.top_up(lease, need, limit, most), need)
+        except RoutesUnavailable:
+            self._low = 0
+        finally:
+            self._topping_up = None
+
+    def _took(self, amount: int, need: int) -> None:
+        """Note what was taken: a quarter of it is low, unless it is hardly more than the requests that ask for it."""
+        self._served = 0
+        self._low = amount // 4 if amount >= _WORTH_TOPPING_UP * need else 0
 
     async def settle(self, reservation: BudgetReservation, cost: int) -> None:
         """Note what a request cost; never waits."""
@@ -73,8 +105,9 @@ class LaterBudget(Month):
 
     async def take(self, lease: Lease | None, need: int, limit: int, most: int = MOST_REQUESTS) -> Lease:
         """As Month.take, of what a busy instance needs."""
+        before = lease.free if lease else 0
         taken = await super().take(lease, need, limit, max(most, most_requests(max(self._served, self._busy))))
-        self._served = 0
+        self._took(taken.free - before, need)
         if taken not in self._leases:
             self._leases.append(taken)
         self._writer.start()

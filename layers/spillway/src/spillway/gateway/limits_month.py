@@ -107,6 +107,21 @@ class Month:
             ahead = False
         raise Unavailable("this key's budget is in too much use; try again", code="budget_busy", retry_after_seconds=1)
 
+    async def top_up(self, lease: Lease, need: int, limit: int, most: int) -> int:
+        """Add to a lease what up to ``most`` requests need, if that is free; return how much. Refuses nobody.
+
+        Raises RoutesUnavailable when the table can't say.
+        """
+        piece = self.slice(lease.month, need, limit, lease.free, most)
+        missing = need * piece.requests - lease.free
+        if missing <= 0:
+            return 0
+        change = self._taking(lease, missing, piece, limit, self._now())
+        if not change.possible or not (await self.changed(change, lease.month)).done:
+            return 0
+        lease.held += missing
+        return missing
+
     async def pay_what_is_owed(self) -> None:
         """Write the costs whose write failed, without touching any lease: what those held lapses by itself."""
         for month, cost in list(self._owed.items()):

@@ -41,6 +41,17 @@ class _Minute:
     # Requests since the last slice.
     served: int = 0
 
+    def covers(self, need: Amounts, limits: Amounts) -> bool:
+        """Whether a request can be let through without asking."""
+        return all(self.spare.get(counter, 0) >= need[counter] for counter in limits)
+
+    def spend(self, need: Amounts, limits: Amounts) -> RateReservation:
+        """Take a request's part of what may be spent."""
+        for counter in limits:
+            self.spare[counter] -= need[counter]
+        self.served += 1
+        return RateReservation(self.window.name, {counter: need[counter] for counter in limits})
+
 
 class RateLimits:
     """One key's limits a minute; amounts are by counter, ``requests`` and ``tokens``, those with a limit only."""
@@ -57,17 +68,14 @@ class RateLimits:
         for counter, limit in limits.items():
             if need[counter] > limit:
                 raise self._exceeded(counter, need, limits)
-        async with self._lock:
-            window = minute_at(self._now())
-            if window.name != self._minute.window.name:
-                self._minute = _Minute(window, served=self._minute.served)
-            minute = self._minute
-            if any(minute.spare.get(counter, 0) < need[counter] for counter in limits):
-                await self._take(minute, need, limits)
-            for counter in limits:
-                minute.spare[counter] -= need[counter]
-            minute.served += 1
-        return RateReservation(window.name, {counter: need[counter] for counter in limits})
+        minute = self._now_running()
+        if not minute.covers(need, limits):
+            async with self._lock:
+                minute = self._now_running()
+                if not minute.covers(need, limits):
+                    await self._take(minute, need, limits)
+                return minute.spend(need, limits)
+        return minute.spend(need, limits)
 
     async def settle(self, reservation: RateReservation, used: Amounts) -> None:
         """Give back what was not used, or take what was used beyond; a minute that is over needs neither."""
@@ -92,6 +100,12 @@ class RateLimits:
         """Return how long until the minute is over."""
         return self._minute.window.seconds_left(self._now())
 
+    def _now_running(self) -> _Minute:
+        window = minute_at(self._now())
+        if window.name != self._minute.window.name:
+            self._minute = _Minute(window, served=self._minute.served)
+        return self._minute
+
     async def _take(self, minute: _Minute, need: Amounts, limits: Amounts) -> None:
         """Take a slice, or just this request's part where a slice is too much."""
         self._refuse_again(minute, need, limits)
@@ -109,7 +123,13 @@ class RateLimits:
             change = self._change(minute, add | {f"idle_{c}": more for c, more in more_idle.items()}, at_most)
             if not change.possible:
                 continue
-            outcome = await self._counters.change(change)
+            # Nobody else spends this request's part meanwhile.
+            own = {c: min(minute.spare.get(c, 0), need[c]) for c in limits}
+            minute.spare = {c: minute.spare.get(c, 0) - own[c] for c in limits}
+            try:
+                outcome = await self._counters.change(change)
+            finally:
+                minute.spare = {c: minute.spare[c] + own[c] for c in limits}
             minute.seen = outcome.counters
             if outcome.done:
                 # Added, not set: what other requests gave back in the meantime stays.
