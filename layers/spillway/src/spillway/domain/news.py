@@ -58,7 +58,7 @@ _TEXTS: dict[News, _Text] = {
     News.SCALE_FAILED: _Text(
         Severity.WARNING,
         "could not change its capacity; it is back where it was ({status})",
-        "Requests spill meanwhile. Check quotas, or add instance types to capacity.instance_types.",
+        "Until then {meanwhile}. Check quotas, or add instance types to capacity.instance_types.",
     ),
     News.RETIRED: _Text(Severity.INFO, "is retired; nothing of it is left", "Nothing; the name is free again."),
     News.RETIRE_FAILED: _Text(
@@ -77,7 +77,7 @@ _TEXTS: dict[News, _Text] = {
     News.LAUNCH_FAILED: _Text(
         Severity.WARNING,
         "could not get an instance it asked for",
-        "Requests spill meanwhile. Add instance types or zones, or ask for a higher quota.",
+        "Until then {meanwhile}. Add instance types or zones, or ask for a higher quota.",
     ),
     News.BUDGET: _Text(
         Severity.WARNING,
