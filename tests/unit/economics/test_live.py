@@ -111,14 +111,3 @@ def test_a_single_request_wakes_only_what_is_not_weighed() -> None:
     measured = replace(a_measured(Status.ASLEEP, 0), cold_start_seconds=300.0)
     assert not route_of(measured, None, Load(), version=1).wakes
     assert route_of(replace(measured, cold_start_seconds=None), None, Load(), version=1).wakes
-
-
-def test_what_fell_asleep_for_want_of_requests_is_not_woken_by_what_paid_before() -> None:
-    up = a_measured(Status.SERVING, 1, thresholds={"idle_after_seconds": 60})
-    _, memory = watch(up, [FULL] * 30)
-    now = START + 33 * MINUTE
-    slept = replace(up, status=Status.ASLEEP, desired=0, updated_at=now - MINUTE)
-    silent = Snapshot(slept, a_capacity(0), Load(), memory, 60.0, PRICE)
-    assert decide(silent, now).action is Action.HOLD
-    busy = replace(silent, load=Load((Minute(now - MINUTE, 5, FULL, 0, 0),)))
-    assert decide(busy, now).action is Action.WAKE
