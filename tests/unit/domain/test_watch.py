@@ -165,9 +165,8 @@ def told_of(memory: Memory, kind: str, **looked: Any) -> list[Alert]:
 
 
 # NOW is 2026-11-24T09:30Z: 23.4 days of 30 have passed.
-BUDGETED = a_deployment(
-    spec=a_spec(budget={**BUDGET, "alert_at": [1.0]}), created_at=datetime(2026, 10, 1, tzinfo=NOW.tzinfo)
-)
+OCTOBER = datetime(2026, 10, 1, tzinfo=NOW.tzinfo)
+BUDGETED = a_deployment(spec=a_spec(budget={**BUDGET, "alert_at": [1.0]}), created_at=OCTOBER, updated_at=OCTOBER)
 
 
 def test_a_month_that_will_pass_its_budget_at_this_pace_is_told_before_it_does() -> None:
@@ -210,7 +209,25 @@ def test_an_unknown_price_burns_nothing_that_could_be_told() -> None:
     assert told_of(idle, "idle_burn", usd_per_hour=None) == []
 
 
+def test_hours_asleep_since_the_last_request_cost_nothing() -> None:
+    idle = replace(MONTH, last_request_at=NOW - timedelta(hours=60))
+    woken = replace(BUDGETED, updated_at=NOW - timedelta(hours=4))
+    assert told_of(idle, "idle_burn", deployment=woken, usd_per_hour=2.4) == []
+    (alert,) = told_of(idle, "idle_burn", deployment=woken, usd_per_hour=2.5)
+    assert alert.usd == 10.0
+    assert alert.why.sentence == "1 instance(s) have run for 4.0 hours without a request."
+
+
+def test_a_fleet_that_never_had_a_request_burns_from_when_it_began_to_serve() -> None:
+    fresh = replace(BUDGETED, updated_at=NOW - timedelta(hours=2))
+    assert told_of(replace(MONTH, last_request_at=None), "idle_burn", deployment=fresh, usd_per_hour=4.9) == []
+    assert len(told_of(replace(MONTH, last_request_at=None), "idle_burn", deployment=fresh, usd_per_hour=5.0)) == 1
+
+
 def test_idle_burn_ends_with_the_next_request() -> None:
     memory = replace(MONTH, open_alerts=frozenset({"idle_burn"}))
     (ended,) = told_of(memory, "idle_burn", usd_per_hour=5.0)
-    assert (ended.state, ended.why.sentence) == (AlertState.CLOSED, "Requests came again.")
+    assert (ended.state, ended.why.sentence) == (
+        AlertState.CLOSED,
+        "Requests came again, its size was changed, or its price is no longer known.",
+    )

@@ -179,7 +179,7 @@ def _idle(snapshot: Snapshot, floor: int, now: datetime) -> Decision | None:
     if floor > 0:
         return None
     limit = snapshot.deployment.spec.thresholds.idle_after_seconds
-    idle = (now - idle_since(snapshot)).total_seconds()
+    idle = (now - idle_since(snapshot.deployment, snapshot.memory)).total_seconds()
     # A request may show up in the metrics this much later, so nothing can be called idle sooner.
     if idle < max(limit, RECENT.total_seconds()):
         return None
@@ -215,9 +215,9 @@ def lost_reason(deployment: Deployment, capacity: Capacity) -> Reason:
     return Reason(Code.CAPACITY_LOST, sentence, 0, deployment.desired, "instances")
 
 
-def idle_since(snapshot: Snapshot) -> datetime:
+def idle_since(deployment: Deployment, memory: Memory) -> datetime:
     """Return when the deployment last had a request, or began to serve if that was later."""
-    started, last = snapshot.deployment.updated_at, snapshot.memory.last_request_at
+    started, last = deployment.updated_at, memory.last_request_at
     return max(started, last) if last is not None else started
 
 

@@ -13,7 +13,7 @@ from spillway.domain.capacity import Capacity
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.news import News
-from spillway.domain.policy import Memory
+from spillway.domain.policy import Memory, idle_since
 from spillway.domain.status import Status
 
 # Of a shorter stretch, a single busy day would make the month.
@@ -83,14 +83,14 @@ def _forecast(
 def _idle_burn(
     deployment: Deployment, capacity: Capacity, memory: Memory, usd_per_hour: float | None, now: datetime
 ) -> Iterable[Lasting]:
-    """What its instances have cost since anybody asked for anything."""
+    """What its instances have cost since anybody asked for anything; hours asleep and other sizes don't count."""
     if deployment.status is not Status.SERVING or not capacity.billed or not usd_per_hour:
         return
-    hours = (now - (memory.last_request_at or deployment.created_at)).total_seconds() / _SECONDS_PER_HOUR
+    hours = (now - idle_since(deployment, memory)).total_seconds() / _SECONDS_PER_HOUR
     rate = capacity.billed * usd_per_hour
     if (usd := hours * rate) < IDLE_BURN_USD:
         return
-    sentence = f"{capacity.billed} instance(s) have run for {hours:.1f} hours since the last request."
+    sentence = f"{capacity.billed} instance(s) have run for {hours:.1f} hours without a request."
     reason = Reason(Code.IDLE_BURN, sentence, round(usd, 2), IDLE_BURN_USD, "USD")
     yield Lasting(News.IDLE_BURN, News.IDLE_BURN, reason, usd, rate)
 

@@ -91,7 +91,9 @@ def _why_it_ended(news: News, key: str, deployment: Deployment, memory: Memory) 
         return "The month takes another course, its budget was changed, or all of it is used."
     if deployment.status is not Status.SERVING:
         return f"It is {deployment.status} now, so no instance is expected to answer."
-    return "Instances answer again." if news is News.CAPACITY_LOST else "Requests came again."
+    if news is News.IDLE_BURN:
+        return "Requests came again, its size was changed, or its price is no longer known."
+    return "Instances answer again."
 
 
 def _is_budget(key: str) -> bool:
