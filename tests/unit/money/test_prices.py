@@ -117,6 +117,14 @@ def test_a_price_in_use_that_moved_is_told_with_old_and_new_and_others_are_not()
     assert user.name in alert.why.sentence
 
 
+@pytest.mark.parametrize("written", ["g5.xlarge", "ml.g5.xlarge"])
+def test_an_endpoints_price_that_moved_is_told_however_its_type_is_written(written: str) -> None:
+    prices, alerts = _priced(PriceTable.SAGEMAKER, ml_g5_xlarge=(2.0,)), FakeAlerts()
+    user = a_deployment(spec=a_spec(path="jumpstart", capacity={"min": 1, "max": 1, "instance_types": [written]}))
+    _refresh(_Source(), prices, alerts, deployments=FakeDeployments(user)).run()
+    assert [alert.id for alert in alerts.sent] == ["prices/sagemaker/ml.g5.xlarge/2026-11-24/event"]
+
+
 def test_a_models_price_that_moved_is_told_to_who_spills_to_it() -> None:
     prices, alerts = FakePrices(), FakeAlerts()
     prices.put_reading(Reading(PriceTable.BEDROCK, {LLAMA: (0.22, 0.44)}, "before", NOW))

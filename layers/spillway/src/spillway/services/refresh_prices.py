@@ -145,9 +145,9 @@ def _used_by(deployment: Deployment, table: PriceTable) -> Iterable[str]:
     spec = deployment.spec
     match table:
         case PriceTable.EC2:
-            return spec.capacity.instance_types if spec.path is Path.FLEET else ()
+            return map(ec2_instance_type, spec.capacity.instance_types) if spec.path is Path.FLEET else ()
         case PriceTable.SAGEMAKER:
-            return spec.capacity.instance_types if spec.path is Path.JUMPSTART else ()
+            return map(sagemaker_instance_type, spec.capacity.instance_types) if spec.path is Path.JUMPSTART else ()
         case PriceTable.BEDROCK:
             models = [deployment.target.model_id] if isinstance(deployment.target, BedrockTarget) else []
             return [*models, *([spec.spill.model_id] if spec.spill else [])]
