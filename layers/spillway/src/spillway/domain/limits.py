@@ -56,6 +56,7 @@ class Window:
     """The span that a limit counts in; ``name`` sorts by time."""
 
     name: str
+    begin: datetime
     end: datetime
 
     def seconds_left(self, now: datetime) -> float:
@@ -78,10 +79,10 @@ def month_at(now: datetime) -> Window:
 @lru_cache(maxsize=4)
 def _minute(number: int) -> Window:
     begin = datetime.fromtimestamp(number * 60, UTC)
-    return Window(f"{begin:%Y-%m-%dT%H:%MZ}", begin + timedelta(minutes=1))
+    return Window(f"{begin:%Y-%m-%dT%H:%MZ}", begin, begin + timedelta(minutes=1))
 
 
 @lru_cache(maxsize=4)
 def _month(year: int, month: int) -> Window:
     begin = datetime(year, month, 1, tzinfo=UTC)
-    return Window(f"{begin:%Y-%m}", begin + timedelta(days=calendar.monthrange(begin.year, begin.month)[1]))
+    return Window(f"{begin:%Y-%m}", begin, begin + timedelta(days=calendar.monthrange(year, month)[1]))

@@ -4,14 +4,14 @@ All of it is held against the check's running estimate (``domain/spend.py``), wh
 no known price is missing in it, which the sentences say; no state begins on an unknown price.
 """
 
-import calendar
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from spillway.domain.capacity import Capacity
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
+from spillway.domain.limits import month_at
 from spillway.domain.news import News
 from spillway.domain.policy import Memory, idle_since
 from spillway.domain.status import Status
@@ -48,27 +48,20 @@ def money_states(
     for share in budget.alert_at:
         if used >= share:
             reason = Reason(Code.BUDGET, sentence, round(used, 4), share, "of the month's budget")
-            yield Lasting(budget_key(memory.month, share), News.BUDGET, reason, memory.usd_this_month)
+            yield Lasting(_budget_key(memory.month, share), News.BUDGET, reason, memory.usd_this_month)
     if used < 1.0:
         yield from _forecast(deployment, memory, budget.usd_per_month, memory.open_alerts, now)
-
-
-def budget_key(month: str, share: float) -> str:
-    """Return the key of one threshold of a month's budget."""
-    return f"{News.BUDGET}:{month}:{share:g}"
 
 
 def _forecast(
     deployment: Deployment, memory: Memory, budget_usd: float, told: Set[str], now: datetime
 ) -> Iterable[Lasting]:
     """The month's end at the pace so far: spent, plus what is left of the month at the mean of what has passed."""
-    utc = now.astimezone(UTC)
-    begin = utc.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    end = begin + timedelta(days=calendar.monthrange(begin.year, begin.month)[1])
-    passed = utc - max(begin, deployment.created_at)
+    month = month_at(now)
+    passed = now - max(month.begin, deployment.created_at)
     if passed < _FORECAST_AFTER:
         return
-    usd = memory.usd_this_month * (1 + (end - utc) / passed)
+    usd = memory.usd_this_month * (1 + (month.end - now) / passed)
     key, share = f"{News.BUDGET_FORECAST}:{memory.month}", usd / budget_usd
     if share < (_FORECAST_ENDS_BELOW if key in told else 1.0):
         return
@@ -97,3 +90,7 @@ def _idle_burn(
 
 def _estimate(memory: Memory) -> str:
     return f"{'At least' if memory.has_unpriced else 'An estimated'} ${memory.usd_this_month:,.2f}"
+
+
+def _budget_key(month: str, share: float) -> str:
+    return f"{News.BUDGET}:{month}:{share:g}"

@@ -55,13 +55,13 @@ class RefreshPrices:
 
     def run(self) -> Refreshed:
         """Refresh each table; one that is refused keeps what it had, and does not keep the others from theirs."""
-        before = self.prices.load()
+        before, deployments = self.prices.load(), self.deployments.all().deployments
         book = current(self.snapshot, before)
         # A user's own price is no list price that could have moved.
         listed = current(self.snapshot, replace(before, overrides=()))
         stored: dict[str, int] = {}
         refused = []
-        for table, names in self._wanted(book).items():
+        for table, names in self._wanted(book, deployments).items():
             reading = plausible(book, self.source.read(table, names, self.now()))
             comparison = compare(book, reading, names)
             if comparison.is_refused:
@@ -70,13 +70,13 @@ class RefreshPrices:
             elif reading.usd:
                 self.prices.put_reading(reading)
                 stored[table.value] = len(reading.usd)
-                self._tell_of_moves(listed, reading)
+                self._tell_of_moves(listed, reading, deployments)
         return Refreshed(stored, tuple(refused))
 
-    def _wanted(self, book: PriceBook) -> dict[PriceTable, Sequence[str]]:
+    def _wanted(self, book: PriceBook, deployments: Sequence[Deployment]) -> dict[PriceTable, Sequence[str]]:
         types = {*known_instance_types(), *(name for model in MODELS for name in model.instance_types)}
         types |= {name for name in self.benchmarks.accelerators if name in book.ec2}
-        for deployment in self.deployments.all().deployments:
+        for deployment in deployments:
             types |= {ec2_instance_type(name) for name in deployment.spec.capacity.instance_types}
         ec2 = sorted(types)
         tables: dict[PriceTable, Sequence[str]] = {
@@ -89,10 +89,10 @@ class RefreshPrices:
             return {}
         return {**tables, PriceTable.BEDROCK: sorted(names_in(book, PriceTable.BEDROCK))}
 
-    def _tell_of_moves(self, book: PriceBook, reading: Reading) -> None:
+    def _tell_of_moves(self, book: PriceBook, reading: Reading, deployments: Sequence[Deployment]) -> None:
         """Send an alert for each price in use that moved; the stored reading keeps a repeat from sending it again."""
         users: dict[str, list[str]] = defaultdict(list)
-        for deployment in self.deployments.all().deployments:
+        for deployment in deployments:
             for name in _used_by(deployment, reading.table):
                 users[name].append(deployment.name)
         for name, share in moved(book, reading, users).items():
