@@ -5,12 +5,12 @@ no known price is missing in it, which the sentences say; no state begins on an 
 """
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spillway.domain.capacity import Capacity
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
+from spillway.domain.lasting import Lasting
 from spillway.domain.limits import month_at
 from spillway.domain.news import News
 from spillway.domain.policy import Memory, idle_since
@@ -22,17 +22,6 @@ _FORECAST_AFTER = timedelta(days=3)
 _FORECAST_ENDS_BELOW = 0.9
 IDLE_BURN_USD = 10.0
 _SECONDS_PER_HOUR = 3600.0
-
-
-@dataclass(frozen=True)
-class Lasting:
-    """One state that holds now; ``key`` tells it from others of its kind (a budget's threshold, a month)."""
-
-    key: str
-    news: News
-    reason: Reason
-    usd: float | None = None
-    usd_per_hour: float | None = None
 
 
 def money_states(

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from spillway.domain.alert import Alert, AlertState
+from spillway.domain.alert import Alert
 from spillway.domain.capacity import Capacity
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
-from spillway.domain.news import News, alert_of, closed
+from spillway.domain.lasting import Lasting, begin, end, news_of
+from spillway.domain.news import News
 from spillway.domain.policy import Memory, has_lost_capacity, lost_reason
-from spillway.domain.spending import Lasting, money_states
+from spillway.domain.spending import money_states
 from spillway.domain.status import Status
 
 _ENDED = {
@@ -31,7 +32,7 @@ def watch(
     lasting = {state.key: state for state in _states(deployment, capacity, memory, usd_per_hour, now)}
     begun = _worth_telling(lasting.keys() - memory.open_alerts)
     ended = _worth_telling(memory.open_alerts - lasting.keys())
-    alerts = [_begin(lasting[key], deployment, now) for key in begun]
+    alerts = [begin(lasting[key], deployment, now) for key in begun]
     alerts += [_end(key, deployment, memory, now) for key in ended]
     return alerts, replace(memory, open_alerts=frozenset(lasting))
 
@@ -59,25 +60,12 @@ def _worth_telling(keys: Iterable[str]) -> list[str]:
     return sorted(key for key in keys if not _is_budget(key)) + budgets[-1:]
 
 
-def _begin(state: Lasting, deployment: Deployment, now: datetime) -> Alert:
-    return alert_of(
-        state.news,
-        deployment,
-        state.reason,
-        now,
-        _occasion(state.key, now),
-        state=AlertState.OPEN,
-        usd=state.usd,
-        usd_per_hour=state.usd_per_hour,
-    )
-
-
 def _end(key: str, deployment: Deployment, memory: Memory, now: datetime) -> Alert:
-    news = News(key.split(":", 1)[0])
+    news = news_of(key)
     share = _share_of(key) if _is_budget(key) else None
     why = Reason(_ENDED[news], _why_it_ended(news, key, deployment, memory), None, share)
     usd = memory.usd_this_month if news in (News.BUDGET, News.BUDGET_FORECAST) else None
-    return closed(alert_of(news, deployment, why, now, _occasion(key, now), usd=usd), now, why)
+    return end(key, deployment, why, now, usd)
 
 
 def _why_it_ended(news: News, key: str, deployment: Deployment, memory: Memory) -> str:
@@ -102,7 +90,3 @@ def _is_budget(key: str) -> bool:
 
 def _share_of(key: str) -> float:
     return float(key.rsplit(":", 1)[-1])
-
-
-def _occasion(key: str, now: datetime) -> str:
-    return f"{key}/{now:%Y%m%dT%H%M}"
