@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from spillway.domain.alert import Alert
 from spillway.domain.capacity import Capacity
+from spillway.domain.credits import CreditLedger
 from spillway.domain.decision import Decision
 from spillway.domain.deployment import Deployment, Inventory
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
@@ -16,6 +17,7 @@ from spillway.domain.load import Load
 from spillway.domain.measuring.record import Benchmark
 from spillway.domain.policy import Memory
 from spillway.domain.price_layers import Override, Reading, StoredPrices
+from spillway.domain.review.record import Review
 from spillway.domain.route import Route
 from spillway.domain.signals import Signal
 from spillway.domain.status import Status
@@ -243,6 +245,28 @@ class FakePrices:
 
     def put_overrides(self, overrides: Sequence[Override], now: datetime) -> None:
         self.stored = replace(self.stored, overrides=list(overrides), overridden_at=now)
+
+
+class FakeCredits:
+    def __init__(self) -> None:
+        self.ledger: CreditLedger | None = None
+
+    def credits(self) -> CreditLedger | None:
+        return self.ledger
+
+    def put_credits(self, ledger: CreditLedger) -> None:
+        self.ledger = ledger
+
+
+class FakeReviews:
+    def __init__(self) -> None:
+        self.items: dict[str, Review] = {}
+
+    def load(self, names: Sequence[str]) -> Mapping[str, Review]:
+        return {name: self.items[name] for name in names if name in self.items}
+
+    def save(self, name: str, review: Review) -> None:
+        self.items[name] = review
 
 
 class FakeOnce:

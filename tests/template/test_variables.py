@@ -33,6 +33,7 @@ _FUNCTIONS = (
     "drive_load",
     "react_to_event",
     "refresh_prices",
+    "review_costs",
     "seed_admin_key",
     "serve_openai",
     "smoke_test",

@@ -14,6 +14,7 @@ from spillway.api.control_api import ControlApi
 from spillway.domain.prices import price_book
 from spillway.domain.throughput import benchmarks
 from spillway.services.manage_benchmarks import ManageBenchmarks
+from spillway.services.manage_credits import ManageCredits
 from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import CurrentPrices, ManagePrices
@@ -23,11 +24,13 @@ from spillway.services.show_deployments import ShowDeployments
 from tests.builders import NOW
 from tests.fakes import (
     FakeBenchmarks,
+    FakeCredits,
     FakeDecisions,
     FakeDeployments,
     FakeKeys,
     FakeOnce,
     FakePrices,
+    FakeReviews,
     FakeRoutes,
     FakeUsageLog,
     FakeWorkflows,
@@ -73,22 +76,33 @@ class World:
     keys: FakeKeys = field(default_factory=FakeKeys)
     once: FakeOnce = field(default_factory=FakeOnce)
     prices: FakePrices = field(default_factory=FakePrices)
+    credits: FakeCredits = field(default_factory=FakeCredits)
+    reviews: FakeReviews = field(default_factory=FakeReviews)
     now: datetime = NOW
     tokens: int = 0
 
     def services(self) -> ControlApi:
         prices = CurrentPrices(price_book(), self.prices, lambda: self.now)
+        costs = ShowCosts(self.deployments, self.usage, prices, benchmarks(), "us-east-1", lambda: self.now)
         return ControlApi(
             manage=ManageDeployments(self.deployments, self.routes, self.workflows, lambda: self.now),
             show=ShowDeployments(
-                self.deployments, self.routes, self.decisions, self.usage, prices, "us-east-1", lambda: self.now
+                self.deployments,
+                self.routes,
+                self.decisions,
+                self.usage,
+                self.reviews,
+                prices,
+                "us-east-1",
+                lambda: self.now,
             ),
             benchmarks=ManageBenchmarks(
                 self.deployments, self.benchmarks, self.workflows, prices, "us-east-1", lambda: self.now
             ),
-            costs=ShowCosts(self.deployments, self.usage, prices, benchmarks(), "us-east-1", lambda: self.now),
+            costs=costs,
             plans=PlanCosts(self.deployments, prices, benchmarks(), "us-east-1", lambda: self.now),
             prices=ManagePrices(self.prices, prices, lambda: self.now),
+            credits=ManageCredits(self.credits, costs, lambda: self.now),
             keys=ManageKeys(self.keys, self._token, lambda: self.now),
             once=self.once,
             now=lambda: self.now,

@@ -5,9 +5,8 @@ from datetime import date
 
 import pytest
 
+from spillway.domain.credits import Credit, outlook
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.planner.credits import outlook
-from spillway.domain.planner.request import Credit
 from spillway.domain.planner.shape import examples, shape_of_curve, shape_of_log
 
 _HEADER = "t_seconds,requests,prompt_tokens,completion_tokens"
@@ -75,13 +74,12 @@ def test_lengths_are_means_over_requests() -> None:
 
 
 _START = date(2026, 12, 1)
-# $10 a day.
-_MONTH = 10 * 730 / 24
+_USD_PER_DAY = 10.0
 
 
 def test_credits_burn_those_that_expire_first() -> None:
     grants = (Credit(name="activate", usd=100), Credit(name="poc", usd=35, expires_on=date(2026, 12, 31)))
-    found = outlook(grants, _MONTH, _START)
+    found = outlook(grants, _USD_PER_DAY, _START)
     assert found.balance_usd == 135
     assert found.usd_per_day == pytest.approx(10)
     # Thirteen whole days; the fourteenth has $5 left.
@@ -93,7 +91,7 @@ def test_credits_burn_those_that_expire_first() -> None:
 
 
 def test_what_expires_is_lost() -> None:
-    found = outlook((Credit(name="short", usd=100, expires_on=date(2026, 12, 3)),), _MONTH, _START)
+    found = outlook((Credit(name="short", usd=100, expires_on=date(2026, 12, 3)),), _USD_PER_DAY, _START)
     assert (found.runs_out_on, found.days_covered) == (date(2026, 12, 4), 3)
     (grant,) = found.grants
     assert grant.used_usd == pytest.approx(30)

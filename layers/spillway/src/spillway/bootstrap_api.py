@@ -11,6 +11,7 @@ from spillway.adapters.deployments_table import DeploymentsTable
 from spillway.adapters.idempotency import IdempotencyTable
 from spillway.adapters.keys_table import KeysTable
 from spillway.adapters.prices_table import PricesTable
+from spillway.adapters.reviews_table import ReviewsTable
 from spillway.adapters.routes_table import RoutesTable
 from spillway.adapters.usage_table import UsageTable
 from spillway.adapters.workflows import StepFunctions
@@ -18,6 +19,7 @@ from spillway.api.control_api import ControlApi
 from spillway.domain.prices import price_book
 from spillway.domain.throughput import benchmarks
 from spillway.services.manage_benchmarks import ManageBenchmarks
+from spillway.services.manage_credits import ManageCredits
 from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import CurrentPrices, ManagePrices
@@ -35,6 +37,14 @@ def control_api_services(settings: Settings) -> ControlApi:
     stored_prices = PricesTable(dynamodb, settings.prices_table)
     prices = CurrentPrices(price_book(), stored_prices, clock.utc_now)
     workflows = StepFunctions(client("stepfunctions"), settings.workflow_arns)
+    costs = ShowCosts(
+        deployments=deployments,
+        usage=UsageTable(dynamodb, settings.usage_table),
+        prices=prices,
+        benchmarks=benchmarks(),
+        region=settings.region,
+        now=clock.utc_now,
+    )
     return ControlApi(
         manage=ManageDeployments(
             deployments=deployments,
@@ -55,18 +65,12 @@ def control_api_services(settings: Settings) -> ControlApi:
             routes=routes,
             decisions=DecisionsTable(dynamodb, settings.decisions_table),
             usage=UsageTable(dynamodb, settings.usage_table),
+            reviews=ReviewsTable(dynamodb, settings.reviews_table),
             prices=prices,
             region=settings.region,
             now=clock.utc_now,
         ),
-        costs=ShowCosts(
-            deployments=deployments,
-            usage=UsageTable(dynamodb, settings.usage_table),
-            prices=prices,
-            benchmarks=benchmarks(),
-            region=settings.region,
-            now=clock.utc_now,
-        ),
+        costs=costs,
         plans=PlanCosts(
             deployments=deployments,
             prices=prices,
@@ -75,6 +79,7 @@ def control_api_services(settings: Settings) -> ControlApi:
             now=clock.utc_now,
         ),
         prices=ManagePrices(stored_prices, prices, clock.utc_now),
+        credits=ManageCredits(stored_prices, costs, clock.utc_now),
         keys=ManageKeys(
             keys=KeysTable(dynamodb, settings.keys_table),
             new_token=partial(secrets.token_urlsafe, 32),

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from spillway.domain.alert import Alert
 from spillway.domain.capacity import Capacity
+from spillway.domain.credits import CreditLedger
 from spillway.domain.decision import Decision
 from spillway.domain.deployment import Deployment, Inventory
 from spillway.domain.keys import Key
@@ -13,6 +14,7 @@ from spillway.domain.load import Load
 from spillway.domain.measuring.record import Benchmark
 from spillway.domain.policy import Memory
 from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.review.record import Review
 from spillway.domain.route import Route
 from spillway.domain.signals import Signal
 from spillway.domain.targets import Target
@@ -148,6 +150,26 @@ class Prices(Protocol):
     def put_overrides(self, overrides: Sequence[Override], now: datetime) -> None:
         """Replace all of the user's own prices."""
         ...
+
+
+class Credits(Protocol):
+    """The ``prices`` table, where the user's credits lie beside the user's prices."""
+
+    def credits(self) -> CreditLedger | None:
+        """Return them as stated; None where none ever were."""
+        ...
+
+    def put_credits(self, ledger: CreditLedger) -> None:
+        """Replace all of them."""
+        ...
+
+
+class Reviews(Protocol):
+    """The ``reviews`` table: what the last review of each deployment, and of the stack, found."""
+
+    def load(self, names: Sequence[str]) -> Mapping[str, Review]: ...
+
+    def save(self, name: str, review: Review) -> None: ...
 
 
 class PriceSource(Protocol):

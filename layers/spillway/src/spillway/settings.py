@@ -41,6 +41,7 @@ class Settings:
     checks_table = _variable("CHECKS_TABLE")
     idempotency_table = _variable("IDEMPOTENCY_TABLE")
     prices_table = _variable("PRICES_TABLE")
+    reviews_table = _variable("REVIEWS_TABLE")
     benchmarks_table = _variable("BENCHMARKS_TABLE")
     text_log_group = _variable("TEXT_LOG_GROUP")
     event_bus = _variable("EVENT_BUS")

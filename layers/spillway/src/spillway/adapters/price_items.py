@@ -8,6 +8,7 @@ from typing import Any
 from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
 
 OVERRIDES = "overrides"
+CREDITS = "credits"
 _READ = "read#"
 
 

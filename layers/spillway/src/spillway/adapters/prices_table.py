@@ -1,4 +1,7 @@
-"""The ``prices`` table in DynamoDB: one item a refreshed table, with source and moment, and one with all overrides."""
+"""The ``prices`` table in DynamoDB: an item a refreshed table, with source and moment, and the user's own.
+
+Those are one item with all overrides, and one with the credits.
+"""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from spillway.adapters.aws_errors import translated
 from spillway.adapters.batch_get import batch_get
-from spillway.adapters.price_items import OVERRIDES, reading_id, stored_prices
+from spillway.adapters.price_items import CREDITS, OVERRIDES, reading_id, stored_prices
+from spillway.domain.credits import Credit, CreditLedger
 from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
 
 if TYPE_CHECKING:
@@ -34,6 +38,20 @@ class PricesTable:
     def put_overrides(self, overrides: Sequence[Override], now: datetime) -> None:
         """Replace all overrides."""
         self._put(OVERRIDES, json.dumps([asdict(one) for one in overrides]), now, "the user")
+
+    def credits(self) -> CreditLedger | None:
+        """Read the user's credits."""
+        for item in batch_get(self._client, self._table, "id", [CREDITS]):
+            body = json.loads(item["body"]["S"])
+            grants = tuple(Credit.model_validate(grant) for grant in body["grants"])
+            return CreditLedger(grants, datetime.fromisoformat(item["at"]["S"]), body["other_usd_per_day"])
+        return None
+
+    def put_credits(self, ledger: CreditLedger) -> None:
+        """Replace the user's credits."""
+        grants = [grant.model_dump(mode="json") for grant in ledger.grants]
+        body = {"grants": grants, "other_usd_per_day": ledger.other_usd_per_day}
+        self._put(CREDITS, json.dumps(body), ledger.stated_at, "the user")
 
     def _put(self, name: str, body: str, at: datetime, source: str) -> None:
         item = {"id": name, "body": body, "at": at.isoformat(), "source": source}

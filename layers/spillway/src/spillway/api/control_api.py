@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.api.benchmark_routes import add_benchmark_routes
 from spillway.api.cost_routes import add_cost_routes
+from spillway.api.credit_routes import add_credit_routes
 from spillway.api.deployment_routes import add_deployment_routes
 from spillway.api.failures import Failures
 from spillway.api.gate import as_json, refusal
@@ -24,6 +25,7 @@ from spillway.api.validation import parsed_body
 from spillway.http_errors import error_json
 from spillway.ports import Once
 from spillway.services.manage_benchmarks import ManageBenchmarks
+from spillway.services.manage_credits import ManageCredits
 from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import ManagePrices
@@ -44,6 +46,7 @@ class ControlApi:
     costs: ShowCosts
     plans: PlanCosts
     prices: ManagePrices
+    credits: ManageCredits
     keys: ManageKeys
     once: Once
     now: Callable[[], datetime]
@@ -69,6 +72,7 @@ def build_api(services: ControlApi) -> APIGatewayRestResolver:
     add_cost_routes(api, services.costs)
     add_plan_routes(api, services.plans)
     add_price_routes(api, services.prices)
+    add_credit_routes(api, services.credits)
     add_key_routes(api, services.keys, services.once, services.now)
 
     @api.get("/healthz", summary="Whether the API answers", tags=["health"], security=[])

@@ -129,13 +129,30 @@ class ThroughputBody(_Frozen):
     measured: MeasuredBody | None
 
 
+class ShadowBody(_Frozen):
+    """Would a fleet pay for what a Bedrock deployment answered? Looked at once a day, over up to seven days."""
+
+    at: datetime
+    hours: int
+    tokens: int
+    bedrock_usd: Annotated[float | None, Field(description="What Bedrock charged in these hours")]
+    fleet_usd: Annotated[float | None, Field(description="What a fleet with Bedrock as its spill target would have")]
+    pays: Annotated[bool | None, Field(description="null where the fleet's price is unknown")]
+    instance_type: str | None
+    instances: Annotated[int, Field(description="The most at one time")]
+    instance_hours: float
+    spilled_share: Annotated[float, Field(description="Of the tokens, what Bedrock would have answered still")]
+    why: Annotated[str, Field(description="What the fleet's price rests on, or what would have to be known")]
+
+
 class DeploymentDetail(DeploymentRecord):
-    """A deployment with its capacity, its throughput, its route, its cost this month and its last ten decisions."""
+    """A deployment with its capacity, throughput, route, cost this month and last ten decisions."""
 
     capacity: CapacityBody
     throughput: ThroughputBody | None
     route: RouteBody | None
     cost: CostBody
+    shadow: Annotated[ShadowBody | None, Field(description="Of deployments on Bedrock that are a day old")]
     decisions: tuple[DecisionBody, ...]
 
 

@@ -15,6 +15,7 @@ from spillway.api.models import (
     PriceSource,
     ReasonBody,
     RouteBody,
+    ShadowBody,
     ThroughputBody,
 )
 from spillway.domain.costs import Cost
@@ -55,6 +56,7 @@ def detail_of(detail: Detail) -> DeploymentDetail:
         route=_route(detail.route) if detail.route else None,
         cost=_cost(detail.month, detail.cost),
         decisions=decisions_of(detail.decisions),
+        shadow=ShadowBody(**vars(detail.shadow), pays=detail.shadow.pays) if detail.shadow else None,
     )
 
 

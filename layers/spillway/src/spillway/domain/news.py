@@ -27,6 +27,9 @@ class News(StrEnum):
     BUDGET = "budget"
     BUDGET_FORECAST = "budget_forecast"
     IDLE_BURN = "idle_burn"
+    DEARER_THAN_BEDROCK = "dearer_than_bedrock"
+    COST_ANOMALY = "cost_anomaly"
+    FLEET_PAYS = "fleet_pays"
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,26 @@ _TEXTS: dict[News, _Text] = {
         "pays for instances that nobody uses",
         "Let it sleep: lower capacity.min or thresholds.idle_after_seconds, or narrow its warm windows: "
         "PATCH /deployments/{name}.",
+        Topic.COST,
+    ),
+    News.DEARER_THAN_BEDROCK: _Text(
+        Severity.WARNING,
+        "costs more than the same tokens would on Bedrock",
+        "If it goes on: lower capacity.min or thresholds.idle_after_seconds, narrow its warm windows, or retire it and "
+        "ask for the same model with path bedrock.",
+        Topic.COST,
+    ),
+    News.COST_ANOMALY: _Text(
+        Severity.WARNING,
+        "costs much more than in the same hour last week",
+        "See who uses it: GET /costs?group_by=key&deployment={name}. If nobody should, limit that key: PATCH /keys.",
+        Topic.COST,
+    ),
+    News.FLEET_PAYS: _Text(
+        Severity.INFO,
+        "would cost less on a fleet of its own than on Bedrock",
+        "Compare by POST /plans. To move, retire it and ask for the same model with path fleet, and Bedrock as its "
+        "spill target.",
         Topic.COST,
     ),
 }

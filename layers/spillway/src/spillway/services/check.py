@@ -1,8 +1,8 @@
 """The check: look at every deployment, decide, act. Repeated, late or overlapping runs do no harm."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -35,6 +35,7 @@ from spillway.ports import (
     Routes,
     Workflows,
 )
+from spillway.services.turns import raise_unexpected
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class Check:
         times = [outcome.instance_time for outcome in done.values() if outcome.instance_time is not None]
         if times:
             self.instance_times.add_instance_seconds(times)
-        _raise_unexpected(turns)
+        raise_unexpected("check", turns)
         return Looked(
             deployments=len(sights),
             actions=sum(outcome.acted for outcome in done.values()),
@@ -216,19 +217,6 @@ class Check:
             return False
         self.events.publish("DecisionTaken", deployment.name, decision_to_json(decision))
         return True
-
-
-def _raise_unexpected(turns: Mapping[str, "Future[_Outcome]"]) -> None:
-    unexpected: list[Exception] = []
-    for name, turn in turns.items():
-        error = turn.exception()
-        if isinstance(error, Retryable):
-            logger.warning("left to the next check", extra={"deployment": name, "error": str(error)})
-        elif isinstance(error, Exception):
-            error.add_note(f"while looking at deployment {name}")
-            unexpected.append(error)
-    if unexpected:
-        raise ExceptionGroup("the check failed for some deployments", unexpected)
 
 
 def _memory_of(deployment: Deployment, memory: Memory | None) -> Memory:

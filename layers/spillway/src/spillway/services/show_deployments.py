@@ -8,23 +8,28 @@ from spillway.domain.costs import Cost, cost_of
 from spillway.domain.decision import Decision
 from spillway.domain.deployment import Deployment
 from spillway.domain.prices import PriceBook
+from spillway.domain.review.record import Shadow, life_of
 from spillway.domain.route import Route
 from spillway.domain.status import Status
 from spillway.domain.usage import month_of
-from spillway.ports import Decisions, Deployments, Routes, UsageLog
+from spillway.ports import Decisions, Deployments, Reviews, Routes, UsageLog
 
 _DECISIONS_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Detail:
-    """One deployment with everything that is known about it now; ``cost`` is that of ``month`` so far."""
+    """One deployment with everything that is known about it now; ``cost`` is that of ``month`` so far.
+
+    ``shadow`` is the last answer to whether a fleet would pay, of a deployment on Bedrock.
+    """
 
     deployment: Deployment
     route: Route | None
     month: str
     cost: Cost
     decisions: Sequence[tuple[datetime, Decision]]
+    shadow: Shadow | None
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class ShowDeployments:
     routes: Routes
     decisions: Decisions
     usage: UsageLog
+    reviews: Reviews
     prices: Callable[[], PriceBook]
     region: str
     now: Callable[[], datetime]
@@ -53,7 +59,9 @@ class ShowDeployments:
         deployment, month = self.deployments.get(name), month_of(self.now())
         decisions, _ = self.decisions.page(name, _DECISIONS_SHOWN, None)
         cost = cost_of(deployment, self.usage.month(name, month), self.prices(), self.region)
-        return Detail(deployment, self.routes.get(name), month, cost, decisions)
+        review = life_of(self.reviews.load([name]).get(name), deployment)
+        shadow = review.shadow if review else None
+        return Detail(deployment, self.routes.get(name), month, cost, decisions, shadow)
 
     def decisions_of(
         self, name: str, limit: int, cursor: str | None

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from spillway.domain.credits import CreditsOutlook, outlook
 from spillway.domain.planner.breakeven import BreakEven, break_even
 from spillway.domain.planner.costs import Option, token_usd
-from spillway.domain.planner.credits import CreditsOutlook, outlook
 from spillway.domain.planner.options import all_options, best_of_each, cheapest
 from spillway.domain.planner.platform import platform_usd
 from spillway.domain.planner.provenance import Fact, facts_of
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.planner.shape import Shape
+from spillway.domain.planner.shape import HOURS_PER_MONTH, Shape
 from spillway.domain.planner.volumes import Volumes, volumes_of
 from spillway.domain.planner.world import Gap, World, world_of
 from spillway.domain.prices import PriceBook
 from spillway.domain.throughput import Benchmarks
 
+_HOURS_PER_DAY = 24
 _FACTORS = (0.5, 0.8, 1.2, 1.5)
 
 
@@ -87,7 +88,9 @@ def make_plan(
             for factor in _FACTORS
         ],
         volumes=volumes_of(world, shape),
-        credits=outlook(request.credits, burn, request.starts_on or today) if request.credits else None,
+        credits=outlook(request.credits, burn / HOURS_PER_MONTH * _HOURS_PER_DAY, request.starts_on or today)
+        if request.credits
+        else None,
         facts=facts_of(world, shape),
         gaps=world.gaps,
     )

@@ -6,9 +6,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from spillway.domain.credits import Credit
 from spillway.domain.planner.shape import LARGEST, Shape, examples, shape_of_curve, shape_of_log
 
 _DAY, _WEEK = 24, 168
+# Assumed where a request says nothing else; see PlanRequest.
+TARGET_UTILISATION = 0.8
+COLD_START_SECONDS = 420.0
 
 _Number = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
@@ -78,14 +82,6 @@ class PlanTraffic(_Frozen):
         return shape.scaled(self.scale)
 
 
-class Credit(_Frozen):
-    """One grant of AWS credits: what is left of it, and the last day it can be used (UTC), None for no end."""
-
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-    usd: _Positive
-    expires_on: date | None = None
-
-
 class PlanRequest(_Frozen):
     """What to plan for. Only ``model`` and ``traffic`` are required; the rest replaces an assumption by a fact.
 
@@ -100,11 +96,11 @@ class PlanRequest(_Frozen):
     region: Annotated[str | None, Field(max_length=32)] = None
     instance_types: Annotated[tuple[_InstanceType, ...], Field(max_length=20)] = ()
     tokens_per_second: Annotated[dict[_InstanceType, _Positive], Field(max_length=20)] = {}
-    target_utilisation: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.8
+    target_utilisation: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = TARGET_UTILISATION
     flex_share: _Share = 0.0
     batch_share: _Share = 0.0
     cached_share: _Share = 0.0
-    cold_start_seconds: Annotated[float, Field(ge=0, le=7200, allow_inf_nan=False)] = 420.0
+    cold_start_seconds: Annotated[float, Field(ge=0, le=7200, allow_inf_nan=False)] = COLD_START_SECONDS
     response_seconds: Annotated[float, Field(gt=0, le=900, allow_inf_nan=False)] = 10.0
     spot_usd_per_hour: Annotated[dict[_InstanceType, _Positive], Field(max_length=20)] = {}
     import_units: Annotated[int | None, Field(ge=1, le=1000)] = None

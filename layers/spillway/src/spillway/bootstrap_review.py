@@ -1,0 +1,40 @@
+"""The composition root of the review."""
+
+from spillway import clock
+from spillway.adapters.clients import client
+from spillway.adapters.decisions_table import DecisionsTable
+from spillway.adapters.deployments_table import DeploymentsTable
+from spillway.adapters.prices_table import PricesTable
+from spillway.adapters.reviews_table import ReviewsTable
+from spillway.adapters.sns_alerts import SnsAlerts
+from spillway.adapters.usage_table import UsageTable
+from spillway.domain.alert import Topic
+from spillway.domain.prices import price_book
+from spillway.domain.throughput import benchmarks
+from spillway.services.manage_credits import ManageCredits
+from spillway.services.manage_prices import CurrentPrices
+from spillway.services.review_costs import ReviewCosts
+from spillway.services.show_costs import ShowCosts
+from spillway.settings import Settings
+
+
+def review_costs_service(settings: Settings) -> ReviewCosts:
+    """Build the service of ``review_costs``."""
+    dynamodb = client("dynamodb")
+    deployments = DeploymentsTable(dynamodb, settings.deployments_table)
+    usage, stored = UsageTable(dynamodb, settings.usage_table), PricesTable(dynamodb, settings.prices_table)
+    prices = CurrentPrices(price_book(), stored, clock.utc_now)
+    costs = ShowCosts(deployments, usage, prices, benchmarks(), settings.region, clock.utc_now)
+    return ReviewCosts(
+        stack=settings.stack,
+        deployments=deployments,
+        usage=usage,
+        decisions=DecisionsTable(dynamodb, settings.decisions_table),
+        reviews=ReviewsTable(dynamodb, settings.reviews_table),
+        credits=ManageCredits(stored, costs, clock.utc_now),
+        alerts=SnsAlerts(client("sns"), {Topic.COST: settings.cost_topic_arn}),
+        prices=prices,
+        benchmarks=benchmarks(),
+        region=settings.region,
+        now=clock.utc_now,
+    )
