@@ -95,6 +95,8 @@ def test_the_docs_are_open_and_describe_every_route(world: World) -> None:
         ("get", "/prices"),
         ("get", "/prices/overrides"),
         ("put", "/prices/overrides"),
+        ("get", "/credits"),
+        ("put", "/credits"),
         ("get", "/healthz"),
     }
     assert document["servers"] == [{"url": "/live"}]

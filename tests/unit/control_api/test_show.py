@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from spillway.domain.prices import price_book
+from spillway.domain.review.record import Review, Shadow
 from spillway.domain.status import Status
 from spillway.domain.usage import Traffic
 from tests.builders import NOW, SPILL_MODEL, a_decision, a_deployment, a_route, a_spec, an_instance_time
@@ -140,3 +141,15 @@ def test_a_cursor_that_is_none_is_rejected(world: World) -> None:
 def test_a_name_longer_than_any_is_rejected(world: World) -> None:
     answer = world.call("GET", "/deployments/" + "n" * 3000)
     assert (answer.status, answer.error["param"]) == (400, "name")
+
+
+def test_whether_a_fleet_would_pay_is_shown_with_a_deployment_on_bedrock(world: World) -> None:
+    world.deployments.items["support-llama"] = a_deployment()
+    assert world.call("GET", "/deployments/support-llama").json["shadow"] is None
+    shadow = Shadow(NOW, 168, 1_000_000, 100.0, "a test", 60.0, "g6e.xlarge", 2, 30.0, 0.1)
+    world.reviews.items["support-llama"] = Review(NOW, shadow=shadow)
+    shown = world.call("GET", "/deployments/support-llama").json["shadow"]
+    assert (shown["pays"], shown["fleet_usd"], shown["bedrock_usd"], shown["why"]) == (True, 60.0, 100.0, "a test")
+    # Another deployment of the same name had it.
+    world.reviews.items["support-llama"] = Review(NOW - timedelta(seconds=1), shadow=shadow)
+    assert world.call("GET", "/deployments/support-llama").json["shadow"] is None
