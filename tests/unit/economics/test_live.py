@@ -56,6 +56,18 @@ def watch(deployment: Deployment, tokens: list[int], memory: Memory | None = Non
     return found, memory
 
 
+def test_what_paid_before_it_fell_asleep_wakes_it_with_the_next_request_only() -> None:
+    _, memory = watch(a_measured(Status.SERVING, 1), [FULL] * 30)
+    now = START + 45 * MINUTE
+    slept = replace(a_measured(Status.ASLEEP, 0), updated_at=now - 10 * MINUTE)
+    quiet = Snapshot(slept, a_capacity(0), Load(), memory, 60.0, PRICE)
+    asked = replace(quiet, load=Load((Minute(now - 2 * MINUTE, 1, 5, 0, 0),)))
+    before = replace(quiet, load=Load((Minute(now - 11 * MINUTE, 1, 5, 0, 0),)))
+    actions = [decide(seen, now).action for seen in (quiet, before, asked)]
+    assert actions == [Action.HOLD, Action.HOLD, Action.WAKE]
+    assert decide(quiet, now).reason.code is Code.ASLEEP
+
+
 def test_a_few_requests_do_not_wake_what_they_would_not_pay_for() -> None:
     decisions, _ = watch(a_measured(Status.ASLEEP, 0), [10] * 60)
     assert {decision.action for decision in decisions} == {Action.HOLD}

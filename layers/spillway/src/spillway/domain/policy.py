@@ -117,13 +117,15 @@ def _decide_asleep(snapshot: Snapshot, now: datetime) -> Decision:
     if floor > 0:
         sentence = f"A warm window or minimum asks for {floor} instance(s), and none is up."
         return _change(snapshot, Action.WAKE, floor, Reason(Code.WARM_WINDOW, sentence, 0, floor, "instances"))
-    if (advised := advice(snapshot.memory.economy)) is not None:
-        if advised.wanted > 0:
-            return _change(snapshot, Action.WAKE, advised.wanted, advised.reason)
-        return _hold(snapshot, replace(advised.reason, code=Code.ASLEEP))
     # Minutes that began before the fleet fell asleep still count requests that it answered itself.
     requests = snapshot.load.requests_since(max(snapshot.deployment.updated_at, now - RECENT))
+    advised = advice(snapshot.memory.economy)
+    if advised is not None and advised.wanted == 0:
+        return _hold(snapshot, replace(advised.reason, code=Code.ASLEEP))
     if requests > 0:
+        # What traffic paid for before wakes nothing that fell asleep for want of requests.
+        if advised is not None:
+            return _change(snapshot, Action.WAKE, advised.wanted, advised.reason)
         sentence = f"{requests} request(s) since it fell asleep."
         return _change(snapshot, Action.WAKE, 1, Reason(Code.TRAFFIC_RETURNED, sentence, requests, 0, "requests"))
     return _hold(snapshot, Reason(Code.ASLEEP, "Asleep, and no traffic to wake for."))
