@@ -23,6 +23,7 @@ TABLES = {
     "KEYS_TABLE": ("id", None),
     "IDEMPOTENCY_TABLE": ("id", None),
     "PRICES_TABLE": ("id", None),
+    "REVIEWS_TABLE": ("id", None),
     "BENCHMARKS_TABLE": ("deployment", "id"),
 }
 

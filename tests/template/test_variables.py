@@ -37,6 +37,7 @@ _FUNCTIONS = (
     "seed_admin_key",
     "serve_openai",
     "smoke_test",
+    "sweep_leftovers",
 )
 
 

@@ -36,6 +36,7 @@ UNLIMITED = {
     "logs:PutResourcePolicy": "vended log delivery has no resources",
     "logs:UpdateLogDelivery": "vended log delivery has no resources",
     "pricing:GetProducts": "has no resources",
+    "sagemaker:ListEndpoints": "lists have no resources",
     "sagemaker:ListInferenceComponents": "lists have no resources",
     "servicequotas:GetAWSDefaultServiceQuota": "has no resources",
     "servicequotas:GetServiceQuota": "has no resources",

@@ -1,4 +1,4 @@
-"""The composition root of the review."""
+"""The composition root of what looks back: the review and the sweep."""
 
 from spillway import clock
 from spillway.adapters.clients import client
@@ -7,6 +7,7 @@ from spillway.adapters.deployments_table import DeploymentsTable
 from spillway.adapters.prices_table import PricesTable
 from spillway.adapters.reviews_table import ReviewsTable
 from spillway.adapters.sns_alerts import SnsAlerts
+from spillway.adapters.tagged_resources import TaggedResources
 from spillway.adapters.usage_table import UsageTable
 from spillway.domain.alert import Topic
 from spillway.domain.prices import price_book
@@ -15,6 +16,7 @@ from spillway.services.manage_credits import ManageCredits
 from spillway.services.manage_prices import CurrentPrices
 from spillway.services.review_costs import ReviewCosts
 from spillway.services.show_costs import ShowCosts
+from spillway.services.sweep import Sweep
 from spillway.settings import Settings
 
 
@@ -35,6 +37,21 @@ def review_costs_service(settings: Settings) -> ReviewCosts:
         alerts=SnsAlerts(client("sns"), {Topic.COST: settings.cost_topic_arn}),
         prices=prices,
         benchmarks=benchmarks(),
+        region=settings.region,
+        now=clock.utc_now,
+    )
+
+
+def sweep_service(settings: Settings) -> Sweep:
+    """Build the service of ``sweep_leftovers``."""
+    dynamodb = client("dynamodb")
+    return Sweep(
+        stack=settings.stack,
+        deployments=DeploymentsTable(dynamodb, settings.deployments_table),
+        tagged=TaggedResources(settings.stack, client("ec2"), client("autoscaling"), client("sagemaker")),
+        reviews=ReviewsTable(dynamodb, settings.reviews_table),
+        alerts=SnsAlerts(client("sns"), {Topic.COST: settings.cost_topic_arn}),
+        prices=CurrentPrices(price_book(), PricesTable(dynamodb, settings.prices_table), clock.utc_now),
         region=settings.region,
         now=clock.utc_now,
     )

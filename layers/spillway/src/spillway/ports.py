@@ -10,6 +10,7 @@ from spillway.domain.credits import CreditLedger
 from spillway.domain.decision import Decision
 from spillway.domain.deployment import Deployment, Inventory
 from spillway.domain.keys import Key
+from spillway.domain.leftovers import Resource
 from spillway.domain.load import Load
 from spillway.domain.measuring.record import Benchmark
 from spillway.domain.policy import Memory
@@ -278,6 +279,14 @@ class CapacityReader(Protocol):
     """What runs, for many deployments at once; a name without an entry has nothing running."""
 
     def read(self, deployments: Sequence[Deployment]) -> Mapping[str, Capacity]: ...
+
+
+class Tagged(Protocol):
+    """EC2, Auto Scaling and SageMaker, asked for what carries the stack's tags."""
+
+    def find(self, known_endpoints: Set[str]) -> Sequence[Resource]:
+        """Return what bills by the hour; endpoints of known names may be left out."""
+        ...
 
 
 class InstanceGroups(Protocol):

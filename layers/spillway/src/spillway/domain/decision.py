@@ -47,6 +47,7 @@ class Code(StrEnum):
     BEDROCK_PAYS = "bedrock_pays"
     COST_ANOMALY = "cost_anomaly"
     CREDITS_LOW = "credits_low"
+    LEFT_BEHIND = "left_behind"
     PRICE_CHANGED = "price_changed"
     PRICES_REFUSED = "prices_refused"
     DEPLOY_FAILED = "deploy_failed"
