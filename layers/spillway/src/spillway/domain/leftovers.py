@@ -8,6 +8,7 @@ from enum import StrEnum
 from spillway.domain.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
+from spillway.domain.news import closed
 from spillway.domain.prices import PriceBook
 from spillway.domain.review.record import Review
 from spillway.domain.spec import Path
@@ -102,7 +103,7 @@ def _why_nobodys(resource: Resource, owner: Deployment | None, now: datetime) ->
 
 
 def _open(stack: str, leftover: Leftover, prices: PriceBook, region: str, now: datetime) -> Alert:
-    resource, usd = leftover.resource, leftover.resource.usd_per_hour(prices, region)
+    resource = leftover.resource
     running = f" with {', '.join(resource.instance_types)}" if resource.instance_types else ""
     sentence = f"{leftover.why} {resource.id} has been there since {resource.since:%Y-%m-%d %H:%M} UTC."
     return Alert(
@@ -115,19 +116,22 @@ def _open(stack: str, leftover: Leftover, prices: PriceBook, region: str, now: d
         what=f"{stack}: the {resource.kind} {resource.id}{running} belongs to nothing and may cost money",
         why=Reason(Code.LEFT_BEHIND, sentence, float(len(resource.instance_types)), 0.0, "instances"),
         advice=f"If nobody needs it: {_REMOVE[resource.kind].format(id=resource.id)} --region {region}",
-        usd_per_hour=usd,
+        usd_per_hour=resource.usd_per_hour(prices, region),
     )
 
 
 def _closed(stack: str, name: str, now: datetime) -> Alert:
-    return Alert(
-        id=f"leftovers/{name}/{now:%Y%m%dT%H%M}/{AlertState.CLOSED}",
+    # What else it was is known no more.
+    why = Reason(Code.LEFT_BEHIND, "It is gone, or belongs to a deployment again.")
+    alert = Alert(
+        id=f"leftovers/{name}/{now:%Y%m%dT%H%M}/{AlertState.OPEN}",
         topic=Topic.COST,
-        state=AlertState.CLOSED,
-        severity=Severity.INFO,
+        state=AlertState.OPEN,
+        severity=Severity.WARNING,
         deployment=stack,
         at=now,
-        what=f"Over: {stack}: {name} belonged to nothing",
-        why=Reason(Code.LEFT_BEHIND, "It is gone, or belongs to a deployment again."),
-        advice="Nothing.",
+        what=f"{stack}: {name} belongs to nothing",
+        why=why,
+        advice="",
     )
+    return closed(alert, now, why)

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from spillway.domain.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.credits import CreditsState
 from spillway.domain.decision import Code, Reason
+from spillway.domain.news import closed
 from spillway.domain.review.record import Review
 
 # Days that credits still last at which to tell of it: time to ask for more, and time to act at once.
@@ -17,8 +18,9 @@ def judge_credits(stack: str, state: CreditsState, before: Review | None, now: d
     low = _low(state, now.date())
     begun = sorted(low - told, key=int)[:1]
     ended = [] if low else sorted(told, key=int)[:1]
-    alerts = [_alert(stack, state, days, AlertState.OPEN, now) for days in begun]
-    alerts += [_alert(stack, state, days, AlertState.CLOSED, now) for days in ended]
+    alerts = [_alert(stack, state, days, now) for days in begun]
+    over = [_alert(stack, state, days, now) for days in ended]
+    alerts += [closed(alert, now, alert.why) for alert in over]
     return alerts, Review(now, frozenset(low))
 
 
@@ -30,20 +32,19 @@ def _low(state: CreditsState, today: date) -> frozenset[str]:
     return frozenset(str(days) for days in CREDIT_DAYS if left <= days)
 
 
-def _alert(stack: str, state: CreditsState, days: str, alert_state: AlertState, now: datetime) -> Alert:
-    is_open, found = alert_state is AlertState.OPEN, state.outlook
-    advice = "Ask AWS for more, or plan what is paid for from then on: POST /plans."
-    ends = f"AWS credits cover no more than the days before {found.runs_out_on}" if found else "AWS credits run out"
+def _alert(stack: str, state: CreditsState, days: str, now: datetime) -> Alert:
+    found = state.outlook
+    ends = f"cover no more than the days before {found.runs_out_on}" if found and found.runs_out_on else "run out"
     return Alert(
-        id=f"credits/{days}/{now:%Y-%m-%d}/{alert_state}",
+        id=f"credits/{days}/{now:%Y-%m-%d}/{AlertState.OPEN}",
         topic=Topic.COST,
-        state=alert_state,
-        severity=Severity.WARNING if is_open else Severity.INFO,
+        state=AlertState.OPEN,
+        severity=Severity.WARNING,
         deployment=stack,
         at=now,
-        what=f"{stack}: {ends}" if is_open else f"Over: {stack}: AWS credits run out",
+        what=f"{stack}: AWS credits {ends}",
         why=Reason(Code.CREDITS_LOW, _sentence(state), found.days_covered if found else None, int(days), "days"),
-        advice=advice if is_open else "Nothing.",
+        advice="Ask AWS for more, or plan what is paid for from then on: POST /plans.",
         usd_per_hour=found.usd_per_day / 24 if found else None,
     )
 
