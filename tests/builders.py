@@ -1,10 +1,10 @@
 """Domain objects with defaults, so that a test names only what it is about."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from spillway.domain.alert import Alert, AlertState, Severity, Topic
-from spillway.domain.capacity import Capacity
+from spillway.domain.capacity import Capacity, Instance
 from spillway.domain.decision import Action, Code, Decision, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.keys import Key, Scope, digest_of, id_of
@@ -121,22 +121,40 @@ def a_key(secret: str = "sk-spillway-test", **changes: Any) -> Key:
 
 
 def an_instance_time(deployment: str = "support-llama", **changes: Any) -> InstanceTime:
+    """A minute of the hour of ``NOW`` that cost 31,017 micro-dollars."""
     values: dict[str, Any] = {
         "deployment": deployment,
-        "at": NOW,
+        "hour": NOW.replace(minute=0),
         "path": "fleet",
         "instance_type": "g6e.xlarge",
+        "instance": "i-0",
         "seconds": 60,
-        "micro_usd": 31_017,
+        "warm_up_seconds": 0,
+        "usd_per_hour": 1.861,
         **changes,
     }
     return InstanceTime(**values)
 
 
+def an_instance(number: int = 0, **changes: Any) -> Instance:
+    """An instance that has run since yesterday and answers."""
+    values: dict[str, Any] = {
+        "id": f"i-{number}",
+        "instance_type": "g6e.xlarge",
+        "launched_at": NOW - timedelta(days=1),
+        "answers": True,
+        **changes,
+    }
+    return Instance(**values)
+
+
 def a_capacity(ready: int = 1, starting: int = 0, **changes: Any) -> Capacity:
     """Instances of the deployment's first type."""
     values = {"desired": ready + starting, "instance_type": "g6e.xlarge", **changes}
-    return Capacity(ready=ready, starting=starting, **values)
+    running = (
+        an_instance(n, instance_type=values["instance_type"], answers=n < ready) for n in range(ready + starting)
+    )
+    return Capacity(**{"ready": ready, "starting": starting, "instances": tuple(running), **values})
 
 
 def minutes_of(requests: int, at: datetime, **tokens: int) -> tuple[Minute, ...]:

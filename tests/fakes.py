@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from spillway.domain.alert import Alert
@@ -30,12 +30,10 @@ from spillway.domain.usage import (
     InstanceUse,
     Traffic,
     Usage,
-    hour_of,
     month_of,
 )
 
 T = TypeVar("T")
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def _page(items: Sequence[T], limit: int, cursor: str | None) -> tuple[Sequence[T], str | None]:
@@ -186,19 +184,18 @@ class FakeKeys:
 
 
 class FakeUsageLog:
-    """Instance time as it was added, and traffic as a test puts it by (deployment, month)."""
+    """Instance time as it was put, and traffic as a test puts it by (deployment, month)."""
 
     def __init__(self) -> None:
         self.traffic: dict[tuple[str, str], dict[tuple[str, str], Traffic]] = {}
-        self.entries: list[InstanceTime] = []
+        self.times: dict[tuple[str, datetime, str, str, str], InstanceTime] = {}
         self.by_hour: dict[str, list[HourOfTraffic]] = {}
 
     def hours(self, deployment: str, since: datetime, until: datetime) -> Hours:
         instances: dict[tuple[datetime, str, str], InstanceUse] = {}
-        for entry in self.entries:
-            hour = entry.at.replace(minute=0, second=0, microsecond=0)
-            if entry.deployment == deployment and since <= hour < until:
-                key = (hour, entry.path, entry.instance_type)
+        for entry in self.times.values():
+            if entry.deployment == deployment and since <= entry.hour < until:
+                key = (entry.hour, entry.path, entry.instance_type)
                 instances[key] = _added(instances.get(key, InstanceUse()), entry)
         return Hours(
             tuple(one for one in self.by_hour.get(deployment, []) if since <= one.hour < until),
@@ -207,26 +204,26 @@ class FakeUsageLog:
 
     def month(self, deployment: str, month: str) -> Usage:
         instances: dict[tuple[str, str], InstanceUse] = {}
-        for entry in self.entries:
-            if entry.deployment == deployment and month_of(entry.at) == month:
+        for entry in self.times.values():
+            if entry.deployment == deployment and month_of(entry.hour) == month:
                 key = (entry.path, entry.instance_type)
                 instances[key] = _added(instances.get(key, InstanceUse()), entry)
         return Usage(self.traffic.get((deployment, month), {}), instances)
 
-    def add_instance_seconds(self, batch: Sequence[InstanceTime]) -> None:
-        counted = {_bucket_of(entry): entry.at for entry in sorted(self.entries, key=lambda entry: entry.at)}
-        self.entries += [entry for entry in batch if entry.at > counted.get(_bucket_of(entry), _LONG_AGO)]
-
-
-def _bucket_of(entry: InstanceTime) -> tuple[str, str, str, str]:
-    return entry.deployment, hour_of(entry.at), entry.path, entry.instance_type
+    def put_instance_times(self, batch: Sequence[InstanceTime]) -> None:
+        for entry in batch:
+            key = (entry.deployment, entry.hour, entry.path, entry.instance_type, entry.instance)
+            if key not in self.times or self.times[key].seconds <= entry.seconds:
+                self.times[key] = entry
 
 
 def _added(use: InstanceUse, entry: InstanceTime) -> InstanceUse:
     return InstanceUse(
         use.seconds + entry.seconds,
-        use.micro_usd + (entry.micro_usd or 0),
-        use.unpriced_seconds + (entry.seconds if entry.micro_usd is None else 0),
+        use.micro_usd + entry.micro_usd,
+        use.unpriced_seconds + entry.unpriced_seconds,
+        use.warm_up_seconds + entry.warm_up_seconds,
+        use.warm_up_micro_usd + entry.warm_up_micro_usd,
     )
 
 
@@ -406,7 +403,7 @@ class FakeCapacityReader:
     def __init__(self, capacities: Mapping[str, Capacity] | None = None) -> None:
         self.capacities = dict(capacities or {})
 
-    def read(self, deployments: Sequence[Deployment]) -> Mapping[str, Capacity]:
+    def read(self, deployments: Sequence[Deployment], now: datetime) -> Mapping[str, Capacity]:
         return {item.name: self.capacities[item.name] for item in deployments if item.name in self.capacities}
 
 

@@ -35,6 +35,7 @@ from tests.bench.memory_aws import (
     MemoryAutoScaling,
     MemoryCloudWatch,
     MemoryDynamoDB,
+    MemoryEc2,
     MemoryMessages,
     MemorySageMaker,
 )
@@ -62,7 +63,9 @@ class _World:
         self.quiet = {each.name for each in deployments if each.status is Status.ASLEEP}
         endpoints = [Names(STACK, each.name).base for each in deployments if each.spec.path is Path.JUMPSTART]
         self.autoscaling: Any = MemoryAutoScaling(self.calls)
-        self.sagemaker: Any = MemorySageMaker(self.calls, endpoints)
+        self.sagemaker: Any = MemorySageMaker(self.calls, endpoints, START)
+        serving = [each.name for each in deployments if each.status is Status.SERVING and each.spec.path is Path.FLEET]
+        self.ec2: Any = MemoryEc2(self.calls, f"{STACK}-", serving, START)
         routes = RoutesTable(self.dynamodb, "routes")  # type: ignore[arg-type]
         for deployment in deployments:
             routes.put(route_of(deployment))
@@ -81,6 +84,7 @@ class _World:
     def lose_everything(self) -> None:
         self.autoscaling._groups = lambda **_: []
         self.sagemaker._names = []
+        self.ec2._names = []
 
     def _check(self) -> Check:
         dynamodb: Any = self.dynamodb
@@ -93,7 +97,7 @@ class _World:
             memories=ChecksTable(dynamodb, "checks"),
             instance_times=UsageTable(dynamodb, "usage"),
             loads=LoadMetrics(cloudwatch),
-            capacities=AwsCapacityReader(STACK, self.autoscaling, self.sagemaker),
+            capacities=AwsCapacityReader(STACK, self.autoscaling, self.sagemaker, self.ec2),
             workflows=StepFunctions(messages, {"scale": "arn"}),
             alerts=SnsAlerts(messages, dict.fromkeys(Topic, "arn")),
             events=EventBus(messages, "bus"),

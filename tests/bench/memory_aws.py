@@ -129,29 +129,74 @@ class MemoryAutoScaling(_Counting):
     def _groups(self, *, AutoScalingGroupNames: list[str], **_: Any) -> Iterable[Item]:
         instance = {"LifecycleState": "InService", "HealthStatus": "Healthy", "InstanceType": "g6e.xlarge"}
         groups = [
-            {"AutoScalingGroupName": name, "DesiredCapacity": 1, "Instances": [instance]}
+            {"AutoScalingGroupName": name, "DesiredCapacity": 1, "Instances": [{**instance, "InstanceId": f"i-{name}"}]}
             for name in AutoScalingGroupNames
         ]
         return [{"AutoScalingGroups": groups}]
 
 
-class MemorySageMaker(_Counting):
-    """Inference components in service, 100 a page."""
+class MemoryEc2(_Counting):
+    """The one instance of each of these fleets, which has run for a day, 1,000 a page."""
 
-    def __init__(self, calls: Counter[str], names: list[str]) -> None:
+    def __init__(self, calls: Counter[str], prefix: str, deployments: list[str], now: datetime) -> None:
         super().__init__(calls)
-        self._names = names
+        self._prefix, self._names, self._launched = prefix, deployments, now - timedelta(days=1)
 
     def get_paginator(self, _operation: str) -> _Pages:
+        return _Pages(self._calls, "DescribeInstances", self._instances)
+
+    def _instances(self, **_: Any) -> Iterator[Item]:
+        for start in range(0, max(len(self._names), 1), 1000):
+            found = [self._instance(name) for name in self._names[start : start + 1000]]
+            yield {"Reservations": [{"Instances": found}]}
+
+    def _instance(self, name: str) -> Item:
+        return {
+            "InstanceId": f"i-{self._prefix}{name}",
+            "InstanceType": "g6e.xlarge",
+            "LaunchTime": self._launched,
+            "State": {"Name": "running"},
+            "Tags": [{"Key": "spillway:deployment", "Value": name}],
+        }
+
+
+class MemorySageMaker(_Counting):
+    """Endpoints of one instance with inference components, in service for a day, 100 a page."""
+
+    def __init__(self, calls: Counter[str], names: list[str], now: datetime) -> None:
+        super().__init__(calls)
+        self._names, self._since = names, now - timedelta(days=1)
+
+    def get_paginator(self, operation: str) -> _Pages:
+        if operation == "list_endpoints":
+            return _Pages(self._calls, "ListEndpoints", self._endpoints)
         return _Pages(self._calls, "ListInferenceComponents", self._components)
 
+    def describe_endpoint(self, *, EndpointName: str) -> Item:
+        self._count("DescribeEndpoint")
+        return {**self._endpoint(EndpointName), "ProductionVariants": [{"CurrentInstanceCount": 1}]}
+
     def _components(self, **_: Any) -> Iterator[Item]:
-        for start in range(0, max(len(self._names), 1), 100):
+        for names in self._batches():
             found = [
-                {"InferenceComponentName": name, "InferenceComponentStatus": "InService"}
-                for name in self._names[start : start + 100]
+                {"InferenceComponentName": name, "InferenceComponentStatus": "InService", **self._times()}
+                for name in names
             ]
             yield {"InferenceComponents": found}
+
+    def _endpoints(self, **_: Any) -> Iterator[Item]:
+        for names in self._batches():
+            yield {"Endpoints": [self._endpoint(name) for name in names]}
+
+    def _endpoint(self, name: str) -> Item:
+        return {"EndpointName": name, "EndpointStatus": "InService", **self._times()}
+
+    def _times(self) -> Item:
+        return {"CreationTime": self._since, "LastModifiedTime": self._since}
+
+    def _batches(self) -> Iterator[list[str]]:
+        for start in range(0, max(len(self._names), 1), 100):
+            yield self._names[start : start + 100]
 
 
 class MemoryMessages(_Counting):

@@ -29,50 +29,47 @@ def test_an_unused_deployment_used_nothing(log: UsageLog) -> None:
     assert log.month("support-llama", "2026-11") == Usage()
 
 
+NINE, HOUR = NOW.replace(minute=0), timedelta(hours=1)
+FLEET = ("fleet", "g6e.xlarge")
+
+
 def test_instance_time_is_summed_by_type_over_the_month(log: UsageLog) -> None:
-    log.add_instance_seconds([an_instance_time(), an_instance_time(instance_type="g5.2xlarge", micro_usd=20_200)])
-    log.add_instance_seconds([an_instance_time(at=NOW + timedelta(hours=2))])
-    log.add_instance_seconds([an_instance_time(at=NOW + timedelta(days=30)), an_instance_time("another")])
+    log.put_instance_times([an_instance_time(), an_instance_time(instance_type="g5.2xlarge", usd_per_hour=1.212)])
+    log.put_instance_times(
+        [an_instance_time(hour=NINE + 2 * HOUR, warm_up_seconds=30), an_instance_time(instance="i-1")]
+    )
+    log.put_instance_times([an_instance_time(hour=NINE + 30 * 24 * HOUR), an_instance_time("another")])
     assert log.month("support-llama", "2026-11").instances == {
-        ("fleet", "g6e.xlarge"): InstanceUse(120, 62_034, 0),
-        ("fleet", "g5.2xlarge"): InstanceUse(60, 20_200, 0),
+        # Thrice 60 s at $1.861 an hour; 30 s of it are 15,508 micro-dollars.
+        FLEET: InstanceUse(180, 93_051, 0, 30, 15_508),
+        ("fleet", "g5.2xlarge"): InstanceUse(60, 20_200),
     }
 
 
 def test_time_of_unknown_price_is_not_taken_for_free(log: UsageLog) -> None:
-    log.add_instance_seconds([an_instance_time(micro_usd=None)])
-    assert log.month("support-llama", "2026-11").instances == {("fleet", "g6e.xlarge"): InstanceUse(60, 0, 60)}
+    log.put_instance_times([an_instance_time(usd_per_hour=None)])
+    assert log.month("support-llama", "2026-11").instances == {FLEET: InstanceUse(60, 0, 60)}
 
 
 def test_a_repeated_batch_adds_nothing(log: UsageLog) -> None:
     batch = [an_instance_time(f"model-{number}") for number in range(130)]
-    log.add_instance_seconds(batch)
-    log.add_instance_seconds(batch)
+    log.put_instance_times(batch)
+    log.put_instance_times(batch)
     for name in ("model-0", "model-129"):
-        assert log.month(name, "2026-11").instances[("fleet", "g6e.xlarge")].seconds == 60
+        assert log.month(name, "2026-11").instances[FLEET].seconds == 60
 
 
-def test_what_is_new_in_a_batch_is_added_beside_what_is_not(log: UsageLog) -> None:
-    log.add_instance_seconds([an_instance_time("old")])
-    log.add_instance_seconds([an_instance_time("old"), an_instance_time("new")])
-    log.add_instance_seconds([an_instance_time("old", at=NOW - timedelta(minutes=1))])
-    for name in ("old", "new"):
-        assert log.month(name, "2026-11").instances[("fleet", "g6e.xlarge")].seconds == 60
-
-
-def test_the_next_minute_of_the_same_hour_is_added(log: UsageLog) -> None:
-    log.add_instance_seconds([an_instance_time()])
-    log.add_instance_seconds([an_instance_time(at=NOW + timedelta(minutes=1))])
-    assert log.month("support-llama", "2026-11").instances[("fleet", "g6e.xlarge")].seconds == 120
+def test_the_longer_time_of_an_hour_is_kept_whoever_comes_last(log: UsageLog) -> None:
+    log.put_instance_times([an_instance_time("old", seconds=120)])
+    log.put_instance_times([an_instance_time("old", seconds=90), an_instance_time("new", seconds=90)])
+    assert log.month("old", "2026-11").instances[FLEET].seconds == 120
+    assert log.month("new", "2026-11").instances[FLEET].seconds == 90
+    log.put_instance_times([an_instance_time("old", seconds=180)])
+    assert log.month("old", "2026-11").instances[FLEET] == InstanceUse(180, 93_050)
 
 
 def test_an_empty_batch_is_fine(log: UsageLog) -> None:
-    log.add_instance_seconds([])
-
-
-def test_two_entries_of_one_item_are_one_addition(log: UsageLog) -> None:
-    log.add_instance_seconds([an_instance_time(), an_instance_time(seconds=30, micro_usd=None)])
-    assert log.month("support-llama", "2026-11").instances[("fleet", "g6e.xlarge")] == InstanceUse(90, 31_017, 30)
+    log.put_instance_times([])
 
 
 def test_the_gateways_counters_are_summed_over_hours_and_keys(
@@ -98,16 +95,15 @@ def test_the_gateways_counters_are_summed_over_hours_and_keys(
 
 
 def test_hours_are_those_asked_for_with_nothing_summed(log: UsageLog) -> None:
-    log.add_instance_seconds([an_instance_time(at=NOW + timedelta(hours=hour)) for hour in range(-2, 3)])
-    log.add_instance_seconds([an_instance_time(at=NOW + timedelta(minutes=1))])
-    nine = NOW.replace(minute=0)
-    assert log.hours("support-llama", nine, nine + timedelta(hours=2)) == Hours(
+    log.put_instance_times([an_instance_time(hour=NINE + hour * HOUR) for hour in range(-2, 3)])
+    log.put_instance_times([an_instance_time(instance="i-1")])
+    assert log.hours("support-llama", NINE, NINE + 2 * HOUR) == Hours(
         instances=(
-            HourOfInstances(nine, "fleet", "g6e.xlarge", InstanceUse(120, 62_034, 0)),
-            HourOfInstances(nine + timedelta(hours=1), "fleet", "g6e.xlarge", InstanceUse(60, 31_017, 0)),
+            HourOfInstances(NINE, "fleet", "g6e.xlarge", InstanceUse(120, 62_034, 0)),
+            HourOfInstances(NINE + HOUR, "fleet", "g6e.xlarge", InstanceUse(60, 31_017, 0)),
         )
     )
-    assert log.hours("another", nine, nine + timedelta(hours=2)) == Hours()
+    assert log.hours("another", NINE, NINE + 2 * HOUR) == Hours()
 
 
 def test_the_gateways_hours_keep_their_keys(dynamodb: "DynamoDBClient", make_table: "MakeTable") -> None:

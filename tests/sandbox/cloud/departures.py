@@ -56,8 +56,7 @@ class Departures:
             machine.phase = Phase.GONE
             for target_group in target_groups_of(machine):
                 target_group.targets.pop(machine.id, None)
-            if machine.instance.state != "terminated":
-                machine.instance.terminate()
+            machine.end(self._clock.time())
             group = machine.state.auto_scaling_group
             group.instance_states = [found for found in group.instance_states if found is not machine.state]
             self._machines.pop(machine.id, None)

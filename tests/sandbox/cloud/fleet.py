@@ -35,13 +35,14 @@ class FleetTimes:
 
 
 class Fleet:
-    """All instances of all groups; ``machines`` keeps those that are not gone, by instance id."""
+    """All instances of all groups; ``machines`` keeps those that are not gone, by id, ``launched`` all there were."""
 
     def __init__(self, clock: SandboxClock, engines: EngineHost, emit: Emit, faults: Faults, times: FleetTimes) -> None:
         self.clock, self.engines, self.times = clock, engines, times
         self._emit, self._faults = emit, faults
         self.activities = Activities(clock, emit)
         self.machines: dict[str, Machine] = {}
+        self.launched: list[Machine] = []
         self.lock = threading.RLock()
         self._departures = Departures(clock, self.activities, self.machines, self.lock, times.drain_poll_seconds)
         self._due: set[str] = set()
@@ -67,8 +68,8 @@ class Fleet:
             machine = self.machines[instance_id]
             machine.lost_at = self.clock.time()
             engine, machine.engine = machine.engine, None
-            if machine.instance.state != "terminated":
-                machine.instance.terminate()
+            spot = "Server.SpotInstanceTermination"
+            machine.end(self.clock.time(), f"{spot}: Spot instance termination" if reason == spot else "")
         if engine:
             engine.kill()
         self.clock.call_later(self.times.notice_seconds, self._replace, machine, f"EC2 health check ({reason})")
@@ -141,6 +142,7 @@ class Fleet:
         machine = Machine(instance, state, group.name, deployment, model, plan.spot, self.clock.time())
         machine.proxied = runs_proxy(plan.user_data)
         self.machines[machine.id] = machine
+        self.launched.append(machine)
         activity = self.activities.begin(
             group, f"Launching a new EC2 instance: {machine.id}", cause, machine.id, machine.zone
         )

@@ -3,6 +3,7 @@
 import base64
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -38,6 +39,7 @@ class Machine:
     drain_until: float | None = None
     replaced: bool = False
     proxied: bool = False
+    ended_at: float | None = None
     engine: EngineHandle | None = field(default=None, repr=False)
 
     @property
@@ -54,6 +56,14 @@ class Machine:
     def zone(self) -> str:
         """The availability zone."""
         return str(self.instance.placement.zone)
+
+    def end(self, at: float, reason: str = "") -> None:
+        """Terminate it, once. EC2 says when, unless it has another reason to give."""
+        if self.ended_at is None:
+            self.ended_at = at
+            self.instance.terminate()
+            moment = datetime.fromtimestamp(at, UTC)
+            self.instance._reason = reason or f"User initiated ({moment:%Y-%m-%d %H:%M:%S} GMT)"
 
     def health(self, target_group: Any, now: float) -> tuple[str, str | None, str | None]:
         """Return a target's state, reason code and description (ELBv2's own words)."""

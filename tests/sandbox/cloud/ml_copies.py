@@ -32,6 +32,7 @@ class MlTimes:
     instance_seconds: float = 180.0
     copy_seconds: float = 120.0
     delete_seconds: float = 30.0
+    endpoint_delete_seconds: float = 90.0
     release_seconds: float = 600.0
     capacity_timeout_seconds: float = 300.0
 
@@ -127,14 +128,16 @@ class Copies:
             component.copies = [copy for copy in component.copies if not copy.gone]
 
     def _arrive(self, endpoint: Endpoint) -> None:
-        endpoint.instances = max(endpoint.instances, endpoint.desired_instances)
+        if endpoint.status != "Deleting":
+            endpoint.has(max(endpoint.instances, endpoint.desired_instances), self._clock.time())
 
     def _release(self, endpoint: Endpoint, configuration: Resource) -> None:
         """Give back the instances that no copy needs, down to the variant's minimum."""
         scaling = configuration.given["ProductionVariants"][0].get("ManagedInstanceScaling", {})
         if scaling.get("Status") == "ENABLED":
             least = max(self._instances_for(endpoint), int(scaling.get("MinInstanceCount", 1)))
-            endpoint.instances = endpoint.desired_instances = min(endpoint.instances, least)
+            endpoint.desired_instances = min(endpoint.instances, least)
+            endpoint.has(endpoint.desired_instances, self._clock.time())
 
     def _instances_for(self, endpoint: Endpoint) -> int:
         accelerators = 0

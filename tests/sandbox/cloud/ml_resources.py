@@ -41,13 +41,22 @@ class Resource:
 
 @dataclass
 class Endpoint(Resource):
-    """A real-time endpoint. ``instances`` are those that run, ``instance_type`` what could be had."""
+    """A real-time endpoint. ``instances`` are those that run, ``instance_type`` what could be had.
+
+    ``counts`` is what is billed: how many from which moment (sandbox epoch seconds) on.
+    """
 
     status: str = "Creating"
     reason: str | None = None
     instances: int = 0
     desired_instances: int = 0
     instance_type: str = ""
+    counts: list[tuple[float, int]] = field(default_factory=list)
+
+    def has(self, instances: int, at: float) -> None:
+        """Let it run so many instances from now on."""
+        self.instances = instances
+        self.counts.append((at, instances))
 
 
 @dataclass

@@ -29,7 +29,7 @@ from tests.sandbox.sagemaker_runtime import NO_CAPACITY, Refusal
 
 
 class SageMaker:
-    """The state of SageMaker in the sandbox."""
+    """The state of SageMaker in the sandbox; ``made`` are all endpoints that ever were."""
 
     def __init__(
         self, clock: SandboxClock, engines: EngineHost, emit: Emit, metrics: Metrics, faults: Faults, times: MlTimes
@@ -39,6 +39,7 @@ class SageMaker:
         self.models: Shelf[Resource] = Shelf("model")
         self.configurations: Shelf[Resource] = Shelf("endpoint-config")
         self.endpoints: Shelf[Endpoint] = Shelf("endpoint")
+        self.made: list[Endpoint] = []
         self.components: Shelf[Component] = Shelf("inference-component")
         self.lock = threading.RLock()
         self.copies = Copies(clock, engines, faults, times, self.components)
@@ -102,7 +103,9 @@ class SageMaker:
         now = self.clock.now()
         endpoint = Endpoint("endpoint", name, params, now, now, tags_of(params), desired_instances=wanted)
         endpoint.instance_type = types[0]
+        endpoint.counts.append((now.timestamp(), wanted))
         self.endpoints[name] = endpoint
+        self.made.append(endpoint)
         self._tell(endpoint)
         self.clock.call_later(self.times.endpoint_seconds, self._settle, endpoint, types)
         return {"EndpointArn": endpoint.arn}
@@ -114,9 +117,10 @@ class SageMaker:
             raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
         if any(found.given["EndpointName"] == endpoint.name for found in self.components.values()):
             raise invalid(f'Cannot delete endpoint "{endpoint.arn}" that has inference components.')
-        endpoint.status, endpoint.instances, endpoint.desired_instances = "Deleting", 0, 0
+        endpoint.status, endpoint.desired_instances, endpoint.modified = "Deleting", 0, self.clock.now()
+        endpoint.has(0, self.clock.time())
         self._tell(endpoint)
-        self.clock.call_later(self.times.delete_seconds, self.endpoints.pop, endpoint.name, None)
+        self.clock.call_later(self.times.endpoint_delete_seconds, self.endpoints.pop, endpoint.name, None)
         return {}
 
     def _settle(self, endpoint: Endpoint, types: list[str]) -> None:
@@ -125,9 +129,10 @@ class SageMaker:
             endpoint.modified = self.clock.now()
             if possible:
                 endpoint.status, endpoint.instance_type = "InService", possible[0]
-                endpoint.instances = endpoint.desired_instances
+                endpoint.has(endpoint.desired_instances, self.clock.time())
             else:
                 endpoint.status, endpoint.reason = "Failed", NO_INSTANCES
+                endpoint.has(0, self.clock.time())
         self._tell(endpoint)
 
     def _check_variant(self, number: int, variant: dict[str, Any], params: dict[str, Any]) -> None:

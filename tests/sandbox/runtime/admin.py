@@ -3,11 +3,13 @@
 import asyncio
 import dataclasses
 import json
+from itertools import zip_longest
 from typing import Any
 
 from aiohttp import web
 
 from tests.sandbox.cloud.fleet import Fleet
+from tests.sandbox.cloud.machines import DEPLOYMENT_TAG
 from tests.sandbox.runtime.alert_collector import AlertCollector
 from tests.sandbox.runtime.emulation import Emulation
 from tests.sandbox.runtime.lambda_runtime import LambdaRuntime, UnknownFunctionError
@@ -34,6 +36,7 @@ class Admin:
             web.get("/_sandbox/failures", self._failures),
             web.get("/_sandbox/leftovers", self._leftovers),
             web.get("/_sandbox/instances", self._instances),
+            web.get("/_sandbox/meter", self._meter),
             web.post("/_sandbox/instances/{id}/{action:kill|crash|interrupt}", self._act_on_instance),
             web.get("/_sandbox/faults", self._faults),
             web.post("/_sandbox/faults", self._set_faults),
@@ -88,6 +91,35 @@ class Admin:
                 for machine in list(self._emulation.fleet.machines.values())
             ]
         )
+
+    async def _meter(self, request: web.Request) -> web.Response:
+        """Show what the simulated AWS would bill: instances with their times (epoch seconds), and models' tokens."""
+        instances = [
+            {
+                "path": "fleet",
+                "deployment": machine.deployment,
+                "type": machine.type,
+                "from": machine.launched_at,
+                "to": machine.ended_at,
+                "count": 1,
+            }
+            for machine in list(self._emulation.fleet.launched)
+        ]
+        for endpoint in list(self._emulation.sagemaker.made):
+            ends = [at for at, _ in endpoint.counts[1:]]
+            instances += [
+                {
+                    "path": "jumpstart",
+                    "deployment": endpoint.tags.get(DEPLOYMENT_TAG, endpoint.name),
+                    "type": endpoint.instance_type,
+                    "from": begin,
+                    "to": end,
+                    "count": count,
+                }
+                for (begin, count), end in zip_longest(endpoint.counts, ends)
+            ]
+        tokens = {name: dataclasses.asdict(use) for name, use in self._emulation.bedrock.use.items()}
+        return web.json_response({"instances": instances, "tokens": tokens})
 
     async def _act_on_instance(self, request: web.Request) -> web.Response:
         fleet: Fleet = self._emulation.fleet

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spillway.adapters.checks_table import SHARDS, ChecksTable
+from spillway.domain.lives import Life
 from spillway.domain.policy import Memory
 from spillway.ports import Memories
 from tests.builders import NOW
@@ -27,6 +28,11 @@ FULL = Memory(
     has_unpriced=True,
     open_alerts=frozenset({"capacity_lost", "budget:2026-11:0.5"}),
     code="capacity_lost",
+    instances_until=NOW,
+    lives=(
+        Life("i-0", "g6e.xlarge", NOW - timedelta(hours=2), NOW - timedelta(hours=1), NOW),
+        Life("i-1", "g6e.xlarge", NOW - timedelta(minutes=1)),
+    ),
 )
 
 

@@ -16,7 +16,7 @@ from tests.unit.control_api.conftest import World
 def used(world: World) -> World:
     world.deployments.items["support-llama"] = a_deployment()
     world.deployments.items["other"] = a_deployment("other")
-    world.usage.add_instance_seconds([an_instance_time(seconds=3600, micro_usd=1_861_000)])
+    world.usage.put_instance_times([an_instance_time(seconds=3600)])
     hour = datetime(2026, 11, 24, 9, tzinfo=UTC)
     world.usage.by_hour["support-llama"] = [
         HourOfTraffic(hour, "primary", "fleet", "key_a", Traffic(4, 0, 900_000, 0, 100_000)),

@@ -20,8 +20,8 @@ def burning(world: World) -> World:
     """A fleet that costs $24 a day, for three days up to now."""
     world.deployments.items["support-llama"] = a_deployment()
     for back in range(1, 24 * 3 + 10):
-        at = NOW.replace(minute=30) - back * HOUR
-        world.usage.entries.append(an_instance_time(at=at, seconds=3600, micro_usd=1_000_000))
+        hour = NOW.replace(minute=0) - back * HOUR
+        world.usage.put_instance_times([an_instance_time(hour=hour, seconds=3600, usd_per_hour=1.0)])
     return world
 
 
@@ -48,8 +48,8 @@ def test_what_has_been_used_since_is_taken_off(burning: World) -> None:
     put(burning, {"name": "poc", "usd": 10, "expires_on": "2026-11-25"}, {"name": "activate", "usd": 100})
     burning.now = NOW + timedelta(days=2)
     for hours in range(48):
-        at = NOW.replace(minute=30) + hours * HOUR
-        burning.usage.entries.append(an_instance_time(at=at, seconds=3600, micro_usd=1_000_000))
+        hour = NOW.replace(minute=0) + hours * HOUR
+        burning.usage.put_instance_times([an_instance_time(hour=hour, seconds=3600, usd_per_hour=1.0)])
     shown = burning.call("GET", "/credits").json
     # $48 in two days: ten of the first grant, the rest of the second; the first has expired meanwhile.
     assert [(grant["stated_usd"], grant["left_usd"]) for grant in shown["grants"]] == [(10.0, 0.0), (100.0, 62.0)]

@@ -66,7 +66,7 @@ def test_the_capacity_of_an_instance_is_shown_with_where_it_comes_from(world: Wo
 
 def test_the_cost_is_instances_and_tokens_with_the_source_of_their_prices(world: World) -> None:
     world.deployments.items["support-llama"] = a_deployment()
-    world.usage.add_instance_seconds([an_instance_time(seconds=3600, micro_usd=1_861_000)])
+    world.usage.put_instance_times([an_instance_time(seconds=3600)])
     world.usage.traffic[("support-llama", "2026-11")] = {
         ("spill", "bedrock"): Traffic(prompt_tokens=2_000_000, completion_tokens=1_000_000),
         ("primary", "fleet"): Traffic(prompt_tokens=9_000_000),
@@ -84,7 +84,7 @@ def test_the_cost_is_instances_and_tokens_with_the_source_of_their_prices(world:
 
 def test_what_has_no_price_is_unknown_and_never_zero(world: World) -> None:
     world.deployments.items["support-llama"] = a_deployment()
-    world.usage.add_instance_seconds([an_instance_time(instance_type="x9.huge", micro_usd=None)])
+    world.usage.put_instance_times([an_instance_time(instance_type="x9.huge", usd_per_hour=None)])
     cost = world.call("GET", "/deployments/support-llama").json["cost"]
     assert (cost["usd"], cost["instances_usd"], cost["bedrock_usd"]) == (None, None, 0.0)
     assert cost["unknown"] == ["instance x9.huge"]

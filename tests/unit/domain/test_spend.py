@@ -36,7 +36,7 @@ def at(*minutes: datetime) -> Load:
 
 def test_the_first_look_has_nothing_to_count_from() -> None:
     first = spent(at(NOW - 5 * MINUTE), capacity=a_capacity(1))
-    assert (first.memory.usd_this_month, first.instance_time) == (0.0, None)
+    assert first.memory.usd_this_month == 0.0
     assert first.memory.counted_until == NOW - 2 * MINUTE
 
 
@@ -61,29 +61,33 @@ def test_a_clock_that_is_behind_counts_nothing_twice() -> None:
     memory = Memory(counted_until=NOW, checked_at=NOW + 2 * MINUTE, month="2026-11")
     behind = spent(at(NOW - MINUTE), memory, NOW + MINUTE, a_capacity(1))
     assert behind.memory.counted_until == NOW
-    assert behind.instance_time is None
+    assert behind.memory.usd_this_month == 0.0
     assert spent(at(NOW - MINUTE), behind.memory, NOW + 2 * MINUTE).memory.usd_this_month == 0.0
 
 
-@pytest.mark.parametrize(("gap", "seconds"), [(60, 120), (59.6, 119), (900, 1800), (901, 1800), (86_400, 1800)])
-def test_instances_are_billed_for_the_time_since_the_last_look_up_to_a_quarter_of_an_hour(
-    gap: float, seconds: int
-) -> None:
+@pytest.mark.parametrize("gap", [60, 59.6, 900, 86_400])
+def test_instances_are_billed_for_all_the_time_since_the_last_look(gap: float) -> None:
     memory = Memory(checked_at=NOW - timedelta(seconds=gap), month="2026-11")
-    # Those that start are billed like those that answer.
-    time = spent(memory=memory, capacity=a_capacity(1, starting=1)).instance_time
-    assert time is not None
-    assert (time.deployment, time.path, time.instance_type, time.at) == ("support-llama", "fleet", "g6e.xlarge", NOW)
-    assert time.seconds == seconds
-    # $3.60 an hour is 1,000 micro-dollars a second.
-    assert time.micro_usd == pytest.approx(seconds * 1000, abs=300)
+    # Those that start are billed like those that answer. $3.60 an hour is a thousandth of a dollar a second.
+    after = spent(memory=memory, capacity=a_capacity(1, starting=1)).memory
+    assert after.usd_this_month == pytest.approx(2 * gap / 1000)
 
 
-@pytest.mark.parametrize(
-    "capacity", [Capacity(), Capacity(desired=1), Capacity(desired=1, ready=1)], ids=["nothing", "none up", "no type"]
-)
+def test_an_hours_whole_time_is_stored_whenever_the_hour_is_looked_at() -> None:
+    memory = Memory(checked_at=NOW - timedelta(seconds=1), month="2026-11")
+    (time,) = spent(memory=memory, capacity=a_capacity(1)).instance_times
+    assert (time.deployment, time.path, time.instance_type, time.instance) == (
+        "support-llama",
+        "fleet",
+        "g6e.xlarge",
+        "i-0",
+    )
+    assert (time.hour, time.seconds, time.micro_usd) == (NOW.replace(minute=0), 1800, 1_800_000)
+
+
+@pytest.mark.parametrize("capacity", [Capacity(), Capacity(desired=1), Capacity(instances=())])
 def test_nothing_is_billed_where_no_instance_is(capacity: Capacity) -> None:
-    assert spent(memory=Memory(checked_at=NOW - MINUTE), capacity=capacity).instance_time is None
+    assert not spent(memory=Memory(checked_at=NOW - MINUTE), capacity=capacity).instance_times
 
 
 def test_instance_time_and_tokens_add_up_over_the_month() -> None:
@@ -94,10 +98,11 @@ def test_instance_time_and_tokens_add_up_over_the_month() -> None:
 
 def test_a_new_month_starts_from_nothing() -> None:
     now = datetime(2026, 12, 1, 0, 0, 30, tzinfo=UTC)
+    # Half of the minute since the last look was still November's.
     memory = Memory(checked_at=now - MINUTE, month="2026-11", usd_this_month=700.0, has_unpriced=True)
     after = spent(memory=memory, now=now, capacity=a_capacity(1)).memory
     assert (after.month, after.has_unpriced) == ("2026-12", False)
-    assert after.usd_this_month == pytest.approx(0.06)
+    assert after.usd_this_month == pytest.approx(0.03)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +116,8 @@ def test_a_new_month_starts_from_nothing() -> None:
 )
 def test_an_unknown_price_is_never_taken_for_nothing(changes: dict[str, Any], capacity: Capacity) -> None:
     after = spent(memory=Memory(checked_at=NOW - MINUTE, month="2026-11"), capacity=capacity, **changes)
-    assert after.instance_time is not None
-    assert (after.instance_time.seconds, after.instance_time.micro_usd) == (60, None)
+    (time,) = after.instance_times
+    assert (time.seconds, time.unpriced_seconds, time.micro_usd) == (1800, 1800, 0)
     assert (after.memory.usd_this_month, after.memory.has_unpriced) == (0.0, True)
     # It stays known for the rest of the month that something is missing.
     assert spent(memory=after.memory, now=NOW + MINUTE).memory.has_unpriced

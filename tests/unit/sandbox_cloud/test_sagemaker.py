@@ -233,7 +233,7 @@ def test_everything_goes_in_order_and_nothing_twice(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="Could not find inference component"):
         cloud.shown()
     cloud.api.delete_endpoint(EndpointName=NAME)
-    cloud.clock.advance(31)
+    cloud.clock.advance(91)
     cloud.api.delete_endpoint_config(EndpointConfigName=NAME)
     cloud.api.delete_model(ModelName=NAME)
 

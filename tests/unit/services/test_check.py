@@ -20,7 +20,7 @@ from spillway.domain.route import Route, RouteState
 from spillway.domain.status import Status
 from spillway.domain.usage import InstanceTime
 from spillway.services.check import LEASE, Check, Looked
-from tests.builders import NOW, a_capacity, a_deployment, a_price_book, a_route, a_spec
+from tests.builders import NOW, a_capacity, a_deployment, a_price_book, a_route, a_spec, an_instance
 from tests.fakes import (
     FakeAlerts,
     FakeCapacityReader,
@@ -35,7 +35,8 @@ from tests.fakes import (
 )
 
 NAME = "support-llama"
-MINUTE = timedelta(minutes=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+NINE = NOW.replace(minute=0)
 IDLE = Memory(last_request_at=NOW - timedelta(hours=1), checked_at=NOW - MINUTE, code=Code.STEADY)
 
 
@@ -267,9 +268,9 @@ def test_a_workflow_that_moves_on_while_the_check_reads_keeps_its_route(
     draining = a_route(version=2, deployment_version=2, state=RouteState.DRAINING)
     read = world.capacities.read
 
-    def move_on(deployments: Sequence[Deployment]) -> Any:
+    def move_on(deployments: Sequence[Deployment], now: datetime) -> Any:
         world.routes.items[NAME] = draining
-        return read(deployments)
+        return read(deployments, now)
 
     monkeypatch.setattr(world.capacities, "read", move_on)
     world.look()
@@ -283,7 +284,8 @@ def test_every_look_is_remembered_and_counted_once(world: World) -> None:
     world.loads.loads[NAME] = Load((Minute(NOW - MINUTE, requests=3),), running=0.0)
     world.look()
     world.look(1)
-    assert [(entry.at, entry.seconds) for entry in world.usage.entries] == [(NOW, 60), (NOW + MINUTE, 60)]
+    # It has run since yesterday, and so for 31 minutes of this hour; the estimate goes on from the look before.
+    assert world.usage.hours(NAME, NINE, NINE + HOUR).instances[0].use.seconds == 31 * 60
     memory = world.memories.items[NAME]
     assert (memory.checked_at, memory.last_request_at) == (NOW + MINUTE, NOW)
     assert memory.usd_this_month == pytest.approx(0.12)
@@ -291,9 +293,70 @@ def test_every_look_is_remembered_and_counted_once(world: World) -> None:
 
 def test_a_repeat_at_the_same_moment_counts_nothing(world: World) -> None:
     world.look()
-    once = (dict(world.memories.items), list(world.usage.entries))
+    once = (dict(world.memories.items), dict(world.usage.times))
     world.look()
-    assert (world.memories.items, world.usage.entries) == once
+    assert (world.memories.items, world.usage.times) == once
+
+
+def seconds_by_hour(world: World) -> dict[int, int]:
+    hours = world.usage.hours(NAME, NINE - 24 * HOUR, NINE + 24 * HOUR).instances
+    return {(one.hour - NINE) // HOUR: one.use.seconds for one in hours}
+
+
+def test_what_began_and_ended_between_two_looks_is_counted_and_so_is_what_still_drains(world: World) -> None:
+    draining = an_instance(1, answers=False)
+    short = an_instance(2, launched_at=NOW - 50 * SECOND, runs=False, ended_at=NOW - 20 * SECOND)
+    # In nobody's group any more, but EC2 still tells of both. 30 seconds are billed as a minute.
+    world.capacities.capacities[NAME] = a_capacity(0, instances=(draining, short))
+    world.look()
+    world.look(1)
+    assert seconds_by_hour(world) == {0: 31 * 60 + 60}
+
+
+def test_a_gap_of_hours_between_two_looks_loses_nothing_of_what_runs(world: World) -> None:
+    world.look()
+    world.look(3 * 60)
+    # 9:00 to 12:30; the hours before were counted by earlier looks, or would have been.
+    assert seconds_by_hour(world) == {0: 3600, 1: 3600, 2: 3600, 3: 1800}
+    assert world.memories.items[NAME].usd_this_month == pytest.approx(3.6 / 60 + 3 * 3.6)
+
+
+def test_the_first_look_counts_from_the_launch(world: World) -> None:
+    world.memories.items.clear()
+    world.deployments.items[NAME] = replace(world.deployments.items[NAME], created_at=NOW - 2 * HOUR)
+    world.capacities.capacities[NAME] = a_capacity(instances=(an_instance(launched_at=NOW - 90 * MINUTE),))
+    world.look()
+    assert seconds_by_hour(world) == {-1: 3600, 0: 1800}
+
+
+def test_a_look_that_is_told_of_no_instances_leaves_their_time_to_the_next_one(world: World) -> None:
+    world.look()
+    world.capacities.capacities[NAME] = a_capacity(instances=None)
+    world.look(1)
+    assert seconds_by_hour(world) == {0: 30 * 60}
+    world.capacities.capacities[NAME] = a_capacity()
+    world.look(1)
+    assert seconds_by_hour(world) == {0: 32 * 60}
+    assert world.memories.items[NAME].usd_this_month == pytest.approx(3 * 3.6 / 60)
+
+
+def test_a_retired_deployments_last_instances_are_counted_and_nothing_else_is_done(world: World) -> None:
+    world.look()
+    retired = replace(world.deployments.items[NAME], status=Status.RETIRED, updated_at=NOW + 20 * SECOND)
+    world.deployments.items[NAME] = retired
+    world.capacities.capacities[NAME] = Capacity(instances=(an_instance(runs=False, ended_at=NOW + 10 * SECOND),))
+    assert world.look(1) == Looked(deployments=0, actions=0, alerts=0)
+    assert seconds_by_hour(world) == {0: 30 * 60 + 10}
+
+
+def test_the_time_until_an_instance_answers_is_its_warm_up(world: World) -> None:
+    starting = an_instance(launched_at=NOW - 30 * SECOND, answers=False)
+    for minute, answers in enumerate((False, False, True, True)):
+        world.capacities.capacities[NAME] = a_capacity(instances=(replace(starting, answers=answers),))
+        world.look(min(minute, 1))
+    use = world.usage.hours(NAME, NINE, NINE + HOUR).instances[0].use
+    # Seen answering two minutes after the first look; $3.60 an hour is 1,000 micro-dollars a second.
+    assert (use.seconds, use.warm_up_seconds, use.warm_up_micro_usd) == (210, 150, 150_000)
 
 
 @pytest.mark.parametrize(
@@ -401,12 +464,13 @@ def test_what_was_alerted_is_remembered_before_anything_else_can_fail(monkeypatc
         raise Retryable("throttled")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.usage, "add_instance_seconds", fail)
+        patch.setattr(world.usage, "put_instance_times", fail)
         with pytest.raises(Retryable):
             world.look()
     world.look(1)
     assert len(world.alerts.sent) == 1
-    assert [entry.seconds for entry in world.usage.entries] == [60]
+    # And what could not be stored is part of what the next look stores.
+    assert seconds_by_hour(world) == {0: 31 * 60}
 
 
 def test_that_larger_instances_would_pay_is_noted_beside_the_decision() -> None:

@@ -62,8 +62,7 @@ class World:
 
     def ran(self, hour: datetime, usd: float, name: str = "support-llama") -> None:
         """Instances cost so much in an hour."""
-        at = hour + timedelta(minutes=30)
-        self.usage.entries.append(an_instance_time(name, at=at, seconds=3600, micro_usd=round(usd * 1e6)))
+        self.usage.put_instance_times([an_instance_time(name, hour=hour, seconds=3600, usd_per_hour=usd)])
 
     def answered(self, hour: datetime, millions: float, path: str = "fleet", name: str = "support-llama") -> None:
         """So many prompt tokens in an hour."""

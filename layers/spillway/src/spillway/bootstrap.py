@@ -102,7 +102,7 @@ def react_service(settings: Settings) -> React:
 
 def capacity_reader(settings: Settings) -> AwsCapacityReader:
     """Build the reader of what runs."""
-    return AwsCapacityReader(settings.stack, client("autoscaling"), client("sagemaker"))
+    return AwsCapacityReader(settings.stack, client("autoscaling"), client("sagemaker"), client("ec2"))
 
 
 def _prices(settings: Settings) -> CurrentPrices:

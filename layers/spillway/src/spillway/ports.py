@@ -134,8 +134,8 @@ class UsageLog(Protocol):
         """Return the hours from ``since`` on and before ``until``, both whole hours (UTC)."""
         ...
 
-    def add_instance_seconds(self, batch: Sequence[InstanceTime]) -> None:
-        """Add instance time; what is not later than what an hour's counter has already taken adds nothing."""
+    def put_instance_times(self, batch: Sequence[InstanceTime]) -> None:
+        """Store what instances were billed for; of two statements about one hour, the longer time is kept."""
         ...
 
 
@@ -262,9 +262,9 @@ class Memories(Protocol):
 
 
 class InstanceTimes(Protocol):
-    """The ``usage`` table, as the check adds to it."""
+    """The ``usage`` table, as the check writes it."""
 
-    def add_instance_seconds(self, batch: Sequence[InstanceTime]) -> None: ...
+    def put_instance_times(self, batch: Sequence[InstanceTime]) -> None: ...
 
 
 class LoadReader(Protocol):
@@ -278,7 +278,7 @@ class LoadReader(Protocol):
 class CapacityReader(Protocol):
     """What runs, for many deployments at once; a name without an entry has nothing running."""
 
-    def read(self, deployments: Sequence[Deployment]) -> Mapping[str, Capacity]: ...
+    def read(self, deployments: Sequence[Deployment], now: datetime) -> Mapping[str, Capacity]: ...
 
 
 class Tagged(Protocol):

@@ -16,15 +16,17 @@ from botocore.exceptions import ClientError
 
 from spillway.adapters.aws_errors import code_of, translated
 from spillway.adapters.batch_get import batch_get
+from spillway.domain.lives import Life
 from spillway.domain.policy import Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# 10,000 deployments make items of about 40 KB, a tenth of DynamoDB's limit.
+# 10,000 deployments of one instance each make items of about 70 KB, a sixth of DynamoDB's limit.
 SHARDS = 64
 _LEASE = "lease"
-_TIMES = ("last_request_at", "roomy_since", "checked_at", "counted_until")
+_TIMES = ("last_request_at", "roomy_since", "checked_at", "counted_until", "instances_until")
+_LIFE_TIMES = ("launched_at", "answered_at", "ended_at")
 _PARALLEL = 8
 
 
@@ -97,10 +99,19 @@ def _shard(name: str) -> str:
 
 
 def _to_json(memory: Memory) -> dict[str, Any]:
-    times = {key: value.isoformat() if (value := getattr(memory, key)) else None for key in _TIMES}
-    return {**vars(memory), **times, "open_alerts": sorted(memory.open_alerts)}
+    lives = [{**vars(life), **_texts(life, _LIFE_TIMES)} for life in memory.lives]
+    return {**vars(memory), **_texts(memory, _TIMES), "open_alerts": sorted(memory.open_alerts), "lives": lives}
 
 
 def _from_json(data: dict[str, Any]) -> Memory:
-    times = {key: datetime.fromisoformat(data[key]) if data.get(key) else None for key in _TIMES}
-    return Memory(**{**data, **times, "open_alerts": frozenset(data["open_alerts"])})
+    lives = tuple(Life(**{**life, **_moments(life, _LIFE_TIMES)}) for life in data.get("lives", ()))
+    alerts = frozenset(data["open_alerts"])
+    return Memory(**{**data, **_moments(data, _TIMES), "open_alerts": alerts, "lives": lives})
+
+
+def _texts(found: object, names: Sequence[str]) -> dict[str, str | None]:
+    return {name: at.isoformat() if (at := getattr(found, name)) else None for name in names}
+
+
+def _moments(data: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: datetime.fromisoformat(data[name]) if data.get(name) else None for name in names}

@@ -1,13 +1,13 @@
-"""The ``usage`` table in DynamoDB: hourly counters that are only ever added to.
+"""The ``usage`` table in DynamoDB: what each hour used.
 
-Sort keys are ``<hour>#<role>#<path>#<key id>`` for requests, written by the gateway, and
-``<hour>#instances#<path>#<instance type>`` for billed instance time, written here.
+Sort keys are ``<hour>#<role>#<path>#<key id>`` for requests, whose counters the gateway adds to, and
+``<hour>#instances#<path>#<instance type>#<instance>`` for billed instance time. That is written here, as the hour's
+whole so far: whoever writes it again changes nothing, and the longer time wins.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws_errors import translated
@@ -32,18 +32,7 @@ _INSTANCES = "instances"
 _REASON = "reason_"
 _ITEMS_PER_TRANSACTION = 100
 
-_COUNTED = "ConditionalCheckFailed"
-_COUNTERS = ("instance_seconds", "micro_usd", "unpriced_seconds")
-
-
-@dataclass(frozen=True)
-class _Addition:
-    """What one item gets, for the time up to ``at``."""
-
-    deployment: str
-    bucket: str
-    at: datetime
-    counters: Mapping[str, int]
+_OUTDATED = "ConditionalCheckFailed"
 
 
 class UsageTable:
@@ -59,8 +48,8 @@ class UsageTable:
         # The sort keys of a month lie between its name and the character after the dash.
         for item in self._items(deployment, f"{month}-", f"{month}."):
             _hour, role, path, rest = item["bucket"]["S"].split("#", 3)
-            # Keys are summed over, instance types are kept apart.
-            group = (role, path, rest if role == _INSTANCES else "")
+            # Keys and instances are summed over, instance types are kept apart.
+            group = (role, path, _type_in(rest) if role == _INSTANCES else "")
             sums.setdefault(group, Counter()).update(_counters_of(item))
         return Usage(
             traffic={(role, path): _traffic(n) for (role, path, _), n in sums.items() if role != _INSTANCES},
@@ -69,33 +58,38 @@ class UsageTable:
 
     def hours(self, deployment: str, since: datetime, until: datetime) -> Hours:
         """Return every counter of the hours from ``since`` on and before ``until``."""
-        traffic, instances = [], []
+        traffic: list[HourOfTraffic] = []
+        instances: dict[tuple[str, str, str], Counter[str]] = {}
         for item in self._items(deployment, hour_of(since), hour_of(until)):
             hour, role, path, rest = item["bucket"]["S"].split("#", 3)
             counters = _counters_of(item)
             if role == _INSTANCES:
-                instances.append(HourOfInstances(hour_from(hour), path, rest, _use(counters)))
+                instances.setdefault((hour, path, _type_in(rest)), Counter()).update(counters)
             else:
                 traffic.append(HourOfTraffic(hour_from(hour), role, path, rest, _traffic(counters)))
-        return Hours(tuple(traffic), tuple(instances))
+        return Hours(
+            tuple(traffic),
+            tuple(HourOfInstances(hour_from(hour), path, kind, _use(n)) for (hour, path, kind), n in instances.items()),
+        )
 
-    def add_instance_seconds(self, batch: Sequence[InstanceTime]) -> None:
-        """Add a batch, 100 items a call; what an item has counted up to its moment is not counted again."""
-        merged = _merged(batch)
-        for start in range(0, len(merged), _ITEMS_PER_TRANSACTION):
-            self._add(merged[start : start + _ITEMS_PER_TRANSACTION])
+    def put_instance_times(self, batch: Sequence[InstanceTime]) -> None:
+        """Store a batch, 100 items a call; an hour of which more is stored already stays as it is."""
+        # A transaction may touch an item only once.
+        times = list({(time.deployment, _bucket_of(time)): time for time in batch}.values())
+        for start in range(0, len(times), _ITEMS_PER_TRANSACTION):
+            self._put(times[start : start + _ITEMS_PER_TRANSACTION])
 
-    def _add(self, part: Sequence[_Addition]) -> None:
+    def _put(self, part: Sequence[InstanceTime]) -> None:
         while part:
             with translated():
                 try:
-                    self._client.transact_write_items(TransactItems=[self._update(addition) for addition in part])
+                    self._client.transact_write_items(TransactItems=[self._update(time) for time in part])
                     return
                 except self._client.exceptions.TransactionCanceledException as err:
                     reasons = [reason.get("Code", "None") for reason in err.response["CancellationReasons"]]
-                    if not set(reasons) <= {"None", _COUNTED} or _COUNTED not in reasons:
-                        raise Retryable(f"instance time was not added: {err}") from err
-            part = [addition for addition, reason in zip(part, reasons, strict=True) if reason != _COUNTED]
+                    if not set(reasons) <= {"None", _OUTDATED} or _OUTDATED not in reasons:
+                        raise Retryable(f"instance time was not stored: {err}") from err
+            part = [time for time, reason in zip(part, reasons, strict=True) if reason != _OUTDATED]
 
     def _items(self, deployment: str, first: str, end: str) -> Iterator[Mapping[str, Any]]:
         start: dict[str, Any] = {}
@@ -117,37 +111,33 @@ class UsageTable:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def _update(self, addition: _Addition) -> Any:
-        counters = {f":{name}": {"N": str(value)} for name, value in addition.counters.items()}
+    def _update(self, time: InstanceTime) -> Any:
+        counters = {
+            "instance_seconds": time.seconds,
+            "micro_usd": time.micro_usd,
+            "unpriced_seconds": time.unpriced_seconds,
+            "warm_up_seconds": time.warm_up_seconds,
+            "warm_up_micro_usd": time.warm_up_micro_usd,
+            "expires_at": int((time.hour + KEPT_FOR).timestamp()),
+        }
+        is_newer = "attribute_not_exists(instance_seconds) OR instance_seconds <= :instance_seconds"
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": {"deployment": {"S": addition.deployment}, "bucket": {"S": addition.bucket}},
-                "UpdateExpression": "SET expires_at = :expires_at, counted_to = :moment ADD "
-                + ", ".join(f"{name} :{name}" for name in addition.counters),
-                "ConditionExpression": "attribute_not_exists(counted_to) OR counted_to < :moment",
-                "ExpressionAttributeValues": {
-                    ":moment": {"S": addition.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
-                    ":expires_at": {"N": str(int((addition.at + KEPT_FOR).timestamp()))},
-                    **counters,
-                },
+                "Key": {"deployment": {"S": time.deployment}, "bucket": {"S": _bucket_of(time)}},
+                "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in counters),
+                "ConditionExpression": is_newer,
+                "ExpressionAttributeValues": {f":{name}": {"N": str(value)} for name, value in counters.items()},
             }
         }
 
 
-def _merged(batch: Sequence[InstanceTime]) -> list[_Addition]:
-    """Return one addition an item, because a transaction may touch an item only once."""
-    merged: dict[tuple[str, str], _Addition] = {}
-    for entry in batch:
-        bucket = f"{hour_of(entry.at)}#{_INSTANCES}#{entry.path}#{entry.instance_type}"
-        present = merged.get((entry.deployment, bucket))
-        counters = Counter(present.counters if present else dict.fromkeys(_COUNTERS, 0))
-        counters["instance_seconds"] += entry.seconds
-        counters["micro_usd"] += entry.micro_usd or 0
-        counters["unpriced_seconds"] += entry.seconds if entry.micro_usd is None else 0
-        moment = max(entry.at, present.at) if present else entry.at
-        merged[entry.deployment, bucket] = _Addition(entry.deployment, bucket, moment, counters)
-    return list(merged.values())
+def _bucket_of(time: InstanceTime) -> str:
+    return f"{hour_of(time.hour)}#{_INSTANCES}#{time.path}#{time.instance_type}#{time.instance}"
+
+
+def _type_in(rest: str) -> str:
+    return rest.partition("#")[0]
 
 
 def _counters_of(item: Mapping[str, Any]) -> Counter[str]:
@@ -167,4 +157,10 @@ def _traffic(counters: Counter[str]) -> Traffic:
 
 
 def _use(counters: Counter[str]) -> InstanceUse:
-    return InstanceUse(counters["instance_seconds"], counters["micro_usd"], counters["unpriced_seconds"])
+    return InstanceUse(
+        counters["instance_seconds"],
+        counters["micro_usd"],
+        counters["unpriced_seconds"],
+        counters["warm_up_seconds"],
+        counters["warm_up_micro_usd"],
+    )

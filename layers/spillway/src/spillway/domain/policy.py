@@ -10,6 +10,7 @@ from spillway.domain.capacity import Capacity
 from spillway.domain.decision import Action, Code, Decision, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.economics.live import advance, advice
+from spillway.domain.lives import Life
 from spillway.domain.load import Load
 from spillway.domain.prices import TokenPrice
 from spillway.domain.saturation import KV_CACHE_FULL, saturation
@@ -24,8 +25,8 @@ SCALE_IN_AFTER = timedelta(minutes=10)
 SCALE_IN_LOAD = 0.5
 # Metrics of the running minute are not there yet, and those of the last one may be late.
 RECENT = timedelta(minutes=3)
-# Metrics are read at most this far back. After a longer gap between two checks nobody knows what happened meanwhile:
-# the estimate takes this much of it, and idleness is counted anew.
+# Metrics are read at most this far back. After a longer gap between two checks nobody knows what was asked meanwhile:
+# idleness is counted anew.
 LONGEST_GAP = timedelta(minutes=15)
 
 
@@ -36,7 +37,8 @@ class Memory:
     ``month`` (``2026-11``) and ``usd_this_month`` are the running estimate that the budget is held against, which
     holds the tokens of all minutes before ``counted_until``; with ``has_unpriced`` it lacks something that has no known
     price. ``open_alerts`` are the lasting states that were announced and have not ended; ``code`` is that of the last
-    decision. ``economy`` (JSON) is what the weighing of traffic in dollars keeps.
+    decision. ``economy`` (JSON) is what the weighing of traffic in dollars keeps. ``lives`` are those of the instances
+    that run or ended lately, as of ``instances_until``, up to which their time is counted.
     """
 
     last_request_at: datetime | None = None
@@ -49,6 +51,8 @@ class Memory:
     open_alerts: frozenset[str] = frozenset()
     code: str = ""
     economy: Mapping[str, Any] | None = None
+    instances_until: datetime | None = None
+    lives: tuple[Life, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,23 @@ The exact figures come from the ``usage`` table; this one comes from metrics tha
 a budget costs no read of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from spillway.domain.capacity import Capacity
 from spillway.domain.deployment import Deployment
+from spillway.domain.limits import month_at
+from spillway.domain.lives import UNSETTLED, hours_lived, lives_of
 from spillway.domain.load import Load
-from spillway.domain.policy import LONGEST_GAP, Memory
-from spillway.domain.prices import SECONDS_PER_HOUR, PriceBook
+from spillway.domain.policy import Memory
+from spillway.domain.prices import PriceBook
 from spillway.domain.targets import BedrockTarget
 from spillway.domain.usage import InstanceTime, month_of
 
 # CloudWatch may show a minute's datapoint late; after this long it is taken as final.
 SETTLED_AFTER = timedelta(minutes=2)
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Spent:
     """What one look adds: the memory with the new estimate, and the instance time to keep in ``usage``."""
 
     memory: Memory
-    instance_time: InstanceTime | None
+    instance_times: Sequence[InstanceTime] = ()
 
 
 def add_up(
@@ -37,40 +41,55 @@ def add_up(
     now: datetime,
 ) -> Spent:
     """Add what ran and what was spilled since the last look; ``memory`` is that of the last look."""
-    instance_time = _instance_time(deployment, capacity, memory, prices, region, now)
+    same_month = memory.month == month_of(now)
     settled = now.replace(second=0, microsecond=0) - SETTLED_AFTER
     # Another machine's clock may be behind the one of the last look; no minute counts twice for that.
     counted_until = max(settled, memory.counted_until or settled)
-    usd = (instance_time.micro_usd or 0) / 1e6 if instance_time else 0.0
     token_usd = _token_usd(deployment, load, memory.counted_until or counted_until, counted_until, prices, region)
-    same_month = memory.month == month_of(now)
-    unpriced = token_usd is None or (instance_time is not None and instance_time.micro_usd is None)
+    spent = replace(
+        memory,
+        month=month_of(now),
+        usd_this_month=(memory.usd_this_month if same_month else 0.0) + (token_usd or 0.0),
+        has_unpriced=token_usd is None or (same_month and memory.has_unpriced),
+        counted_until=counted_until,
+    )
+    return count_instances(deployment, capacity, spent, prices, region, now)
+
+
+def count_instances(
+    deployment: Deployment, capacity: Capacity, memory: Memory, prices: PriceBook, region: str, now: datetime
+) -> Spent:
+    """Add what instances ran since the last look that was told of them; one that wasn't leaves it to the next."""
+    if capacity.instances is None:
+        return Spent(memory)
+    last = memory.instances_until or memory.checked_at or deployment.created_at
+    lives = lives_of(capacity.instances, memory.lives, last, now)
+    hourly = {life.instance_type: prices.instance_of(deployment.spec, region, life.instance_type) for life in lives}
+    begin = max(last, month_at(now).begin)
+    ran = [(hourly[life.instance_type], life.lived(begin, now) / _HOUR) for life in lives]
+    usd = sum(price.usd_per_hour * hours for price, hours in ran if price is not None)
     return Spent(
         replace(
             memory,
-            month=month_of(now),
-            usd_this_month=(memory.usd_this_month if same_month else 0.0) + usd + (token_usd or 0.0),
-            has_unpriced=unpriced or (same_month and memory.has_unpriced),
-            counted_until=counted_until,
+            usd_this_month=memory.usd_this_month + usd,
+            has_unpriced=memory.has_unpriced or any(price is None and hours for price, hours in ran),
+            instances_until=max(last, now),
+            lives=lives,
         ),
-        instance_time,
-    )
-
-
-def _instance_time(
-    deployment: Deployment, capacity: Capacity, memory: Memory, prices: PriceBook, region: str, now: datetime
-) -> InstanceTime | None:
-    if capacity.billed == 0 or capacity.instance_type is None or memory.checked_at is None or now <= memory.checked_at:
-        return None
-    seconds = capacity.billed * min(now - memory.checked_at, LONGEST_GAP).total_seconds()
-    price = prices.instance_of(deployment.spec, region, capacity.instance_type)
-    return InstanceTime(
-        deployment=deployment.name,
-        at=now,
-        path=deployment.spec.path,
-        instance_type=capacity.instance_type,
-        seconds=round(seconds),
-        micro_usd=None if price is None else round(seconds * price.usd_per_hour / SECONDS_PER_HOUR * 1e6),
+        [
+            InstanceTime(
+                deployment=deployment.name,
+                hour=hour,
+                path=deployment.spec.path,
+                instance_type=life.instance_type,
+                instance=life.id,
+                seconds=seconds,
+                warm_up_seconds=warm_up,
+                usd_per_hour=price.usd_per_hour if (price := hourly[life.instance_type]) else None,
+            )
+            for life in lives
+            for hour, seconds, warm_up in hours_lived(life, last - UNSETTLED, now)
+        ],
     )
 
 

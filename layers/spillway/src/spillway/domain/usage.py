@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+_SECONDS_PER_HOUR = 3600
+
 
 @dataclass(frozen=True)
 class Traffic:
@@ -23,26 +25,49 @@ class Traffic:
 
 @dataclass(frozen=True)
 class InstanceTime:
-    """Time that one deployment's instances of one type were billed for, to be added to the hour of ``at``.
+    """What one instance was billed for within one hour (UTC), from the hour's beginning on.
 
-    ``micro_usd`` is None where the price is unknown; such time is counted apart and never taken for free.
+    It states the whole, so storing it again changes nothing. ``warm_up_seconds`` are those before it could answer.
+    ``usd_per_hour`` is None where the price is unknown; such time is counted apart and never taken for free.
     """
 
     deployment: str
-    at: datetime
+    hour: datetime
     path: str
     instance_type: str
+    instance: str
     seconds: int
-    micro_usd: int | None
+    warm_up_seconds: int
+    usd_per_hour: float | None
+
+    @property
+    def micro_usd(self) -> int:
+        """What it cost, nothing where the price is unknown."""
+        return self._micro_usd(self.seconds)
+
+    @property
+    def warm_up_micro_usd(self) -> int:
+        """The warm-up's part of it."""
+        return self._micro_usd(self.warm_up_seconds)
+
+    @property
+    def unpriced_seconds(self) -> int:
+        """The seconds that have no price."""
+        return self.seconds if self.usd_per_hour is None else 0
+
+    def _micro_usd(self, seconds: int) -> int:
+        return round(seconds * (self.usd_per_hour or 0.0) / _SECONDS_PER_HOUR * 1e6)
 
 
 @dataclass(frozen=True)
 class InstanceUse:
-    """Billed instance time of one type, and what is known of its cost."""
+    """Billed instance time of one type, and what is known of its cost; the warm-up is part of both."""
 
     seconds: int = 0
     micro_usd: int = 0
     unpriced_seconds: int = 0
+    warm_up_seconds: int = 0
+    warm_up_micro_usd: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +118,11 @@ def month_of(now: datetime) -> str:
 def hour_of(at: datetime) -> str:
     """Return the hour (UTC) that usage is kept by, such as ``2026-11-24T01Z``."""
     return f"{at:%Y-%m-%dT%H}Z"
+
+
+def hour_at(at: datetime) -> datetime:
+    """Return the beginning of the hour (UTC) that a moment lies in."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def hour_from(name: str) -> datetime:

@@ -19,7 +19,7 @@ from spillway.domain.route import Route
 from spillway.domain.routing import is_still_lost, may_replace, route_of
 from spillway.domain.signals import signals_of
 from spillway.domain.spec import Path
-from spillway.domain.spend import add_up
+from spillway.domain.spend import add_up, count_instances
 from spillway.domain.status import Status
 from spillway.domain.usage import InstanceTime
 from spillway.domain.watch import watch
@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=120)
 # What changed is written by so many at once; it is also the number of connections that a client keeps.
 _PARALLEL = 8
+# EC2 shows an instance for about so long after its end: the last ones of a retired deployment are counted meanwhile.
+_LINGERS = timedelta(hours=1)
 _QUIET = frozenset({Code.STEADY, Code.STARTING, Code.ASLEEP})
 
 
@@ -74,9 +76,9 @@ class _Sight:
 @dataclass(frozen=True)
 class _Outcome:
     memory: Memory
-    instance_time: InstanceTime | None
-    acted: bool
-    alerts: Sequence[Alert]
+    instance_times: Sequence[InstanceTime]
+    acted: bool = False
+    alerts: Sequence[Alert] = ()
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,10 @@ class Check:
         kept = {name: sight.memory for name, sight in sights.items()}
         # Memories first: without them the next run would count, and alert, the same again.
         self.memories.save({**kept, **{name: outcome.memory for name, outcome in done.items()}})
-        times = [outcome.instance_time for outcome in done.values() if outcome.instance_time is not None]
-        if times:
-            self.instance_times.add_instance_seconds(times)
+        self.instance_times.put_instance_times([time for outcome in done.values() for time in outcome.instance_times])
         raise_unexpected("check", turns)
         return Looked(
-            deployments=len(sights),
+            deployments=sum(sight.deployment.status is not Status.RETIRED for sight in sights.values()),
             actions=sum(outcome.acted for outcome in done.values()),
             alerts=sum(len(outcome.alerts) for outcome in done.values()),
             failed=len(sights) - len(done),
@@ -135,12 +135,13 @@ class Check:
 
     def _see(self, stored: Sequence[Deployment], now: datetime) -> dict[str, _Sight]:
         living = [found for found in stored if found.status is not Status.RETIRED]
+        seen = [found for found in stored if found.status is not Status.RETIRED or now - found.updated_at < _LINGERS]
         names = [deployment.name for deployment in living]
-        known = self.memories.load(names)
-        memories = {item.name: _memory_of(item, known.get(item.name)) for item in living}
-        since = min((_counted(memory, now) for memory in memories.values()), default=now)
+        known = self.memories.load([deployment.name for deployment in seen])
+        memories = {item.name: _memory_of(item, known.get(item.name)) for item in seen}
+        since = min((_counted(memories[name], now) for name in names), default=now)
         loads = self.loads.read({item.name: signals_of(item) for item in living}, since, now)
-        capacities = self.capacities.read(living)
+        capacities = self.capacities.read(seen, now)
         routes = self.routes.get_many(names)
         return {
             deployment.name: _Sight(
@@ -150,11 +151,14 @@ class Check:
                 memories[deployment.name],
                 routes.get(deployment.name),
             )
-            for deployment in living
+            for deployment in seen
         }
 
     def _one(self, sight: _Sight, prices: PriceBook, now: datetime) -> _Outcome:
         deployment, capacity, load = sight.deployment, sight.capacity, sight.load
+        if deployment.status is Status.RETIRED:
+            counted = count_instances(deployment, capacity, sight.memory, prices, self.region, now)
+            return _Outcome(replace(counted.memory, checked_at=now), counted.instance_times)
         price = prices.instance_of(deployment.spec, self.region, capacity.instance_type)
         spent = add_up(deployment, capacity, load, sight.memory, prices, self.region, now)
         spill = deployment.spec.spill
@@ -171,7 +175,7 @@ class Check:
         alerts, memory = watch(deployment, capacity, snapshot.memory, now, usd_per_hour)
         for alert in alerts:
             self.alerts.send(alert)
-        return _Outcome(replace(memory, code=decision.reason.code), spent.instance_time, acted, alerts)
+        return _Outcome(replace(memory, code=decision.reason.code), spent.instance_times, acted, alerts)
 
     def _larger_price(self, deployment: Deployment, prices: PriceBook) -> float | None:
         larger = deployment.spec.capacity.larger

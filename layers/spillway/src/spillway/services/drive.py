@@ -56,7 +56,8 @@ class Drive:
             )
         has_target = capacity.ready > 0 or capacity.desired == 0
         target = target_to_json(self.driver.target(deployment)) if has_target else None
-        return {**asdict(capacity), "reached": reached, "target": target}
+        shown = {name: value for name, value in asdict(capacity).items() if name != "instances"}
+        return {**shown, "reached": reached, "target": target}
 
     def _scale(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
         desired = int(event["desired"])

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import DescribeEndpointOutputTypeDef, DescribeInferenceComponentOutputTypeDef
 
 VARIANT = "AllTraffic"
+# Even one that may go to zero begins with an instance.
+INITIAL_INSTANCES = 1
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _variant(hosting: Hosting, max_instances: int) -> Any:
     variant = {
         "VariantName": VARIANT,
         "InstanceType": hosting.instance_type,
-        "InitialInstanceCount": 1,
+        "InitialInstanceCount": INITIAL_INSTANCES,
         "ManagedInstanceScaling": {"Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": max_instances},
         "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
     }
