@@ -16,7 +16,7 @@ from tests.unit.control_api.conftest import World
 def used(world: World) -> World:
     world.deployments.items["support-llama"] = a_deployment()
     world.deployments.items["other"] = a_deployment("other")
-    world.usage.put_instance_times([an_instance_time(seconds=3600)])
+    world.usage.put_instance_times([an_instance_time(seconds=3600, warm_up_seconds=360)])
     hour = datetime(2026, 11, 24, 9, tzinfo=UTC)
     world.usage.by_hour["support-llama"] = [
         HourOfTraffic(hour, "primary", "fleet", "key_a", Traffic(4, 0, 900_000, 0, 100_000)),
@@ -35,6 +35,7 @@ def test_the_months_cost_is_shown_by_deployment(used: World) -> None:
     (row,) = report["rows"]
     assert row["group"] == "support-llama"
     assert (row["usd"], row["spill_usd"]) == (pytest.approx(1.861 + spilled), pytest.approx(spilled))
+    assert (row["instance_seconds"], row["warm_up_seconds"], row["warm_up_usd"]) == (3600, 360, 0.1861)
     assert row["usd_per_million_tokens"] == pytest.approx((1.861 + spilled) / 2.5)
     assert row["elsewhere_usd"]["bedrock"] == pytest.approx(1.9 * price.prompt_usd + 0.6 * price.completion_usd)
     assert {**row, "group": "total"} == report["total"]
@@ -46,7 +47,7 @@ def test_groups_come_as_csv_too(used: World) -> None:
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [row["group"] for row in rows] == ["bedrock", "fleet"]
-    assert rows[1]["usd"] == "1.861000"
+    assert (rows[1]["usd"], rows[1]["warm_up_usd"]) == ("1.861000", "0.186100")
     assert (rows[1]["utilisation"], rows[1]["elsewhere_bedrock_usd"]) == ("", "")
 
 

@@ -60,7 +60,16 @@ _instances = st.builds(
     hour=_hours,
     path=st.just("fleet"),
     instance_type=st.sampled_from(("g6e.xlarge", "g5.2xlarge")),
-    use=st.builds(InstanceUse, st.integers(0, 14_400), st.integers(0, 50_000_000), st.integers(0, 1)),
+    use=st.integers(0, 14_400).flatmap(
+        lambda seconds: st.builds(
+            InstanceUse,
+            st.just(seconds),
+            st.integers(20_000_000, 50_000_000),
+            st.integers(0, 1),
+            st.integers(0, seconds),
+            st.integers(0, 20_000_000),
+        )
+    ),
 )
 
 
@@ -75,11 +84,15 @@ def test_every_grouping_adds_up_to_the_same_total_to_the_micro_dollar(
     # The price book's: a dollar a million prompt tokens, two a million completion tokens.
     by_hand = sum(one.prompt_tokens + 2 * one.completion_tokens for one in tokens)
     by_hand += sum(entry.use.micro_usd for entry in instances)
+    served = [one.traffic for one in traffic if one.path == "fleet"]
     for report in reports:
         assert total([group.amounts for group in report.groups]) == report.total.amounts
         assert report.total.amounts.micro_usd == by_hand
         assert report.total.amounts.instance_seconds == sum(entry.use.seconds for entry in instances)
-        assert 0 <= report.total.amounts.idle_micro_usd <= report.total.amounts.micro_usd
+        amounts = report.total.amounts
+        assert amounts.warm_up_micro_usd == sum(entry.use.warm_up_micro_usd for entry in instances)
+        assert 0 <= amounts.idle_micro_usd <= amounts.micro_usd - amounts.warm_up_micro_usd - amounts.spill_micro_usd
+        assert amounts.served_tokens <= sum(one.prompt_tokens + one.completion_tokens for one in served)
 
 
 @given(st.integers(0, 10**12), st.lists(st.integers(1, 10**9), min_size=1, max_size=20))
@@ -123,6 +136,46 @@ def test_a_day_is_what_it_is_by_hand() -> None:
     assert by_key["key_a"].micro_usd == 2_424_000 * 4 // 5 + spilled
     assert by_key["key_b"].micro_usd == 2_424_000 // 5
     assert by_key["(no request)"].micro_usd == 606_000
+
+
+def test_warming_up_is_neither_idle_nor_capacity() -> None:
+    # Five minutes of the hour it could not answer yet: $0.30 of $3.60.
+    use = InstanceUse(3600, 3_600_000, 0, 300, 300_000)
+    spec = a_spec(name="support", capacity={"min": 0, "max": 1, "tokens_per_minute_per_instance": 100_000})
+    hours = Hours(
+        (_nine("key_a", Traffic(10, 0, 1_000_000, 0, 375_000)), _nine("key_b", Traffic(10, 0, 1_000_000, 0, 375_000))),
+        (HourOfInstances(_DAY + timedelta(hours=9), "fleet", "g6e.xlarge", use),),
+    )
+    report = _report(hours, "key", deployment=a_deployment("support", spec=spec))
+    whole = report.total.amounts
+    # 2.75 M tokens of the 5.5 M that 55 minutes could have: half of $3.30 is idle.
+    assert (whole.utilisation, whole.warm_up_micro_usd, whole.idle_micro_usd) == (0.5, 300_000, 1_650_000)
+    assert [group.amounts.warm_up_micro_usd for group in report.groups] == [150_000, 150_000]
+    assert [group.amounts.warm_up_seconds for group in report.groups] == [150, 150]
+
+
+def test_an_instance_that_never_answered_warmed_up_all_its_life_and_was_not_idle() -> None:
+    use = InstanceUse(600, 600_000, 0, 600, 600_000)
+    hours = Hours((), (HourOfInstances(_DAY, "fleet", "g6e.xlarge", use),))
+    amounts = _report(hours).total.amounts
+    assert (amounts.micro_usd, amounts.warm_up_micro_usd, amounts.idle_micro_usd) == (600_000, 600_000, 0)
+    assert amounts.utilisation is None
+
+
+def test_types_side_by_side_have_answered_together_and_not_each_everything() -> None:
+    spec = a_spec(name="support", capacity={"min": 0, "max": 2, "tokens_per_minute_per_instance": 100_000})
+    hour = _DAY + timedelta(hours=9)
+    hours = Hours(
+        (_nine("key_a", Traffic(10, 0, 2_000_000, 0, 1_000_000)),),
+        (
+            HourOfInstances(hour, "fleet", "g6e.xlarge", InstanceUse(3600, 3_600_000)),
+            HourOfInstances(hour, "fleet", "g5.2xlarge", InstanceUse(1800, 606_000)),
+        ),
+    )
+    amounts = _report(hours, deployment=a_deployment("support", spec=spec)).total.amounts
+    # 3 M tokens of the 6 M and 3 M that one hour and half an hour could have had: 2 M and 1 M of them.
+    assert (amounts.served_tokens, amounts.capacity_tokens) == (3_000_000, 9_000_000)
+    assert amounts.idle_micro_usd == 2_400_000 + 404_000
 
 
 def test_the_same_hour_elsewhere_is_priced_where_prices_are_known() -> None:

@@ -19,11 +19,13 @@ class CostRow(BaseModel):
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
-    instance_seconds: int
+    instance_seconds: Annotated[int, Field(description="From launch to termination, booting and draining included")]
+    warm_up_seconds: Annotated[int, Field(description="Of instance_seconds, those before the instance could answer")]
     usd: Annotated[float | None, Field(description="null where a part has no known price")]
     known_usd: Annotated[float, Field(description="The parts that have a price")]
     spill_usd: Annotated[float, Field(description="Of known_usd, what requests that spilled cost on Bedrock")]
-    idle_usd: Annotated[float, Field(description="Of known_usd, instance time that served nothing")]
+    warm_up_usd: Annotated[float, Field(description="Of known_usd, instance time before the instance could answer")]
+    idle_usd: Annotated[float, Field(description="Of known_usd, instance time after that which served nothing")]
     idle_is_at_least: Annotated[bool, Field(description="Some instances' capacity is unknown; more may be idle")]
     usd_per_million_tokens: float | None
     utilisation: Annotated[float | None, Field(description="Tokens served over tokens the instances could have")]

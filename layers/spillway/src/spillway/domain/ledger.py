@@ -1,7 +1,8 @@
 """Realised cost in its smallest parts, in whole micro-dollars, so that any grouping of them adds up exactly.
 
 A part is what one key used on one path within one hour. Instance time is shared among the keys that the instances
-answered within the hour, by their tokens; time in which they answered nobody is a part without a key.
+answered within the hour, by their tokens; time in which they answered nobody is a part without a key. Where types of
+instances ran side by side, nobody knows which answered what: each is taken to have answered by its capacity.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from spillway.domain.costs import token_price
 from spillway.domain.deployment import Deployment
 from spillway.domain.prices import PriceBook, Source
 from spillway.domain.throughput import Throughput
-from spillway.domain.usage import HourOfInstances, HourOfTraffic, Hours
+from spillway.domain.usage import HourOfInstances, HourOfTraffic, Hours, InstanceUse
 
 _NOBODY = "none"
 
@@ -24,9 +25,10 @@ Capacities = Callable[[str], Throughput | None]
 class Amounts:
     """What can be added up. Dollars are the known ones: ``unpriced_*`` count what has no price.
 
-    ``spill_micro_usd`` and ``idle_micro_usd`` are parts of ``micro_usd``; ``idle_micro_usd`` is at least so much,
-    because of ``unmeasured_seconds`` of instance time only hours without any token are known to be idle.
-    ``served_tokens`` and ``capacity_tokens`` are those of instances whose capacity is known.
+    ``spill_micro_usd``, ``warm_up_micro_usd`` (instances that could not answer yet) and ``idle_micro_usd`` (capacity of
+    those that could, unused) are parts of ``micro_usd`` without overlap. There is at least so much of the last: of
+    ``unmeasured_seconds`` of instance time only hours without any token are known to be idle.
+    ``served_tokens`` and ``capacity_tokens`` are those of instances whose capacity is known, once they could answer.
     """
 
     requests: int = 0
@@ -35,8 +37,10 @@ class Amounts:
     cached_tokens: int = 0
     completion_tokens: int = 0
     instance_seconds: int = 0
+    warm_up_seconds: int = 0
     micro_usd: int = 0
     spill_micro_usd: int = 0
+    warm_up_micro_usd: int = 0
     idle_micro_usd: int = 0
     served_tokens: int = 0
     capacity_tokens: int = 0
@@ -93,14 +97,30 @@ def parts_of(
 ) -> list[Part]:
     """Return a deployment's parts, traffic before instances."""
     parts = [_traffic_part(deployment, entry, prices, region) for entry in hours.traffic]
-    for entry in hours.instances:
-        answered = [
-            one for one in hours.traffic if one.hour == entry.hour and one.path == entry.path and _tokens(one) > 0
-        ]
-        hourly = prices.instance_of(deployment.spec, region, entry.instance_type)
-        sources = (hourly.source,) if hourly else ()
-        parts += _instance_parts(deployment.name, entry, answered, capacities(entry.instance_type), sources)
+    for (hour, path), entries in _side_by_side(hours.instances).items():
+        answered = [one for one in hours.traffic if (one.hour, one.path) == (hour, path) and _tokens(one) > 0]
+        tokens = _by_capacity(sum(map(_tokens, answered)), entries, capacities)
+        for entry, its_tokens in zip(entries, tokens, strict=True):
+            hourly = prices.instance_of(deployment.spec, region, entry.instance_type)
+            amounts = _instance_amounts(entry.use, its_tokens, capacities(entry.instance_type))
+            parts += _shared_parts(deployment.name, entry, answered, amounts, (hourly.source,) if hourly else ())
     return parts
+
+
+def _side_by_side(instances: Sequence[HourOfInstances]) -> dict[tuple[datetime, str], list[HourOfInstances]]:
+    found: dict[tuple[datetime, str], list[HourOfInstances]] = {}
+    for entry in instances:
+        found.setdefault((entry.hour, entry.path), []).append(entry)
+    return found
+
+
+def _by_capacity(tokens: int, entries: Sequence[HourOfInstances], capacities: Capacities) -> list[int]:
+    """Split the tokens of one hour among its types; by seconds alone where a type's capacity is unknown."""
+    rates = [capacities(entry.instance_type) for entry in entries]
+    seconds = [_answering_seconds(entry.use) for entry in entries]
+    known = [round(rate.tokens_per_second * s) for rate, s in zip(rates, seconds, strict=True) if rate is not None]
+    weights = known if len(known) == len(entries) else seconds
+    return shared(tokens, weights if sum(weights) else [1] * len(entries))
 
 
 def _traffic_part(deployment: Deployment, entry: HourOfTraffic, prices: PriceBook, region: str) -> Part:
@@ -126,19 +146,17 @@ def _traffic_part(deployment: Deployment, entry: HourOfTraffic, prices: PriceBoo
     return Part(deployment.name, entry.hour, entry.path, entry.key, amounts, unknown, sources)
 
 
-def _instance_parts(
+def _shared_parts(
     deployment: str,
     entry: HourOfInstances,
     answered: Sequence[HourOfTraffic],
-    throughput: Throughput | None,
+    amounts: Amounts,
     sources: tuple[Source, ...],
 ) -> list[Part]:
-    """Share one type's hour among the keys that it answered."""
-    use, tokens = entry.use, [_tokens(one) for one in answered]
-    amounts = _instance_amounts(use.seconds, use.micro_usd, use.unpriced_seconds, sum(tokens), throughput)
-    unknown = (f"instance {entry.instance_type}",) if use.unpriced_seconds else ()
-    keys = [one.key for one in answered] or [""]
-    shares = {name: shared(getattr(amounts, name), tokens or [1]) for name in _NAMES}
+    """Share one type's hour among the keys that were answered."""
+    unknown = (f"instance {entry.instance_type}",) if amounts.unpriced_seconds else ()
+    keys, tokens = [one.key for one in answered] or [""], [_tokens(one) for one in answered] or [1]
+    shares = {name: shared(getattr(amounts, name), tokens) for name in _NAMES}
     return [
         Part(
             deployment,
@@ -153,21 +171,26 @@ def _instance_parts(
     ]
 
 
-def _instance_amounts(
-    seconds: int, micro_usd: int, unpriced_seconds: int, tokens: int, throughput: Throughput | None
-) -> Amounts:
-    capacity = round(throughput.tokens_per_second * seconds) if throughput else 0
+def _instance_amounts(use: InstanceUse, tokens: int, throughput: Throughput | None) -> Amounts:
+    capacity = round(throughput.tokens_per_second * _answering_seconds(use)) if throughput else 0
     served = min(tokens, capacity)
     unused = (capacity - served) / capacity if capacity else 0.0
+    answering_micro_usd = use.micro_usd - use.warm_up_micro_usd
     return Amounts(
-        instance_seconds=seconds,
-        micro_usd=micro_usd,
-        idle_micro_usd=round(micro_usd * unused) if tokens else micro_usd,
+        instance_seconds=use.seconds,
+        warm_up_seconds=use.warm_up_seconds,
+        micro_usd=use.micro_usd,
+        warm_up_micro_usd=use.warm_up_micro_usd,
+        idle_micro_usd=round(answering_micro_usd * unused) if tokens else answering_micro_usd,
         served_tokens=served,
         capacity_tokens=capacity,
-        unmeasured_seconds=0 if throughput else seconds,
-        unpriced_seconds=unpriced_seconds,
+        unmeasured_seconds=0 if throughput else _answering_seconds(use),
+        unpriced_seconds=use.unpriced_seconds,
     )
+
+
+def _answering_seconds(use: InstanceUse) -> int:
+    return use.seconds - use.warm_up_seconds
 
 
 def shared(amount: int, weights: Sequence[int]) -> list[int]:
