@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from spillway.domain.deployment import Deployment
 from spillway.domain.ledger import shared, total
+from spillway.domain.prices import PriceBook, Source, TokenPrice
+from spillway.domain.targets import BedrockTarget
 from spillway.domain.throughput import benchmarks
 from spillway.domain.usage import HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic
 from spillway.services.show_costs import CostReport, GroupBy, ShowCosts
-from tests.builders import NOW, a_deployment, a_price_book, a_spec
+from tests.builders import NOW, SPILL_MODEL, a_deployment, a_price_book, a_spec
 from tests.fakes import FakeDeployments, FakeUsageLog
 
 _DAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -31,10 +33,16 @@ class _Log(FakeUsageLog):
 
 
 def _report(
-    hours: Hours, group_by: GroupBy = "hour", *, days: int = 3, deployment: Deployment | None = None
+    hours: Hours,
+    group_by: GroupBy = "hour",
+    *,
+    days: int = 3,
+    deployment: Deployment | None = None,
+    prices: PriceBook | None = None,
 ) -> CostReport:
     deployments = FakeDeployments(deployment or a_deployment("support"), a_deployment("quiet"))
-    costs = ShowCosts(deployments, _Log(support=hours), lambda: a_price_book(), benchmarks(), "us-east-1", lambda: NOW)
+    book = prices or a_price_book()
+    costs = ShowCosts(deployments, _Log(support=hours), lambda: book, benchmarks(), "us-east-1", lambda: NOW)
     return costs.report(_DAY, _DAY + timedelta(days=days), group_by, None)
 
 
@@ -186,6 +194,36 @@ def test_the_same_hour_elsewhere_is_priced_where_prices_are_known() -> None:
     (group,) = _report(hours).groups
     # 3 M x $1 + 1 M x $2 on Bedrock; the same hour of the type that SageMaker sells at $7.20; no units are known.
     assert group.elsewhere == {"bedrock": 5_000_000, "jumpstart": 7_200_000, "import": None}
+
+
+def test_only_what_bedrock_itself_read_from_its_cache_is_cheaper_there() -> None:
+    price = TokenPrice(1.0, 2.0, Source("a test", "2026-11-24"), cached_usd=0.1)
+    hours = Hours(
+        (
+            _nine("key_a", Traffic(40, 0, 3_000_000, 2_000_000, 1_000_000)),
+            _nine("key_a", Traffic(10, 0, 1_000_000, 500_000, 0), "bedrock", "spill"),
+        )
+    )
+    (group,) = _report(hours, prices=a_price_book(bedrock={SPILL_MODEL: price})).groups
+    # The spill cost 0.5 M x $1 + 0.5 M x $0.10; the fleet's prompts would cost $3 there, its completions $2.
+    assert group.amounts.micro_usd == 550_000
+    assert group.elsewhere is not None
+    assert group.elsewhere["bedrock"] == 550_000 + 3_000_000 + 2_000_000
+
+
+def test_what_bedrock_had_in_its_cache_would_be_work_for_instances() -> None:
+    spec = a_spec(
+        name="support",
+        path="bedrock",
+        spill=None,
+        capacity={"instance_types": ["g6e.xlarge"], "tokens_per_minute_per_instance": 100_000},
+    )
+    deployment = a_deployment("support", spec=spec, target=BedrockTarget(SPILL_MODEL, "converse"))
+    hours = Hours((_nine("key_a", Traffic(40, 0, 7_000_000, 6_900_000, 0), "bedrock"),))
+    (group,) = _report(hours, deployment=deployment).groups
+    # 7 M tokens are more than the 6 M of one instance's hour: two of $3.60.
+    assert group.elsewhere is not None
+    assert group.elsewhere["fleet"] == 7_200_000
 
 
 def test_a_capacity_of_ones_own_goes_before_the_benchmark() -> None:

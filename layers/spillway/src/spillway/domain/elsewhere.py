@@ -1,8 +1,12 @@
-"""What one hour of a deployment would have cost on the paths that it does not run on."""
+"""What one hour of a deployment would have cost on the paths that it does not run on.
+
+How much of a prompt another path would have had in a cache is not known: prompts count in full there, so that each
+figure is at most so high. Only what Bedrock itself read from its cache stays cheaper on Bedrock.
+"""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from spillway.domain.catalog import find, is_bedrock_id, sagemaker_instance_type
@@ -18,12 +22,16 @@ MINUTES_PER_WINDOW = 5
 
 @dataclass(frozen=True)
 class HourUsed:
-    """All that a deployment answered within an hour, and the instance time, by type, that it had."""
+    """All that a deployment answered within an hour, and the instance time, by type, that it had.
+
+    ``cached_tokens`` are the prompt tokens that Bedrock read from a cache; those of engines are not among them.
+    """
 
     requests: int
     prompt_tokens: int
     completion_tokens: int
     instance_seconds: Mapping[str, int]
+    cached_tokens: int = 0
 
 
 def hours_used(hours: Hours) -> dict[datetime, HourUsed]:
@@ -32,17 +40,17 @@ def hours_used(hours: Hours) -> dict[datetime, HourUsed]:
     nothing = HourUsed(0, 0, 0, {})
     for one in hours.traffic:
         was, more = used.get(one.hour, nothing), one.traffic
-        used[one.hour] = HourUsed(
-            was.requests + more.requests - more.failed,
-            was.prompt_tokens + more.prompt_tokens,
-            was.completion_tokens + more.completion_tokens,
-            was.instance_seconds,
+        used[one.hour] = replace(
+            was,
+            requests=was.requests + more.requests - more.failed,
+            prompt_tokens=was.prompt_tokens + more.prompt_tokens,
+            completion_tokens=was.completion_tokens + more.completion_tokens,
+            cached_tokens=was.cached_tokens + (more.cached_tokens if one.path == Path.BEDROCK else 0),
         )
     for entry in hours.instances:
         was = used.get(entry.hour, nothing)
-        seconds = {**was.instance_seconds}
-        seconds[entry.instance_type] = seconds.get(entry.instance_type, 0) + entry.use.seconds
-        used[entry.hour] = HourUsed(was.requests, was.prompt_tokens, was.completion_tokens, seconds)
+        seconds = was.instance_seconds.get(entry.instance_type, 0) + entry.use.seconds
+        used[entry.hour] = replace(was, instance_seconds={**was.instance_seconds, entry.instance_type: seconds})
     return used
 
 
@@ -74,7 +82,9 @@ def _on_bedrock(deployment: Deployment, hour: HourUsed, prices: PriceBook, regio
         spill.model_id if spill else None,
     ]
     price = next((found for name in ids if name and (found := prices.tokens(name, region))), None)
-    return None if price is None else round(price.cost(hour.prompt_tokens, hour.completion_tokens) * 1e6)
+    if price is None:
+        return None
+    return round(price.cost(hour.prompt_tokens, hour.completion_tokens, hour.cached_tokens) * 1e6)
 
 
 def _on_instances(
