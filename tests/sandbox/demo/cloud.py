@@ -51,6 +51,11 @@ class Cloud:
         """Return every resource that still carries the deployment's tag (any deployment's, when left out)."""
         return list(await self._get("/_sandbox/leftovers", contains=deployment))
 
+    async def meter(self) -> dict[str, Any]:
+        """Return what the simulated AWS would bill: instances with their times, and models' tokens."""
+        found: dict[str, Any] = await self._get("/_sandbox/meter")
+        return found
+
     async def denied_calls(self) -> list[Any]:
         """Return the AWS calls that the caller's own role does not allow."""
         return list(await self._get("/_sandbox/calls", denied="1"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.sandbox.demo.api import Api
+from tests.sandbox.demo.bill import hold_costs_against_the_meter
 from tests.sandbox.demo.cloud import Cloud
 from tests.sandbox.demo.ledger import Ledger
 from tests.sandbox.demo.traffic import Traffic
@@ -56,6 +57,7 @@ class Story:
         await self.take_the_other_paths()
         await self.count_the_cost()
         await self.retire_everything()
+        await self.hold_against_the_bill()
 
     async def ask_for_a_model(self) -> None:
         chapter("1. A model is asked for, and is useful before it exists")
@@ -220,3 +222,7 @@ class Story:
         self.ledger.expect("No tagged resource is left", not self.ledger.leftovers, str(self.ledger.leftovers))
         denied = await self.cloud.denied_calls()
         self.ledger.expect("No AWS call was beyond its role's policies", not denied, str(denied[:3]))
+
+    async def hold_against_the_bill(self) -> None:
+        chapter("9. The day's bill, calculated by hand from what the simulated AWS metered")
+        await hold_costs_against_the_meter(self.api, self.cloud, self.ledger)
