@@ -23,6 +23,7 @@ from spillway.domain.signals import Signal
 from spillway.domain.status import Status
 from spillway.domain.targets import FleetTarget, Target
 from spillway.domain.usage import (
+    CHECKS,
     HourOfInstances,
     HourOfTraffic,
     Hours,
@@ -209,6 +210,12 @@ class FakeUsageLog:
                 key = (entry.path, entry.instance_type)
                 instances[key] = _added(instances.get(key, InstanceUse()), entry)
         return Usage(self.traffic.get((deployment, month), {}), instances)
+
+    def add_check(self, hour: datetime, lambda_mb_ms: int) -> None:
+        others = [one for one in self.by_hour.get(CHECKS, []) if one.hour != hour]
+        was = next((one.traffic for one in self.by_hour.get(CHECKS, []) if one.hour == hour), Traffic())
+        now = Traffic(requests=was.requests + 1, lambda_mb_ms=was.lambda_mb_ms + lambda_mb_ms)
+        self.by_hour[CHECKS] = [*others, HourOfTraffic(hour, "check", "lambda", "", now)]
 
     def put_instance_times(self, batch: Sequence[InstanceTime]) -> None:
         for entry in batch:

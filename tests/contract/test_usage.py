@@ -1,13 +1,13 @@
 """What every usage log does, and how it reads what the gateway wrote."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from spillway.adapters.usage_table import UsageTable
-from spillway.domain.usage import HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic, Usage
-from spillway.ports import UsageLog
+from spillway.domain.usage import CHECKS, HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic, Usage
+from spillway.ports import InstanceTimes, UsageLog
 from tests.builders import NOW, an_instance_time
 from tests.fakes import FakeUsageLog
 
@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from tests.contract.conftest import MakeTable
 
 
+class Log(UsageLog, InstanceTimes, Protocol):
+    """The whole table."""
+
+
 @pytest.fixture(params=["memory", "dynamodb"])
-def log(request: pytest.FixtureRequest) -> UsageLog:
+def log(request: pytest.FixtureRequest) -> Log:
     if request.param == "memory":
         return FakeUsageLog()
     make: MakeTable = request.getfixturevalue("make_table")
     return UsageTable(request.getfixturevalue("dynamodb"), make("deployment", "bucket"))
 
 
-def test_an_unused_deployment_used_nothing(log: UsageLog) -> None:
+def test_an_unused_deployment_used_nothing(log: Log) -> None:
     assert log.month("support-llama", "2026-11") == Usage()
 
 
@@ -33,7 +37,7 @@ NINE, HOUR = NOW.replace(minute=0), timedelta(hours=1)
 FLEET = ("fleet", "g6e.xlarge")
 
 
-def test_instance_time_is_summed_by_type_over_the_month(log: UsageLog) -> None:
+def test_instance_time_is_summed_by_type_over_the_month(log: Log) -> None:
     log.put_instance_times([an_instance_time(), an_instance_time(instance_type="g5.2xlarge", usd_per_hour=1.212)])
     log.put_instance_times(
         [an_instance_time(hour=NINE + 2 * HOUR, warm_up_seconds=30), an_instance_time(instance="i-1")]
@@ -46,12 +50,12 @@ def test_instance_time_is_summed_by_type_over_the_month(log: UsageLog) -> None:
     }
 
 
-def test_time_of_unknown_price_is_not_taken_for_free(log: UsageLog) -> None:
+def test_time_of_unknown_price_is_not_taken_for_free(log: Log) -> None:
     log.put_instance_times([an_instance_time(usd_per_hour=None)])
     assert log.month("support-llama", "2026-11").instances == {FLEET: InstanceUse(60, 0, 60)}
 
 
-def test_a_repeated_batch_adds_nothing(log: UsageLog) -> None:
+def test_a_repeated_batch_adds_nothing(log: Log) -> None:
     batch = [an_instance_time(f"model-{number}") for number in range(130)]
     log.put_instance_times(batch)
     log.put_instance_times(batch)
@@ -59,7 +63,7 @@ def test_a_repeated_batch_adds_nothing(log: UsageLog) -> None:
         assert log.month(name, "2026-11").instances[FLEET].seconds == 60
 
 
-def test_the_longer_time_of_an_hour_is_kept_whoever_comes_last(log: UsageLog) -> None:
+def test_the_longer_time_of_an_hour_is_kept_whoever_comes_last(log: Log) -> None:
     log.put_instance_times([an_instance_time("old", seconds=120)])
     log.put_instance_times([an_instance_time("old", seconds=90), an_instance_time("new", seconds=90)])
     assert log.month("old", "2026-11").instances[FLEET].seconds == 120
@@ -68,7 +72,17 @@ def test_the_longer_time_of_an_hour_is_kept_whoever_comes_last(log: UsageLog) ->
     assert log.month("old", "2026-11").instances[FLEET] == InstanceUse(180, 93_050)
 
 
-def test_an_empty_batch_is_fine(log: UsageLog) -> None:
+def test_the_checks_own_use_stands_beside_that_of_deployments(log: Log) -> None:
+    for lambda_mb_ms in (1000, 200):
+        log.add_check(NINE, lambda_mb_ms)
+    log.add_check(NINE + HOUR, 30)
+    assert [(one.hour, one.traffic) for one in log.hours(CHECKS, NINE, NINE + 2 * HOUR).traffic] == [
+        (NINE, Traffic(requests=2, lambda_mb_ms=1200)),
+        (NINE + HOUR, Traffic(requests=1, lambda_mb_ms=30)),
+    ]
+
+
+def test_an_empty_batch_is_fine(log: Log) -> None:
     log.put_instance_times([])
 
 
@@ -94,7 +108,7 @@ def test_the_gateways_counters_are_summed_over_hours_and_keys(
     }
 
 
-def test_hours_are_those_asked_for_with_nothing_summed(log: UsageLog) -> None:
+def test_hours_are_those_asked_for_with_nothing_summed(log: Log) -> None:
     log.put_instance_times([an_instance_time(hour=NINE + hour * HOUR) for hour in range(-2, 3)])
     log.put_instance_times([an_instance_time(instance="i-1")])
     assert log.hours("support-llama", NINE, NINE + 2 * HOUR) == Hours(

@@ -42,6 +42,28 @@ def test_the_months_cost_is_shown_by_deployment(used: World) -> None:
     assert {source["as_of"] for source in report["prices"]} >= {price.source.as_of}
 
 
+def test_the_share_of_common_services_is_an_estimate_of_its_own(used: World) -> None:
+    hour = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    used.usage.add_check(hour, 512 * 1000 * 60)
+    before = used.call("GET", "/costs").json["total"]["usd"]
+    used.usage.by_hour["other"] = [
+        HourOfTraffic(hour, "primary", "fleet", "key_b", Traffic(1000, lambda_mb_ms=256 * 10_000 * 1000))
+    ]
+    report = used.call("GET", "/costs").json
+    shares = {row["group"]: row["shared_usd"] for row in report["rows"]}
+    units = {name: price.usd for name, price in price_book().platform.items()}
+    # Half of 60 looks of a second at half a gigabyte each; a thousand requests of ten seconds at a quarter each.
+    look = (60 / 60 * units["lambda_request"] + 30 * units["lambda_gb_second_arm64"]) / 2
+    assert shares["support-llama"] == pytest.approx(look, abs=2e-6)
+    # FACTS, section 12: $38.6 for a million of them.
+    assert shares["other"] == pytest.approx(look + 0.0386, rel=0.01)
+    assert report["total"]["usd"] == before
+    assert report["total"]["shared_usd"] == pytest.approx(sum(shares.values()))
+    assert any("CloudWatch" in name for name in report["shared_leaves_out"])
+    alone = used.call("GET", "/costs?deployment=other").json
+    assert alone["total"]["shared_usd"] == shares["other"]
+
+
 def test_groups_come_as_csv_too(used: World) -> None:
     answer = used.call("GET", "/costs?group_by=path&format=csv&from=2026-11-24")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/csv")

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from spillway.domain.deployment import Deployment
 from spillway.domain.ledger import shared, total
-from spillway.domain.prices import PriceBook, Source, TokenPrice
+from spillway.domain.prices import PriceBook, Source, TokenPrice, UnitPrice
 from spillway.domain.targets import BedrockTarget
 from spillway.domain.throughput import benchmarks
-from spillway.domain.usage import HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic
+from spillway.domain.usage import CHECKS, HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic
 from spillway.services.show_costs import CostReport, GroupBy, ShowCosts
 from tests.builders import NOW, SPILL_MODEL, a_deployment, a_price_book, a_spec
 from tests.fakes import FakeDeployments, FakeUsageLog
@@ -39,10 +39,16 @@ def _report(
     days: int = 3,
     deployment: Deployment | None = None,
     prices: PriceBook | None = None,
+    checks: int = 0,
 ) -> CostReport:
-    deployments = FakeDeployments(deployment or a_deployment("support"), a_deployment("quiet"))
+    """The report of ``hours`` of one deployment beside another; so many runs of the check were in the first hour."""
+    deployments = FakeDeployments(
+        deployment or a_deployment("support", created_at=_DAY), a_deployment("quiet", created_at=_DAY)
+    )
+    run = HourOfTraffic(_DAY, "check", "lambda", "", Traffic(checks))
+    log = _Log(support=hours, **({CHECKS: Hours((run,))} if checks else {}))
     book = prices or a_price_book()
-    costs = ShowCosts(deployments, _Log(support=hours), lambda: book, benchmarks(), "us-east-1", lambda: NOW)
+    costs = ShowCosts(deployments, log, lambda: book, benchmarks(), "us-east-1", lambda: NOW)
     return costs.report(_DAY, _DAY + timedelta(days=days), group_by, None)
 
 
@@ -87,7 +93,10 @@ def test_every_grouping_adds_up_to_the_same_total_to_the_micro_dollar(
     traffic: list[HourOfTraffic], instances: list[HourOfInstances]
 ) -> None:
     hours = Hours(tuple(traffic), tuple(instances))
-    reports = [_report(hours, group_by) for group_by in _GROUPINGS]
+    # A run of the check is 7 micro-dollars, for two deployments; requests have no price here.
+    platform = {name: UnitPrice(7e-6, Source("a test", "")) for name in ("lambda_request", "lambda_gb_second_arm64")}
+    prices = a_price_book(platform=platform)
+    reports = [_report(hours, group_by, prices=prices, checks=3) for group_by in _GROUPINGS]
     tokens = [one.traffic for one in traffic if one.path == "bedrock"]
     # The price book's: a dollar a million prompt tokens, two a million completion tokens.
     by_hand = sum(one.prompt_tokens + 2 * one.completion_tokens for one in tokens)
@@ -98,6 +107,7 @@ def test_every_grouping_adds_up_to_the_same_total_to_the_micro_dollar(
         assert report.total.amounts.micro_usd == by_hand
         assert report.total.amounts.instance_seconds == sum(entry.use.seconds for entry in instances)
         amounts = report.total.amounts
+        assert amounts.shared_micro_usd == 3 * 7
         assert amounts.warm_up_micro_usd == sum(entry.use.warm_up_micro_usd for entry in instances)
         assert 0 <= amounts.idle_micro_usd <= amounts.micro_usd - amounts.warm_up_micro_usd - amounts.spill_micro_usd
         assert amounts.served_tokens <= sum(one.prompt_tokens + one.completion_tokens for one in served)

@@ -18,7 +18,7 @@ from spillway.domain.policy import Memory
 from spillway.domain.prices import HourlyPrice
 from spillway.domain.route import Route, RouteState
 from spillway.domain.status import Status
-from spillway.domain.usage import InstanceTime
+from spillway.domain.usage import CHECKS, InstanceTime
 from spillway.services.check import LEASE, Check, Looked
 from tests.builders import NOW, a_capacity, a_deployment, a_price_book, a_route, a_spec, an_instance
 from tests.fakes import (
@@ -347,6 +347,23 @@ def test_a_retired_deployments_last_instances_are_counted_and_nothing_else_is_do
     world.capacities.capacities[NAME] = Capacity(instances=(an_instance(runs=False, ended_at=NOW + 10 * SECOND),))
     assert world.look(1) == Looked(deployments=0, actions=0, alerts=0)
     assert seconds_by_hour(world) == {0: 30 * 60 + 10}
+
+
+def test_a_look_meters_what_it_occupies_of_lambda_unless_another_is_at_work(world: World) -> None:
+    readings = iter([10.0, 12.5, 20.0, 20.5, 30.0])
+    world.service = replace(world.service, megabytes=512, monotonic=lambda: next(readings))
+    world.look()
+    world.look(1)
+    world.memories.acquire("another", world.now, world.now + LEASE)
+    assert world.look() is None
+    (metered,) = world.usage.hours(CHECKS, NINE, NINE + HOUR).traffic
+    assert (metered.traffic.requests, metered.traffic.lambda_mb_ms) == (2, 512 * 3000)
+
+
+def test_a_look_that_cannot_be_metered_is_a_look_all_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.service = replace(world.service, megabytes=512)
+    monkeypatch.setattr(world.usage, "add_check", failing(Retryable("throttled"), ""))
+    assert world.look() is not None
 
 
 def test_the_time_until_an_instance_answers_is_its_warm_up(world: World) -> None:

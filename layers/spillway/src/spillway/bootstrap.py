@@ -81,6 +81,7 @@ def check_service(settings: Settings) -> Check:
         prices=_prices(settings),
         region=settings.region,
         now=clock.utc_now,
+        megabytes=settings.lambda_megabytes,
     )
 
 

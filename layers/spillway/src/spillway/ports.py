@@ -266,6 +266,10 @@ class InstanceTimes(Protocol):
 
     def put_instance_times(self, batch: Sequence[InstanceTime]) -> None: ...
 
+    def add_check(self, hour: datetime, lambda_mb_ms: int) -> None:
+        """Count one run of the check itself, under the name ``CHECKS``."""
+        ...
+
 
 class LoadReader(Protocol):
     """CloudWatch, in batches."""

@@ -82,6 +82,11 @@ class Settings:
         return self.has("AWS_LAMBDA_FUNCTION_NAME")
 
     @property
+    def lambda_megabytes(self) -> int:
+        """The memory that Lambda bills this process for; 0 outside of Lambda."""
+        return int(self._number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 0, 0))
+
+    @property
     def starts_from_snapshot(self) -> bool:
         """Whether this process is being made into a Lambda SnapStart snapshot, or was restored from one."""
         return self.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from spillway.adapters.aws_errors import translated
 from spillway.domain.errors import Retryable
 from spillway.domain.usage import (
+    CHECKS,
     HourOfInstances,
     HourOfTraffic,
     Hours,
@@ -78,6 +79,20 @@ class UsageTable:
         times = list({(time.deployment, _bucket_of(time)): time for time in batch}.values())
         for start in range(0, len(times), _ITEMS_PER_TRANSACTION):
             self._put(times[start : start + _ITEMS_PER_TRANSACTION])
+
+    def add_check(self, hour: datetime, lambda_mb_ms: int) -> None:
+        """Count one run of the check, under a name that no deployment can have."""
+        with translated():
+            self._client.update_item(
+                TableName=self._table,
+                Key={"deployment": {"S": CHECKS}, "bucket": {"S": f"{hour_of(hour)}#check#lambda#"}},
+                UpdateExpression="SET expires_at = :expires_at ADD requests :one, lambda_mb_ms :lambda_mb_ms",
+                ExpressionAttributeValues={
+                    ":expires_at": {"N": str(int((hour + KEPT_FOR).timestamp()))},
+                    ":one": {"N": "1"},
+                    ":lambda_mb_ms": {"N": str(lambda_mb_ms)},
+                },
+            )
 
     def _put(self, part: Sequence[InstanceTime]) -> None:
         while part:
@@ -152,6 +167,7 @@ def _traffic(counters: Counter[str]) -> Traffic:
         cached_tokens=counters["cached_tokens"],
         completion_tokens=counters["completion_tokens"],
         reasoning_tokens=counters["reasoning_tokens"],
+        lambda_mb_ms=counters["lambda_mb_ms"],
         reasons={name.removeprefix(_REASON): n for name, n in counters.items() if name.startswith(_REASON)},
     )
 

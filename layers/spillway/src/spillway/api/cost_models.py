@@ -9,7 +9,7 @@ from spillway.api.models import PriceSource
 
 
 class CostRow(BaseModel):
-    """One group's use and cost; ``usd`` fields are exact to the micro-dollar and add up over the groups."""
+    """One group's use and cost; the dollars are whole micro-dollars and add up over the groups."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +27,10 @@ class CostRow(BaseModel):
     warm_up_usd: Annotated[float, Field(description="Of known_usd, instance time before the instance could answer")]
     idle_usd: Annotated[float, Field(description="Of known_usd, instance time after that which served nothing")]
     idle_is_at_least: Annotated[bool, Field(description="Some instances' capacity is unknown; more may be idle")]
+    shared_usd: Annotated[
+        float,
+        Field(description="An estimate, not in usd: the share of Spillway's own services, without shared_leaves_out"),
+    ]
     usd_per_million_tokens: float | None
     utilisation: Annotated[float | None, Field(description="Tokens served over tokens the instances could have")]
     elsewhere_usd: Annotated[
@@ -46,4 +50,5 @@ class CostReportBody(BaseModel):
     rows: tuple[CostRow, ...]
     total: CostRow
     unknown: Annotated[tuple[str, ...], Field(description="What has no known price")]
+    shared_leaves_out: Annotated[tuple[str, ...], Field(description="What shared_usd does not hold")]
     prices: tuple[PriceSource, ...]

@@ -21,6 +21,7 @@ def report_of(report: CostReport) -> CostReportBody:
         rows=tuple(_row(group) for group in report.groups),
         total=_row(report.total),
         unknown=tuple(report.unknown),
+        shared_leaves_out=tuple(report.not_shared),
         prices=tuple(PriceSource(source=source.source, as_of=source.as_of) for source in report.sources),
     )
 
@@ -54,6 +55,7 @@ def _row(group: Group) -> CostRow:
         warm_up_usd=amounts.warm_up_micro_usd / MICRO,
         idle_usd=amounts.idle_micro_usd / MICRO,
         idle_is_at_least=amounts.unmeasured_seconds > 0,
+        shared_usd=amounts.shared_micro_usd / MICRO,
         usd_per_million_tokens=amounts.usd_per_million_tokens,
         utilisation=amounts.utilisation,
         elsewhere_usd=group.elsewhere

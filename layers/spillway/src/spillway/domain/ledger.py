@@ -28,6 +28,7 @@ class Amounts:
     ``spill_micro_usd``, ``warm_up_micro_usd`` (instances that could not answer yet) and ``idle_micro_usd`` (capacity of
     those that could, unused) are parts of ``micro_usd`` without overlap. There is at least so much of the last: of
     ``unmeasured_seconds`` of instance time only hours without any token are known to be idle.
+    ``shared_micro_usd`` is the estimated share of what is common (see ``commons``), and no part of ``micro_usd``.
     ``served_tokens`` and ``capacity_tokens`` are those of instances whose capacity is known, once they could answer.
     """
 
@@ -47,6 +48,7 @@ class Amounts:
     unmeasured_seconds: int = 0
     unpriced_seconds: int = 0
     unpriced_tokens: int = 0
+    shared_micro_usd: int = 0
 
     @property
     def tokens(self) -> int:

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 _SECONDS_PER_HOUR = 3600
+# The checks' own use stands under this name, which no deployment can have.
+CHECKS = "#checks"
 
 
 @dataclass(frozen=True)
 class Traffic:
     """Sums over requests; ``reasons`` counts requests by the code of why they went where they went.
 
-    Cached tokens are part of the prompt's, reasoning tokens of the completion's.
+    Cached tokens are part of the prompt's, reasoning tokens of the completion's. ``lambda_mb_ms`` is what they occupied
+    of Lambda, in megabytes of memory times milliseconds; 0 where that was not metered.
     """
 
     requests: int = 0
@@ -21,6 +24,7 @@ class Traffic:
     completion_tokens: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     reasoning_tokens: int = 0
+    lambda_mb_ms: int = 0
 
 
 @dataclass(frozen=True)

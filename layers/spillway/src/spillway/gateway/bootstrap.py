@@ -89,7 +89,7 @@ def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
             head=stream_head,
         ),
         relay=Relay(time.monotonic, settings.gateway_idle_seconds),
-        meter=Meter(counters, clock.utc_now, time.monotonic, print_line),
+        meter=Meter(counters, clock.utc_now, time.monotonic, print_line, settings.lambda_megabytes),
         monotonic=time.monotonic,
         texts=texts,
         freezes=settings.on_lambda,

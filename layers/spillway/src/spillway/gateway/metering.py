@@ -60,15 +60,24 @@ class UsageCounters(Protocol):
 
 
 class Meter:
-    """Counts requests. ``now`` dates them; ``monotonic`` is the clock their durations are taken by."""
+    """Counts requests. ``now`` dates them; ``monotonic`` is the clock their durations are taken by.
+
+    ``megabytes`` is the memory that Lambda bills for as long as a request lasts, 0 on a server.
+    """
 
     def __init__(
-        self, counters: UsageCounters, now: Callable[[], datetime], monotonic: Callable[[], float], log: Log
+        self,
+        counters: UsageCounters,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        log: Log,
+        megabytes: int = 0,
     ) -> None:
         self._counters = counters
         self._now = now
         self._monotonic = monotonic
         self._log = log
+        self._megabytes = megabytes
 
     def count(self, record: Record) -> None:
         """Put the request into the metrics now: what waits long must be seen before its end, or nobody would wake."""
@@ -84,12 +93,14 @@ class Meter:
     async def settle(self, record: Record) -> None:
         """Write the line at once and the counters after it; the line is what is left if the table is away."""
         now = self._now()
-        self._log(_line(record, now, self._monotonic()))
+        end = self._monotonic()
+        self._log(_line(record, now, end))
         moment = int(now.timestamp())
         bucket = f"{_hour(moment // 3600)}#{record.role}#{record.path}#{record.key_id}"
         expires_at = moment + _KEEP_SECONDS
+        counts = _counts(record, self._megabytes * _ms(end - record.begun))
         try:
-            await self._counters.add(record.deployment, bucket, _counts(record), expires_at)
+            await self._counters.add(record.deployment, bucket, counts, expires_at)
         except RoutesUnavailable as err:
             lost = {"message": "usage not counted", "request_id": record.request_id, "detail": str(err)}
             self._log(lost)
@@ -101,7 +112,7 @@ def _hour(number: int) -> str:
     return hour_of(datetime.fromtimestamp(number * 3600, UTC))
 
 
-def _counts(record: Record) -> dict[str, int]:
+def _counts(record: Record, lambda_mb_ms: float) -> dict[str, int]:
     counts = {
         "requests": 1,
         "failed": int(record.failed),
@@ -109,6 +120,7 @@ def _counts(record: Record) -> dict[str, int]:
         "cached_tokens": record.usage.cached,
         "completion_tokens": record.usage.completion,
         "reasoning_tokens": record.usage.reasoning,
+        "lambda_mb_ms": round(lambda_mb_ms),
         f"reason_{record.code}": 1,
     }
     return {name: count for name, count in counts.items() if count}

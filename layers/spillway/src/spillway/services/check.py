@@ -1,6 +1,7 @@
 """The check: look at every deployment, decide, act. Repeated, late or overlapping runs do no harm."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from spillway.domain.signals import signals_of
 from spillway.domain.spec import Path
 from spillway.domain.spend import add_up, count_instances
 from spillway.domain.status import Status
-from spillway.domain.usage import InstanceTime
+from spillway.domain.usage import InstanceTime, hour_at
 from spillway.domain.watch import watch
 from spillway.ports import (
     Alerts,
@@ -83,7 +84,10 @@ class _Outcome:
 
 @dataclass(frozen=True)
 class Check:
-    """``run`` is one look; all reads are batched, and only what changed is written a deployment at a time."""
+    """``run`` is one look; all reads are batched, and only what changed is written a deployment at a time.
+
+    ``megabytes`` is the memory that Lambda bills a look for, 0 where it runs elsewhere and is not metered.
+    """
 
     deployments: Deployments
     routes: Routes
@@ -98,6 +102,8 @@ class Check:
     prices: Callable[[], PriceBook]
     region: str
     now: Callable[[], datetime]
+    megabytes: int = 0
+    monotonic: Callable[[], float] = time.monotonic
 
     def run(self, owner: str) -> Looked | None:
         """Look at every deployment once; None when another check is at work. ``owner`` names this run.
@@ -105,13 +111,22 @@ class Check:
         A deployment whose turn fails keeps nobody else from theirs: a retryable failure is left to the next run, any
         other is raised in a group once everything else is done and remembered.
         """
-        now = self.now()
+        now, began = self.now(), self.monotonic()
         if not self.memories.acquire(owner, now, now + LEASE):
             return None
         try:
             return self._look(now)
         finally:
             self.memories.release(owner)
+            self._meter(now, self.monotonic() - began)
+
+    def _meter(self, now: datetime, seconds: float) -> None:
+        if not self.megabytes:
+            return
+        try:
+            self.instance_times.add_check(hour_at(now), round(self.megabytes * seconds * 1000))
+        except Retryable as err:
+            logger.warning("check not metered", extra={"error": str(err)})
 
     def _look(self, now: datetime) -> Looked:
         stored = self.deployments.all()

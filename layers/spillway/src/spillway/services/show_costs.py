@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, assert_never
 
-from spillway.domain.deployment import Deployment, Inventory
+from spillway.domain.commons import common_parts
+from spillway.domain.deployment import Deployment
 from spillway.domain.elsewhere import elsewhere, hours_used
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.ledger import Amounts, Capacities, Part, parts_of, total
 from spillway.domain.own_throughput import own_throughput
 from spillway.domain.prices import PriceBook, Source
 from spillway.domain.throughput import Benchmarks, Throughput
-from spillway.domain.usage import Hours, hour_of
+from spillway.domain.usage import CHECKS, Hours, hour_of
 from spillway.ports import Deployments, UsageLog
 
 GroupBy: TypeAlias = Literal["deployment", "path", "key", "day", "hour"]
@@ -39,7 +40,10 @@ class Group:
 
 @dataclass(frozen=True)
 class CostReport:
-    """Whole hours (UTC) from ``since`` to ``until``; the groups' amounts add up to ``total``."""
+    """Whole hours (UTC) from ``since`` to ``until``; the groups' amounts add up to ``total``.
+
+    ``unknown`` names what has no price, ``not_shared`` what the estimated share of common services leaves out.
+    """
 
     since: datetime
     until: datetime
@@ -47,6 +51,7 @@ class CostReport:
     groups: Sequence[Group]
     total: Group
     unknown: Sequence[str]
+    not_shared: Sequence[str]
     sources: Sequence[Source]
 
 
@@ -66,29 +71,34 @@ class ShowCosts:
     ) -> CostReport:
         """Return the cost of a span; without bounds that of this month. NotFound for an unknown deployment."""
         since, until = self._span(since, until, group_by)
-        inventory = Inventory([self.deployments.get(deployment)]) if deployment else self.deployments.all()
+        inventory = self.deployments.all()
+        wanted = [self.deployments.get(deployment)] if deployment else inventory.deployments
         prices, parts = self.prices(), []  # type: PriceBook, list[Part]
         others: dict[str, list[dict[str, int | None]]] = defaultdict(list)
-        for one in inventory.deployments:
-            hours = self.usage.hours(one.name, since, until)
-            capacities = self._capacities(one, hours)
-            parts += parts_of(one, hours, prices, self.region, capacities)
-            for hour, used in hours_used(hours).items():
+        hours = {one.name: self.usage.hours(one.name, since, until) for one in wanted}
+        for one in wanted:
+            capacities = self._capacities(one, hours[one.name])
+            parts += parts_of(one, hours[one.name], prices, self.region, capacities)
+            for hour, used in hours_used(hours[one.name]).items():
                 would = elsewhere(one, used, prices, self.region, capacities)
                 others[""].append(would)
                 if group_by not in ("path", "key"):
                     others[_name(group_by, one.name, hour, "", "")].append(would)
+        checks = self.usage.hours(CHECKS, since, until)
+        common, not_shared = common_parts(inventory.deployments, hours, checks, prices)
+        unreadable = () if deployment else inventory.unreadable
         return CostReport(
             since=since,
             until=until,
             group_by=group_by,
-            groups=_groups(group_by, parts, others),
-            total=Group("total", total([part.amounts for part in parts]), _added(others[""])),
+            groups=_groups(group_by, parts + common, others),
+            total=Group("total", total([part.amounts for part in parts + common]), _added(others[""])),
             unknown=sorted(
                 {name for part in parts for name in part.unknown}
-                | {f"deployment {name}: its record cannot be read" for name in inventory.unreadable}
+                | {f"deployment {name}: its record cannot be read" for name in unreadable}
             ),
-            sources=list(dict.fromkeys(source for part in parts for source in part.sources)),
+            not_shared=sorted(not_shared),
+            sources=list(dict.fromkeys(source for part in parts + common for source in part.sources)),
         )
 
     def _span(self, since: datetime | None, until: datetime | None, group_by: GroupBy) -> tuple[datetime, datetime]:
