@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from spillway.domain.alert import Alert
+from spillway.domain.bill import Billed
 from spillway.domain.capacity import Capacity
 from spillway.domain.credits import CreditLedger
 from spillway.domain.decision import Decision
@@ -232,6 +233,21 @@ def _added(use: InstanceUse, entry: InstanceTime) -> InstanceUse:
         use.warm_up_seconds + entry.warm_up_seconds,
         use.warm_up_micro_usd + entry.warm_up_micro_usd,
     )
+
+
+class FakeBills:
+    """Bills by day; ``asked`` keeps what was asked, ``failure`` is raised by every call."""
+
+    def __init__(self, billed: Mapping[date, Billed] | None = None) -> None:
+        self.billed = dict(billed or {})
+        self.asked: list[tuple[date, date, str | None]] = []
+        self.failure: Exception | None = None
+
+    def days(self, first: date, end: date, deployment: str | None) -> Mapping[date, Billed]:
+        self.asked.append((first, end, deployment))
+        if self.failure is not None:
+            raise self.failure
+        return {day: one for day, one in self.billed.items() if first <= day < end}
 
 
 class FakePrices:

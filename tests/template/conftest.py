@@ -8,6 +8,7 @@ from tests.template.transform import source, transformed
 WITH_ALL = {
     "EnableFleets": "true",
     "AlertEmail": "ops@example.com",
+    "CompareWithBill": "true",
     "FleetSessionManager": "true",
     "HuggingFaceTokenSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:token",
     "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/a/b",

@@ -16,6 +16,7 @@ UNLIMITED = {
     "autoscaling:DescribeScalingActivities": "reads have no resources",
     "bedrock:GetFoundationModelAvailability": "has no resources",
     "bedrock:ListInferenceProfiles": "lists have no resources",
+    "ce:GetCostAndUsage": "the bill has no resources that bear tags",
     "cloudwatch:GetMetricData": "has no resources",
     "cloudwatch:PutMetricData": "has no resources; a condition names the namespace",
     "ec2:DescribeImages": "reads have no resources",

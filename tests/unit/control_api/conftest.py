@@ -24,6 +24,7 @@ from spillway.services.show_deployments import ShowDeployments
 from tests.builders import NOW
 from tests.fakes import (
     FakeBenchmarks,
+    FakeBills,
     FakeCredits,
     FakeDecisions,
     FakeDeployments,
@@ -78,12 +79,13 @@ class World:
     prices: FakePrices = field(default_factory=FakePrices)
     credits: FakeCredits = field(default_factory=FakeCredits)
     reviews: FakeReviews = field(default_factory=FakeReviews)
+    bills: FakeBills | None = None
     now: datetime = NOW
     tokens: int = 0
 
     def services(self) -> ControlApi:
         prices = CurrentPrices(price_book(), self.prices, lambda: self.now)
-        costs = ShowCosts(self.deployments, self.usage, prices, benchmarks(), "us-east-1", lambda: self.now)
+        costs = ShowCosts(self.deployments, self.usage, prices, benchmarks(), "us-east-1", lambda: self.now, self.bills)
         return ControlApi(
             manage=ManageDeployments(self.deployments, self.routes, self.workflows, lambda: self.now),
             show=ShowDeployments(

@@ -2,13 +2,16 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
+from spillway.domain.bill import Billed
+from spillway.domain.errors import Retryable
 from spillway.domain.prices import price_book
 from spillway.domain.usage import HourOfTraffic, Traffic
 from tests.builders import SPILL_MODEL, a_deployment, an_instance_time
+from tests.fakes import FakeBills
 from tests.unit.control_api.conftest import World
 
 
@@ -108,3 +111,69 @@ def test_a_question_that_makes_no_sense_is_rejected(world: World, query: str, pa
 
 def test_an_unknown_deployment_is_not_found(world: World) -> None:
     assert world.call("GET", "/costs?deployment=nobody").status == 404
+
+
+YESTERDAY = date(2026, 11, 23)
+
+
+@pytest.fixture
+def billed(used: World) -> World:
+    """Two hours of yesterday, a dollar each and one by a spilled request, and a bill of that day alone."""
+    used.bills = FakeBills({YESTERDAY: Billed(2.05, 1.9, is_final=False)})
+    nine = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    hours = [nine, nine.replace(hour=10)]
+    used.usage.put_instance_times([an_instance_time(hour=hour, seconds=3600, usd_per_hour=1.0) for hour in hours])
+    used.usage.by_hour["support-llama"].append(
+        HourOfTraffic(nine, "spill", "bedrock", "key_a", Traffic(2, 0, 1_000_000, 0, 0))
+    )
+    return used
+
+
+def test_whole_past_days_of_instances_are_set_beside_aws_bill(billed: World) -> None:
+    report = billed.call("GET", "/costs?bill=true&from=2026-11-22T12:00:00Z&deployment=support-llama").json
+    assert billed.bills is not None
+    # The half day at the beginning and today are no whole past days.
+    assert billed.bills.asked == [(YESTERDAY, date(2026, 11, 24), "support-llama")]
+    assert report["bill"] == {
+        "problem": None,
+        "days": [
+            {
+                "day": "2026-11-23",
+                "instances_usd": 2.0,
+                "unblended_usd": 2.05,
+                "amortized_usd": 1.9,
+                "difference_usd": 0.05,
+                "is_final": False,
+            }
+        ],
+    }
+
+
+def test_a_day_without_a_bill_is_unknown_and_not_free(billed: World) -> None:
+    days = billed.call("GET", "/costs?bill=true&from=2026-11-22&to=2026-11-24").json["bill"]["days"]
+    assert [(one["day"], one["unblended_usd"], one["difference_usd"]) for one in days] == [
+        ("2026-11-22", None, None),
+        ("2026-11-23", 2.05, 0.05),
+    ]
+
+
+def test_costs_are_told_also_when_aws_does_not_tell_its_bill(billed: World) -> None:
+    assert billed.bills is not None
+    billed.bills.failure = Retryable("AccessDeniedException: no")
+    answer = billed.call("GET", "/costs?bill=true")
+    assert (answer.status, answer.json["bill"]) == (200, {"days": [], "problem": "AccessDeniedException: no"})
+    assert answer.json["rows"]
+
+
+def test_the_bill_is_asked_for_only_on_demand_and_only_where_there_are_days_of_it(billed: World) -> None:
+    assert billed.bills is not None
+    assert billed.call("GET", "/costs").json["bill"] is None
+    today = billed.call("GET", "/costs?bill=true&from=2026-11-24").json["bill"]
+    assert (today["days"], billed.bills.asked) == ([], [])
+    assert "whole day" in today["problem"]
+
+
+def test_where_it_is_switched_off_asking_for_the_bill_says_how_to_switch_it_on(used: World) -> None:
+    answer = used.call("GET", "/costs?bill=true")
+    assert (answer.status, answer.json["error"]["param"]) == (400, "bill")
+    assert "CompareWithBill" in answer.json["error"]["message"]

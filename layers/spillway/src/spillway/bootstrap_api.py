@@ -6,6 +6,8 @@ from functools import partial
 from spillway import clock
 from spillway.adapters.benchmarks_table import BenchmarksTable
 from spillway.adapters.clients import client
+from spillway.adapters.cost_explorer import ENDPOINT_REGION as COST_EXPLORER_REGION
+from spillway.adapters.cost_explorer import CostExplorer
 from spillway.adapters.decisions_table import DecisionsTable
 from spillway.adapters.deployments_table import DeploymentsTable
 from spillway.adapters.idempotency import IdempotencyTable
@@ -44,6 +46,7 @@ def control_api_services(settings: Settings) -> ControlApi:
         benchmarks=benchmarks(),
         region=settings.region,
         now=clock.utc_now,
+        bills=_bills(settings),
     )
     return ControlApi(
         manage=ManageDeployments(
@@ -88,3 +91,9 @@ def control_api_services(settings: Settings) -> ControlApi:
         once=IdempotencyTable(dynamodb, settings.idempotency_table),
         now=clock.utc_now,
     )
+
+
+def _bills(settings: Settings) -> CostExplorer | None:
+    if not settings.compares_with_bill:
+        return None
+    return CostExplorer(client("ce", COST_EXPLORER_REGION, hasty=True), settings.stack)

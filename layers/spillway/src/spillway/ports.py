@@ -1,10 +1,11 @@
 """What the services need from the outside world, in domain types."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from spillway.domain.alert import Alert
+from spillway.domain.bill import Billed
 from spillway.domain.capacity import Capacity
 from spillway.domain.credits import CreditLedger
 from spillway.domain.decision import Decision
@@ -136,6 +137,14 @@ class UsageLog(Protocol):
 
     def put_instance_times(self, batch: Sequence[InstanceTime]) -> None:
         """Store what instances were billed for; of two statements about one hour, the longer time is kept."""
+        ...
+
+
+class Bills(Protocol):
+    """AWS's own bill, which costs something to read."""
+
+    def days(self, first: date, end: date, deployment: str | None) -> Mapping[date, Billed]:
+        """Return what was billed for each day before ``end``; Retryable when AWS does not say, for whatever reason."""
         ...
 
 

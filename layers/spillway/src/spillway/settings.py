@@ -77,6 +77,11 @@ class Settings:
         }
 
     @property
+    def compares_with_bill(self) -> bool:
+        """``COMPARE_WITH_BILL``: whether Cost Explorer may be asked."""
+        return self.environ.get("COMPARE_WITH_BILL") == "true"
+
+    @property
     def on_lambda(self) -> bool:
         """Whether Lambda runs this process, and freezes it between requests."""
         return self.has("AWS_LAMBDA_FUNCTION_NAME")

@@ -8,6 +8,8 @@ from botocore.config import Config
 
 from spillway import __name__ as package
 
+_HASTY = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=8)
+
 
 @cache
 def client_config() -> Config:
@@ -24,9 +26,11 @@ def client_config() -> Config:
     )
 
 
-def client(service: str, region: str | None = None) -> Any:
+def client(service: str, region: str | None = None, *, hasty: bool = False) -> Any:
     """Return a new client of one AWS service; region, credentials and endpoint come from the SDK's own settings.
 
-    A ``region`` is given only for a service that is elsewhere than the stack.
+    A ``region`` is given only for a service that is elsewhere than the stack. A ``hasty`` one asks once and waits for
+    seconds: for what an answer can do without.
     """
-    return boto3.client(service, region_name=region, config=client_config())  # type: ignore[call-overload]
+    config = client_config().merge(_HASTY) if hasty else client_config()
+    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]

@@ -1,6 +1,6 @@
 """The answers of ``GET /costs``."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,6 +39,28 @@ class CostRow(BaseModel):
     ]
 
 
+class BilledDay(BaseModel):
+    """One whole past day (UTC): instances by the ledger, and what AWS billed for everything with our tags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    day: date
+    instances_usd: float
+    unblended_usd: Annotated[float | None, Field(description="null where AWS has no bill of the day")]
+    amortized_usd: float | None
+    difference_usd: Annotated[float | None, Field(description="unblended_usd less instances_usd")]
+    is_final: Annotated[bool, Field(description="Whether AWS does not call it an estimate any more")]
+
+
+class BillBody(BaseModel):
+    """The check against AWS's bill, which never changes the rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    days: tuple[BilledDay, ...]
+    problem: Annotated[str | None, Field(description="Why there is nothing to compare with")]
+
+
 class CostReportBody(BaseModel):
     """Realised cost from ``from`` to ``to``, whole hours in UTC."""
 
@@ -52,3 +74,4 @@ class CostReportBody(BaseModel):
     unknown: Annotated[tuple[str, ...], Field(description="What has no known price")]
     shared_leaves_out: Annotated[tuple[str, ...], Field(description="What shared_usd does not hold")]
     prices: tuple[PriceSource, ...]
+    bill: Annotated[BillBody | None, Field(description="With bill=true")] = None

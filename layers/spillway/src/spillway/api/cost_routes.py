@@ -19,6 +19,9 @@ _From = Annotated[
 _To = Annotated[str | None, Query(alias="to", max_length=40, description="A day (its beginning) or a moment; now")]
 _Group = Annotated[GroupBy, Query(description="What one row is")]
 _Deployment = Annotated[str | None, Query(max_length=64, description="Only this deployment")]
+_Bill = Annotated[
+    bool, Query(description="Compare days with AWS's bill, for which AWS charges; JSON only, and off in most stacks")
+]
 _Format = Annotated[Literal["json", "csv"], Query(alias="format")]
 
 
@@ -32,8 +35,9 @@ def add_cost_routes(api: APIGatewayRestResolver, costs: ShowCosts) -> None:
         group_by: _Group = "deployment",
         deployment: _Deployment = None,
         form: _Format = "json",
+        bill: _Bill = False,
     ) -> Response[CostReportBody | str]:
-        report = costs.report(moment(since, "from"), moment(until, "to"), group_by, deployment)
+        report = costs.report(moment(since, "from"), moment(until, "to"), group_by, deployment, with_bill=bill)
         if form == "csv":
             return Response(HTTPStatus.OK, "text/csv", csv_of(report))
         return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, report_of(report))

@@ -3,8 +3,9 @@
 import csv
 import io
 
-from spillway.api.cost_models import CostReportBody, CostRow
+from spillway.api.cost_models import BillBody, BilledDay, CostReportBody, CostRow
 from spillway.api.models import PriceSource
+from spillway.domain.bill import BillCheck, DayOfBill
 from spillway.domain.costs import MICRO
 from spillway.services.show_costs import CostReport, Group
 
@@ -22,6 +23,7 @@ def report_of(report: CostReport) -> CostReportBody:
         total=_row(report.total),
         unknown=tuple(report.unknown),
         shared_leaves_out=tuple(report.not_shared),
+        bill=report.bill and _bill(report.bill),
         prices=tuple(PriceSource(source=source.source, as_of=source.as_of) for source in report.sources),
     )
 
@@ -36,6 +38,22 @@ def csv_of(report: CostReport) -> str:
         elsewhere = row.elsewhere_usd or {}
         writer.writerow((*(_cell(getattr(row, name)) for name in _COLUMNS), *(_cell(elsewhere.get(p)) for p in _PATHS)))
     return text.getvalue()
+
+
+def _bill(check: BillCheck) -> BillBody:
+    return BillBody(days=tuple(_billed_day(one) for one in check.days), problem=check.problem)
+
+
+def _billed_day(one: DayOfBill) -> BilledDay:
+    told, billed = one.told_micro_usd / MICRO, one.billed
+    return BilledDay(
+        day=one.day,
+        instances_usd=told,
+        unblended_usd=billed and billed.unblended_usd,
+        amortized_usd=billed and billed.amortized_usd,
+        difference_usd=billed and round(billed.unblended_usd - told, 6),
+        is_final=billed is not None and billed.is_final,
+    )
 
 
 def _row(group: Group) -> CostRow:

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, assert_never
 
+from spillway.domain.bill import BillCheck, compared, whole_days
 from spillway.domain.commons import common_parts
 from spillway.domain.deployment import Deployment
 from spillway.domain.elsewhere import elsewhere, hours_used
-from spillway.domain.errors import InvalidRequest
+from spillway.domain.errors import InvalidRequest, Retryable
 from spillway.domain.ledger import Amounts, Capacities, Part, parts_of, total
 from spillway.domain.own_throughput import own_throughput
 from spillway.domain.prices import PriceBook, Source
 from spillway.domain.throughput import Benchmarks, Throughput
 from spillway.domain.usage import CHECKS, Hours, hour_of
-from spillway.ports import Deployments, UsageLog
+from spillway.ports import Bills, Deployments, UsageLog
 
 GroupBy: TypeAlias = Literal["deployment", "path", "key", "day", "hour"]
 
@@ -53,6 +54,7 @@ class CostReport:
     unknown: Sequence[str]
     not_shared: Sequence[str]
     sources: Sequence[Source]
+    bill: BillCheck | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,26 @@ class ShowCosts:
     benchmarks: Benchmarks
     region: str
     now: Callable[[], datetime]
+    bills: Bills | None = None
 
     def report(
-        self, since: datetime | None, until: datetime | None, group_by: GroupBy, deployment: str | None
+        self,
+        since: datetime | None,
+        until: datetime | None,
+        group_by: GroupBy,
+        deployment: str | None,
+        *,
+        with_bill: bool = False,
     ) -> CostReport:
-        """Return the cost of a span; without bounds that of this month. NotFound for an unknown deployment."""
+        """Return the cost of a span; without bounds that of this month. NotFound for an unknown deployment.
+
+        ``with_bill`` asks AWS, at its price, what it billed for the days of it; InvalidRequest where that is not
+        switched on.
+        """
+        if with_bill and self.bills is None:
+            raise InvalidRequest(
+                "bill=true needs the stack's parameter CompareWithBill=true", param="bill", allowed=["false"]
+            )
         since, until = self._span(since, until, group_by)
         inventory = self.deployments.all()
         wanted = [self.deployments.get(deployment)] if deployment else inventory.deployments
@@ -99,7 +116,17 @@ class ShowCosts:
             ),
             not_shared=sorted(not_shared),
             sources=list(dict.fromkeys(source for part in parts + common for source in part.sources)),
+            bill=self._bill(parts, since, until, deployment) if with_bill else None,
         )
+
+    def _bill(self, parts: Sequence[Part], since: datetime, until: datetime, deployment: str | None) -> BillCheck:
+        days = whole_days(since, until, self.now().astimezone(UTC))
+        if self.bills is None or days is None:
+            return BillCheck(problem="No whole day of the span has passed.")
+        try:
+            return compared(parts, self.bills.days(*days, deployment), *days)
+        except Retryable as err:
+            return BillCheck(problem=str(err))
 
     def _span(self, since: datetime | None, until: datetime | None, group_by: GroupBy) -> tuple[datetime, datetime]:
         now = self.now().astimezone(UTC)
