@@ -10,8 +10,9 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
 from spillway.domain.economics.optimum import optimum_usd
-from spillway.domain.economics.replay import POLICIES, Trace, replay
+from spillway.domain.economics.replay import POLICIES, replay
 from spillway.domain.economics.scenario import Scenario
+from spillway.domain.economics.trace import Trace
 from tests.bench.traffic import DATA, traces
 
 BREAK_EVEN = (0.3, 0.5, 0.7)

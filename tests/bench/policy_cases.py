@@ -11,8 +11,9 @@ from itertools import product
 
 from spillway.domain.economics.ladders import replay as ladders
 from spillway.domain.economics.ladders.rungs import Ladder, Rung
-from spillway.domain.economics.replay import POLICIES, Outcome, Trace, busy_load, replay
+from spillway.domain.economics.replay import POLICIES, Outcome, busy_load, replay
 from spillway.domain.economics.scenario import Scenario
+from spillway.domain.economics.trace import Trace
 from spillway.domain.economics.windows import replay as windows
 from spillway.domain.economics.windows.copies import Imported
 from tests.bench.traffic import DATA, traces

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from spillway.domain.economics.replay import Trace
+from spillway.domain.economics.trace import Trace
 
 DATA = Path(os.environ.get("SPILLWAY_DATA", "../shared/data")) / "traces"
 # A tenant with less than six hours of traffic in all is no deployment.

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from spillway.cli import main
-from spillway.cli.errors import BadInput
-from spillway.cli.trace import read_trace
 
 A_RUNG = '{"name": "small", "usd_per_instance_hour": 2.5, "tokens_per_minute_per_instance": 1000}'
 HEADER = "t_seconds,requests,prompt_tokens,completion_tokens\n"
@@ -19,39 +17,11 @@ def a_log(folder: Path, rows: str, header: str = HEADER) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("rows", "says"),
-    [
-        ("60,1,5,5\n0,1,5,5\n", "row 3: t_seconds 0 comes after 60"),
-        ("0,9,5,5\n0,9,5,5\n", "row 3: a second window at t_seconds 0"),
-        ("0,1,-5,5\n", "row 2: prompt_tokens is '-5'"),
-        ("0,1,5,nan\n", "row 2: completion_tokens is 'nan'"),
-        ("0,1,inf,5\n", "row 2: prompt_tokens is 'inf'"),
-        ("0,one,5,5\n", "row 2: requests is 'one'"),
-        ("0,1,5\n", "row 2: 3 columns"),
-        ("0,1,5,5\n9e15,1,5,5\n", "row 3: t_seconds 9e+15 is more than ten years"),
-        ("", "no rows"),
-    ],
-)
-def test_a_bad_row_is_named(tmp_path: Path, rows: str, says: str) -> None:
-    with pytest.raises(BadInput, match=".*".join(says.split("+"))):
-        read_trace(a_log(tmp_path, rows))
-
-
-def test_a_missing_column_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="row 1: the header lacks prompt_tokens"):
-        read_trace(a_log(tmp_path, "0,1,1\n", "t_seconds,requests,completion_tokens\n"))
-
-
-def test_requests_are_added_up_by_the_minute(tmp_path: Path) -> None:
-    trace = read_trace(a_log(tmp_path, "3,1,10,1\n3,1,20,2\n64.5,1,30,3\n200,1,40,4\n"))
-    assert list(trace.prompt_tokens) == [30, 30, 0, 40]
-    assert list(trace.requests) == [2, 1, 0, 1]
-
-
-def test_windows_of_minutes_are_spread_and_missing_ones_are_empty(tmp_path: Path) -> None:
-    trace = read_trace(a_log(tmp_path, "0,10,100,10\n120,10,200,10\n360,10,400,10\n"))
-    assert list(trace.prompt_tokens) == [50, 50, 100, 100, 0, 0, 200, 200]
+def test_a_bad_row_is_named_and_leaves_no_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(a_log(tmp_path, "60,1,5,5\n0,1,5,5\n"))]) == 2
+    printed = capsys.readouterr()
+    assert "row 3 of the log: t_seconds 0 comes after 60" in printed.err
+    assert not printed.out
 
 
 def test_it_prints_every_policy_the_assumptions_and_a_picture(

@@ -44,7 +44,7 @@ def test_a_plan_comes_as_a_picture_too(world: World) -> None:
 
 
 def test_a_log_and_an_example_are_traffic_too(world: World) -> None:
-    log = "t_seconds,requests,prompt_tokens,completion_tokens\n0,500,800,200\n3599,500,800,200\n"
+    log = "t_seconds,requests,prompt_tokens,completion_tokens\n0,500,400000,100000\n3599,500,400000,100000\n"
     assert world.call("POST", "/plans", _body(traffic={"log": log})).json["traffic"]["prompt_tokens"] == 800
     assert world.call("POST", "/plans", _body(traffic={"example": "office-hours"})).status == 200
 

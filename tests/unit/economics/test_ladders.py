@@ -15,8 +15,8 @@ from spillway.domain.economics.ladders.replay import policies_of, replay
 from spillway.domain.economics.ladders.rule import State, step
 from spillway.domain.economics.ladders.rungs import Ladder, Rung
 from spillway.domain.economics.optimum import layer_optimum
-from spillway.domain.economics.replay import Trace
 from spillway.domain.economics.rule import Traffic
+from spillway.domain.economics.trace import Trace
 
 # Tokens cost two dollars a hundred; a small instance a dollar a minute for 100, a large one three for 500.
 SMALL, LARGE = Rung("small", 60.0, 100.0, 180.0), Rung("large", 180.0, 500.0, 300.0)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spillway.domain.economics.optimum import layer_optimum, optimum_usd
-from spillway.domain.economics.replay import POLICIES, Trace, replay
+from spillway.domain.economics.replay import POLICIES, replay
 from spillway.domain.economics.scenario import Scenario
+from spillway.domain.economics.trace import Trace
 
 
 def by_brute_force(spill: list[float], price: float, start: int) -> float:

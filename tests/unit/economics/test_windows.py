@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spillway.domain.decision import Code, Reason
-from spillway.domain.economics.replay import Trace
+from spillway.domain.economics.trace import Trace
 from spillway.domain.economics.windows.copies import Copy, Imported
 from spillway.domain.economics.windows.optimum import layer_optimum
 from spillway.domain.economics.windows.replay import POLICIES, replay

@@ -42,7 +42,7 @@ def test_a_request_file_is_planned_as_json(tmp_path: Path) -> None:
 
 def test_a_log_is_read_from_its_file(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
-    log.write_text("t_seconds,requests,prompt_tokens,completion_tokens\n0,10,100,10\n3599,10,100,10\n")
+    log.write_text("t_seconds,requests,prompt_tokens,completion_tokens\n0,10,1000,100\n3599,10,1000,100\n")
     planned = json.loads(_run("--model", _MODEL, "--log", log, "--scale", "2", "--json"))
     assert planned["traffic"]["requests_per_month"] == pytest.approx(40 * 730, rel=1e-3)
 
@@ -55,26 +55,6 @@ def test_what_is_wrong_is_said_with_its_field_or_row(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("t_seconds,requests,prompt_tokens,completion_tokens\n0,-1,1,1\n")
     with pytest.raises(InvalidRequest, match="row 2"):
-        _run("--model", _MODEL, "--log", log)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("t_seconds,requests,requests,prompt_tokens,completion_tokens\n0,1,1,1,1\n", "names more than once requests"),
-        ("t_seconds,requests,prompt_tokens\n0,1,1\n", "lacks completion_tokens"),
-        ("t_seconds,requests,prompt_tokens,completion_tokens\n0,1e308,1e308,1\n", "row 2 .* requests is 1e\\+308"),
-        ("t_seconds,requests,prompt_tokens,completion_tokens\n0,nan,1,1\n", "row 2 .* requests is nan"),
-        (
-            "t_seconds,requests,prompt_tokens,completion_tokens\n0,1,1," + "1" * 140_000 + "\n",
-            "row 2 .* cannot be read",
-        ),
-    ],
-)
-def test_a_log_that_cannot_be_meant_is_refused_with_its_row(text: str, said: str, tmp_path: Path) -> None:
-    log = tmp_path / "log.csv"
-    log.write_text(text)
-    with pytest.raises(InvalidRequest, match=said):
         _run("--model", _MODEL, "--log", log)
 
 

@@ -8,27 +8,47 @@ import pytest
 from spillway.domain.credits import Credit, outlook
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner.shape import examples, shape_of_curve, shape_of_log
+from spillway.domain.request_log import read_log
 
 _HEADER = "t_seconds,requests,prompt_tokens,completion_tokens"
 
 
 def test_a_log_becomes_its_hours() -> None:
-    rows = ["0,1,100,10", "1800,3,300,50", "3600,2,100,20", "10800,1,10,1", "14000,1,10,1"]
+    rows = ["0,1,100,10", "1800,3,900,150", "3600,2,200,40", "10800,1,10,1", "14000,1,10,1"]
     shape = shape_of_log([_HEADER, *rows])
-    assert [hour.requests for hour in shape.hours] == [4, 2, 0, pytest.approx(2 * 3600 / 3200)]
-    # (1 x 100 + 3 x 300) / 4 and (1 x 10 + 3 x 50) / 4
+    # The last minute is the 233rd, so that the fourth hour has 54 of them.
+    assert [hour.requests for hour in shape.hours] == [4, 2, 0, pytest.approx(2 * 60 / 54)]
+    # (100 + 900) / 4 and (10 + 150) / 4: a row's tokens are those of all its requests.
     assert (shape.hours[0].prompt_tokens, shape.hours[0].completion_tokens) == (250, 40)
 
 
 def test_minutes_after_the_last_whole_hour_belong_to_it() -> None:
     shape = shape_of_log([_HEADER, "0,3600,1,1", "3599,0,1,1", "3700,400,1,1"])
     (hour,) = shape.hours
-    assert hour.requests == pytest.approx(4000 * 3600 / 3700)
+    assert hour.requests == pytest.approx(4000 * 60 / 62)
+
+
+def test_windows_of_an_hour_or_more_are_hours_with_their_own_requests() -> None:
+    hourly = shape_of_log([_HEADER, *(f"{3600 * hour},{hour + 1},10,10" for hour in range(24))])
+    assert [hour.requests for hour in hourly.hours] == pytest.approx(range(1, 25))
+    longer = shape_of_log([_HEADER, "0,20,10,10", "7200,40,10,10"])
+    assert [hour.requests for hour in longer.hours] == pytest.approx([10, 10, 20, 20])
 
 
 def test_columns_are_found_by_name_and_others_are_ignored() -> None:
-    shape = shape_of_log(["model,completion_tokens,prompt_tokens,requests,t_seconds", "x,1,2,3,0", "x,1,2,3,3599"])
+    shape = shape_of_log(["model,completion_tokens,prompt_tokens,requests,t_seconds", "x,3,6,3,0", "x,3,6,3,3599"])
     assert (shape.hours[0].prompt_tokens, shape.hours[0].completion_tokens) == (2, 1)
+
+
+def test_requests_are_added_up_by_the_minute() -> None:
+    trace = read_log([_HEADER, "3,1,10,1", "3,1,20,2", "64.5,1,30,3", "200,1,40,4"], "log")
+    assert list(trace.prompt_tokens) == [30, 30, 0, 40]
+    assert list(trace.requests) == [2, 1, 0, 1]
+
+
+def test_windows_of_minutes_are_spread_and_missing_ones_are_empty() -> None:
+    trace = read_log([_HEADER, "0,10,100,10", "120,10,200,10", "360,10,400,10"], "log")
+    assert list(trace.prompt_tokens) == [50, 50, 100, 100, 0, 0, 200, 200]
 
 
 def test_a_long_log_is_read_row_by_row() -> None:
@@ -45,20 +65,29 @@ def test_a_long_log_is_read_row_by_row() -> None:
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([], "lacks"),
-        (["t_seconds,requests"], "lacks prompt_tokens, completion_tokens"),
+        ([], "row 1 .* lacks"),
+        (["t_seconds,requests"], "row 1 .* lacks prompt_tokens, completion_tokens"),
+        ([f"{_HEADER},requests"], "row 1 .* names more than once requests"),
         ([_HEADER], "no rows"),
-        ([_HEADER, "0,1,1"], "row 2"),
-        ([_HEADER, "0,1,1,1", "1,1,many,1"], "row 3"),
-        ([_HEADER, "0,1,1,1", "1,-1,1,1"], "row 3 of the log: requests is -1"),
-        ([_HEADER, "0,1,nan,1"], "row 2 of the log: prompt_tokens is nan"),
-        ([_HEADER, "10,1,1,1", "9,1,1,1"], "row 3 of the log is earlier"),
-        ([_HEADER, "0,1,1,1", "1e15,1,1,1"], "row 3 of the log is more than a year"),
+        ([_HEADER, "0,1,1"], "row 2 of the log: 3 columns where the header has 4"),
+        ([_HEADER, "0,1,1,1,1"], "row 2 of the log: 5 columns"),
+        ([_HEADER, "0,1,1,1", "1,1,many,1"], "row 3 of the log: prompt_tokens is 'many'"),
+        ([_HEADER, "0,1,1,1", "", "1,-1,1,1"], "row 4 of the log: requests is '-1'"),
+        ([_HEADER, "0,1,nan,1"], "row 2 of the log: prompt_tokens is 'nan'"),
+        ([_HEADER, "0,1,1,inf"], "row 2 of the log: completion_tokens is 'inf'"),
+        ([_HEADER, "0,1e308,1e308,1"], "row 2 of the log: requests is '1e308'"),
+        ([_HEADER, "1764000000000,1,1,1"], "row 2 of the log: t_seconds is '1764000000000'"),
+        ([_HEADER, "0,1,1," + "1" * 140_000], "row 2 of the log: cannot be read: field larger"),
+        ([_HEADER, "10,1,1,1", "9,1,1,1"], "row 3 of the log: t_seconds 9 comes after 10: .* sorted"),
+        ([_HEADER, "9,5,1,1", "9,1,1,1"], "row 3 of the log: a second window at t_seconds 9: .* overlap"),
+        ([_HEADER, "0,1,1,1", "4e7,1,1,1"], "row 3 of the log: t_seconds 40000000 is more than 366 days"),
+        ([_HEADER, "7,1,1,1", "7,1,1,1"], "all of the log's rows are of one moment"),
     ],
 )
 def test_a_wrong_log_is_answered_with_its_row(rows: list[str], says: str) -> None:
-    with pytest.raises(InvalidRequest, match=says):
+    with pytest.raises(InvalidRequest, match=says) as caught:
         shape_of_log(rows)
+    assert caught.value.param == "traffic.log"
 
 
 def test_the_examples_are_days_or_weeks() -> None:

@@ -21,7 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         print(chosen.run(chosen))
-    except (BadInput, InvalidRequest) as err:
-        print(f"spillway: {err}", file=sys.stderr)
-        return 2
+    except InvalidRequest as err:
+        allowed = f"\nallowed: {', '.join(err.allowed)}" if err.allowed else ""
+        return _refuse(f"{err}{allowed}")
+    except BadInput as err:
+        return _refuse(str(err))
     return 0
+
+
+def _refuse(said: str) -> int:
+    print(f"spillway: {said}", file=sys.stderr)
+    return 2

@@ -1,8 +1,6 @@
 """``spillway plan``: what a traffic costs on every path, computed here from the packaged prices; calls nothing."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from pydantic import ValidationError
 
 from spillway.api.plan_views import plan_of
 from spillway.api.validation import invalid_request, parsed_body
-from spillway.cli.errors import BadInput
+from spillway.cli.files import lines_of, usable
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner.costs import Option
 from spillway.domain.planner.picture import picture
@@ -42,7 +40,8 @@ def run(arguments: argparse.Namespace, today: date) -> str:
     try:
         request = PlanRequest.model_validate(body)
     except ValidationError as err:
-        raise invalid_request([dict(one) for one in err.errors()], PlanRequest) from err
+        errors = [{**one, "loc": ("body", *one["loc"])} for one in err.errors()]
+        raise invalid_request(errors, PlanRequest) from err
     if request.deployment is not None:
         raise InvalidRequest(
             "deployment is known to the API alone: give tokens_per_second by instance type", param="deployment"
@@ -50,24 +49,16 @@ def run(arguments: argparse.Namespace, today: date) -> str:
     shape = None
     if arguments.log:
         # Read line by line: a log may be longer than memory.
-        with _usable(arguments.log), arguments.log.open(newline="", encoding="utf-8-sig") as lines:
+        with lines_of(arguments.log) as lines:
             shape = shape_of_log(lines, "--log").scaled(request.traffic.scale)
     prices = price_book()
     plan = make_plan(request, prices, benchmarks(), prices.region, today, shape)
     if arguments.svg:
-        with _usable(arguments.svg):
+        with usable(arguments.svg):
             arguments.svg.write_text(picture(plan), encoding="utf-8")
     if arguments.json:
         return plan_of(plan).model_dump_json(indent=2)
     return table(plan)
-
-
-@contextmanager
-def _usable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, UnicodeDecodeError) as err:
-        raise BadInput(f"{path}: {err}") from err
 
 
 def table(plan: Plan) -> str:
@@ -120,7 +111,7 @@ def _line(option: Option) -> str:
 def _body(arguments: argparse.Namespace) -> dict[str, Any]:
     body: Any = {}
     if arguments.request:
-        with _usable(arguments.request):
+        with usable(arguments.request):
             body = parsed_body(arguments.request.read_text(encoding="utf-8"))
     if not isinstance(body, dict):
         raise InvalidRequest("the request must be a JSON object", param="request")

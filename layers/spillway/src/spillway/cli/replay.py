@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from spillway.cli.errors import BadInput
+from spillway.cli.files import lines_of, usable
 from spillway.cli.scenario import AnyScenario, read_scenario, settings_of, to_json
-from spillway.cli.trace import read_trace
 from spillway.domain.economics.ladders import replay as ladders
 from spillway.domain.economics.ladders.rungs import Ladder
-from spillway.domain.economics.replay import POLICIES, Outcome, Trace, replay
+from spillway.domain.economics.replay import POLICIES, Outcome, replay
 from spillway.domain.economics.scenario import Scenario
 from spillway.domain.economics.timeline import timeline
+from spillway.domain.economics.trace import Trace
 from spillway.domain.economics.windows import replay as windows
 from spillway.domain.economics.windows.copies import Imported
+from spillway.domain.request_log import read_log
 
 _HEAD = ("policy", "USD", "x optimum", "cold starts", "met cold", "spilled", "instance h")
 
@@ -35,16 +37,16 @@ def run(options: argparse.Namespace) -> str:
     """Replay, and return what to print.
 
     Raises:
-        BadInput: if the trace or the scenario can't be used.
+        BadInput: if a file or the scenario can't be used.
+        InvalidRequest: if a row of the trace can't; the message names it.
     """
     scenario, defaults = read_scenario(options.scenario)
-    trace = read_trace(options.trace)
+    with lines_of(options.trace) as lines:
+        trace = read_log(lines, "trace")
     outcomes = _replayed(trace, scenario, options.policy, keep_sizes=options.svg is not None)
     if options.svg is not None:
-        try:
+        with usable(options.svg):
             options.svg.write_text(timeline(trace, scenario.tokens_per_minute_per_instance, outcomes), encoding="utf-8")
-        except OSError as err:
-            raise BadInput(f"{options.svg}: {err}") from err
     if options.json:
         return json.dumps({"scenario": to_json(scenario), "defaults": defaults, "policies": list(map(_json, outcomes))})
     return "\n".join([*_settings(scenario, defaults), "", *_table(outcomes)])

@@ -16,30 +16,10 @@ from spillway.domain.economics.baselines import (
 )
 from spillway.domain.economics.fleet import Fleet
 from spillway.domain.economics.optimum import optimum_usd
-from spillway.domain.economics.scenario import Elsewhere, Scenario
+from spillway.domain.economics.scenario import Scenario
+from spillway.domain.economics.trace import Trace
 
 _PEAK, _MOST = 1.0, 0.95
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Traffic by the minute; ``first_minute`` counts since the epoch, so that hours of the day mean something."""
-
-    requests: "array[float]"
-    prompt_tokens: "array[float]"
-    completion_tokens: "array[float]"
-    first_minute: int = 0
-
-    def __len__(self) -> int:
-        return len(self.requests)
-
-    def tokens(self) -> "array[float]":
-        """Return the minutes' prompt and completion tokens together."""
-        return array("d", map(sum, zip(self.prompt_tokens, self.completion_tokens, strict=True)))
-
-    def spill_usd(self, scenario: Elsewhere) -> "array[float]":
-        """Return what the minutes' tokens cost without any instance."""
-        return array("d", map(scenario.spill_usd, self.prompt_tokens, self.completion_tokens, self.requests))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from spillway.domain.economics.replay import Outcome, Trace
+from spillway.domain.economics.replay import Outcome
+from spillway.domain.economics.trace import Trace
 
 _WIDTH, _HEIGHT, _LEFT, _GAP = 1000, 60, 170, 26
 _LOAD, _SIZE = "#4878a8", "#c06030"

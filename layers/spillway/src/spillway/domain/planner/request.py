@@ -1,13 +1,15 @@
 """The body of ``POST /plans``, checked and with every default filled in."""
 
 from datetime import date
+from io import StringIO
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from spillway.domain.credits import Credit
-from spillway.domain.planner.shape import LARGEST, Shape, examples, shape_of_curve, shape_of_log
+from spillway.domain.planner.shape import Shape, examples, shape_of_curve, shape_of_log
+from spillway.domain.request_log import LARGEST
 
 _DAY, _WEEK = 24, 168
 # Assumed where a request says nothing else; see PlanRequest.
@@ -36,7 +38,11 @@ class PlanTraffic(_Frozen):
     )
     completion_tokens: Annotated[_Number | tuple[_Number, ...] | None, Field(description="As prompt_tokens")] = None
     log: Annotated[
-        str | None, Field(description="CSV with t_seconds,requests,prompt_tokens,completion_tokens (of one request)")
+        str | None,
+        Field(
+            description="CSV with t_seconds,requests,prompt_tokens,completion_tokens; a row is a request or a window, "
+            "and its tokens are those of all its requests"
+        ),
     ] = None
     example: Annotated[str | None, Field(max_length=64)] = None
     scale: _Positive = 1.0
@@ -71,7 +77,7 @@ class PlanTraffic(_Frozen):
     def shape(self) -> Shape:
         """Return the hours; InvalidRequest for a log with a wrong row."""
         if self.log is not None:
-            shape = shape_of_log(self.log.splitlines())
+            shape = shape_of_log(StringIO(self.log, newline=""))
         elif (
             self.requests_per_hour is not None and self.prompt_tokens is not None and self.completion_tokens is not None
         ):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from spillway.domain.catalog import find, is_bedrock_id, is_hugging_face_id, is_jumpstart_id
+from spillway.domain.catalog import MODELS, find, is_bedrock_id, is_hugging_face_id, is_jumpstart_id
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner.request import PlanRequest
 from spillway.domain.planner.shape import Shape
@@ -179,7 +179,13 @@ def _times(price: TokenPrice | None, factor: float) -> TokenPrice | None:
 
 
 def _unknown_model(request: PlanRequest, prices: PriceBook, benchmarks: Benchmarks) -> InvalidRequest:
-    known = sorted({*benchmarks.models, *(name for name in prices.bedrock if not name.startswith("us."))})
+    known = sorted(
+        {
+            *(one.id for one in MODELS),
+            *benchmarks.models,
+            *(name for name in prices.bedrock if not name.startswith("us.")),
+        }
+    )
     hint = " or give its tokens_per_second by instance type" if is_hugging_face_id(request.model) else ""
     return InvalidRequest(
         f"nothing is known about the model {request.model!r}: name one of these{hint}", param="model", allowed=known

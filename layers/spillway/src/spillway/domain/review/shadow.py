@@ -9,8 +9,9 @@ from spillway.domain.catalog import ec2_instance_type, find
 from spillway.domain.decision import Action, Code, Decision, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.economics.baselines import Spillway
-from spillway.domain.economics.replay import Trace, run
+from spillway.domain.economics.replay import run
 from spillway.domain.economics.scenario import MINUTES_PER_HOUR, Scenario
+from spillway.domain.economics.trace import Trace
 from spillway.domain.own_throughput import own_throughput
 from spillway.domain.planner.request import COLD_START_SECONDS, TARGET_UTILISATION
 from spillway.domain.prices import PriceBook

@@ -10,8 +10,9 @@ from spillway.domain.economics.ladders.moves import Climber
 from spillway.domain.economics.ladders.optimum import optimum_usd
 from spillway.domain.economics.ladders.rule import State, step
 from spillway.domain.economics.ladders.rungs import NOWHERE, Ladder
-from spillway.domain.economics.replay import Outcome, Trace, busy_load
+from spillway.domain.economics.replay import Outcome, busy_load
 from spillway.domain.economics.rule import Traffic
+from spillway.domain.economics.trace import Trace
 
 _ONLY = "only-"
 

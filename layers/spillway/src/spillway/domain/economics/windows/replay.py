@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spillway.domain.economics.optimum import carried
-from spillway.domain.economics.replay import Outcome, Trace
+from spillway.domain.economics.replay import Outcome
+from spillway.domain.economics.trace import Trace
 from spillway.domain.economics.windows.copies import Copy, Imported
 from spillway.domain.economics.windows.optimum import layer_optimum
 from spillway.domain.economics.windows.rule import State, step
