@@ -88,6 +88,13 @@ def test_a_plan_for_a_deployment_that_is_none_or_another_models(world: World) ->
         ({"model": "nobody/knows"}, "model"),
         ({"batch_share": 0.7, "flex_share": 0.7}, "batch_share"),
         ({"target_utilisation": 0}, "target_utilisation"),
+        ({"target_utilisation": 1e-300}, "target_utilisation"),
+        ({"tokens_per_second": {"g5.xlarge": 1e-300}}, "tokens_per_second.g5.xlarge"),
+        ({"tokens_per_second": {"g5.xlarge": 1, "ml.g5.xlarge": 2}}, "tokens_per_second"),
+        ({"instance_types": ["g5.xlrge"]}, "instance_types"),
+        ({"traffic": {**_CURVE, "prompt_tokens": 0, "completion_tokens": 0}}, "traffic"),
+        ({"starts_on": "9999-12-31", "credits": [{"name": "a", "usd": 1}]}, "starts_on"),
+        ({"credits": [{"name": "a", "usd": 1, "expires_on": "2026-02-30"}]}, "credits.0.expires_on"),
         ({"colour": "blue"}, "colour"),
     ],
 )

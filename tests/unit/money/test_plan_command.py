@@ -58,6 +58,22 @@ def test_what_is_wrong_is_said_with_its_field_or_row(tmp_path: Path) -> None:
         _run("--model", _MODEL, "--log", log)
 
 
+def test_what_would_be_allowed_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = tmp_path / "plan.json"
+    body.write_text(f'{{"model": "{_MODEL}", "traffic": {{"example": "steady"}}, "path": "fleet"}}')
+    assert main(["plan", str(body)]) == 2
+    printed = capsys.readouterr().err
+    assert "path is not a field of this request" in printed
+    assert "instance_types" in printed
+
+
+def test_a_log_without_line_ends_is_not_held(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("t_seconds,requests,prompt_tokens,completion_tokens\n" + "1," * 200_000)
+    with pytest.raises(InvalidRequest, match="row 2 of the log: 32769 columns"):
+        _run("--model", _MODEL, "--log", log)
+
+
 @pytest.mark.parametrize("traffic", ["[1]", "5", "null"])
 def test_a_traffic_that_is_no_object_is_refused_by_name(traffic: str, tmp_path: Path) -> None:
     body = tmp_path / "plan.json"

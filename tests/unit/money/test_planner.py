@@ -1,6 +1,7 @@
 """The planner's arithmetic, against figures worked out by hand."""
 
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner import costs
+from spillway.domain.planner.load import load_of
 from spillway.domain.planner.options import all_options
 from spillway.domain.planner.picture import picture
 from spillway.domain.planner.plan import Plan, make_plan
@@ -118,6 +120,7 @@ def test_slower_tiers_take_their_share() -> None:
 def test_a_tier_that_a_model_has_no_price_for_is_not_guessed() -> None:
     plan = _plan(_request(flex_share=0.5))
     assert plan.flex_usd is None
+    assert any("no flex price" in gap.what for gap in plan.gaps)
     assert Family.BEDROCK not in [one.family for one in plan.best]
 
 
@@ -138,10 +141,16 @@ def _world(**changes: Any) -> World:
 def test_the_best_mix_is_the_cheapest_of_all_baselines(requests: list[float]) -> None:
     world, shape = _world(), shape_of_curve(requests, 700, 150)
     (machine,) = [one for one in world.machines if one.family is Family.GPU_FLEET]
-    best = costs.mix(world, shape, machine)
-    assert best is not None
-    every = [costs.mix(world, shape, machine, number) for number in range((best.instances or 0) + 40)]
-    assert best.usd_per_month <= min(one.usd_per_month for one in every if one) + 0.01
+    assert world.bedrock is not None
+    bedrock_usd = costs.token_usd(world.bedrock, shape)
+    best = costs.mix(world, shape, load_of(shape, world.bedrock), bedrock_usd, machine)
+
+    def by_hand(instances: int) -> float:
+        room = instances * 3000 * 3600 * 0.8
+        spilled = sum(max(0.0, hour.tokens - room) for hour in shape.hours)
+        return (instances * 24 * 1.006 + spilled * 0.22 / 1e6) * 730 / 24
+
+    assert best.usd_per_month == pytest.approx(min(map(by_hand, range((best.instances or 0) + 40))), abs=0.01)
     bedrock = costs.bedrock(world, shape)
     assert bedrock is not None
     assert best.usd_per_month <= bedrock.usd_per_month + 0.01
@@ -171,6 +180,58 @@ def test_sensitivities_move_the_break_even_as_they_must() -> None:
     assert found["token_price", 0.8] == pytest.approx(base / 0.8)
 
 
+def test_some_traffic_needs_an_instance_however_little_it_is() -> None:
+    traffic = _curve([1e-9] + [0.0] * 23, 1, 0)
+    plan = _plan(_request(traffic=traffic, instance_types=["g5.xlarge"], tokens_per_second={"g5.xlarge": 1e12}))
+    found = {one.mode: one for one in plan.options if one.family is Family.GPU_FLEET}
+    assert (found["always-on"].instances, found["following"].instances) == (1, 1)
+    assert found["always-on"].usd_per_month == pytest.approx(730 * 1.006, abs=0.01)
+
+
+def test_cached_prompts_cost_bedrock_less_in_the_mix_and_at_the_break_even_too() -> None:
+    plan = _plan(
+        _request(
+            "moonshotai.kimi-k3",
+            traffic=_curve([1000.0] * 24, 900, 100),
+            tokens_per_second={"p5.48xlarge": 1000},
+            cached_share=0.5,
+        )
+    )
+    # Snapshot: $3.30 and $16.50, cached $0.33; of 730 M tokens nine in ten are prompts, half of them cached.
+    bedrock = 328.5 * 3.3 + 328.5 * 0.33 + 73 * 16.5
+    found = {one.family: one for one in plan.best}
+    assert found[Family.BEDROCK].usd_per_month == pytest.approx(bedrock, abs=0.01)
+    assert (found[Family.MIX].instances, found[Family.MIX].usd_per_month) == (0, found[Family.BEDROCK].usd_per_month)
+    assert plan.break_evens[0].bedrock_usd_per_million_tokens == pytest.approx(bedrock / 730)
+    assert any("50% of prompts cached at $0.33" in fact.what for fact in plan.facts)
+
+
+def test_crossovers_follow_on_each_other() -> None:
+    plan = _plan(_request(traffic={"example": "steady", "scale": 1000}))
+    crossovers = plan.volumes.crossovers
+    assert len(crossovers) > 2
+    for before, after in pairwise(crossovers):
+        assert before.cheaper is after.dearer
+        assert before.requests_per_month < after.requests_per_month
+
+
+def test_types_named_anywhere_are_planned_with_or_without_ml() -> None:
+    plan = _plan(
+        _request(
+            instance_types=["ml.g5.xlarge"],
+            tokens_per_second={"ml.g6.xlarge": 900},
+            spot_usd_per_hour={"ml.g5.xlarge": 0.4},
+        )
+    )
+    assert {one.instance_type for one in plan.options} == {
+        *("g5.xlarge", "ml.g5.xlarge", "g6.xlarge", "ml.g6.xlarge"),
+        None,
+    }
+    (spot, *_) = [one for one in plan.options if one.family is Family.SPOT_FLEET]
+    assert spot.instance_type == "g5.xlarge"
+    assert spot.usd_per_month == pytest.approx(730 * 0.4, abs=0.01)
+
+
 def test_every_input_says_what_it_rests_on() -> None:
     plan = _plan(_request(tokens_per_second={"g5.xlarge": 2500}))
     kinds = {fact.kind for fact in plan.facts}
@@ -196,7 +257,13 @@ def test_nobody_asking_costs_nothing_and_draws_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "param"), [({"region": "mars-north-1"}, "region"), ({"model": "nobody/knows-this"}, "model")]
+    ("changes", "param"),
+    [
+        ({"region": "mars-north-1"}, "region"),
+        ({"model": "nobody/knows-this"}, "model"),
+        ({"instance_types": ["g5.xlrge"]}, "instance_types"),
+        ({"tokens_per_second": {"g5.xlrge": 5}}, "tokens_per_second"),
+    ],
 )
 def test_what_nothing_is_known_about_is_rejected(changes: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -49,6 +49,12 @@ class TokenPrice:
         cached_usd = self.prompt_usd if self.cached_usd is None else self.cached_usd
         prompt_usd = (prompt_tokens - cached_tokens) * self.prompt_usd + cached_tokens * cached_usd
         return (prompt_usd + completion_tokens * self.completion_usd) / TOKENS_PER_MILLION
+
+    def with_cached(self, share: float) -> "TokenPrice":
+        """Return the price of prompts that come from a cache in this share; the same where no such price is known."""
+        return (
+            self if self.cached_usd is None else replace(self, prompt_usd=self.cost(1, 0, share) * TOKENS_PER_MILLION)
+        )
 
 
 @dataclass(frozen=True)

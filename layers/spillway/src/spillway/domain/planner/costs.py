@@ -1,17 +1,20 @@
 """What a month of a traffic costs, served in one way; pure arithmetic over hours."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from spillway.domain.elsewhere import MINUTES_PER_WINDOW, expected_windows
-from spillway.domain.planner.shape import HOURS_PER_MONTH, Hour, Shape
+from spillway.domain.planner.load import Load
+from spillway.domain.planner.shape import HOURS_PER_MONTH, Shape
 from spillway.domain.planner.world import Family, Machine, World
 from spillway.domain.prices import SECONDS_PER_HOUR, TOKENS_PER_MILLION, TokenPrice
 
 # Fewer digits than a micro-dollar: the plan's own inputs are not that exact.
 _DIGITS = 2
-_PROFIT = 1e-9
+# What a sum of floats may be off by: no instance for that, and no profit.
+_NOISE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,15 @@ class Option:
     machine: Machine | None = None
 
 
+@dataclass(frozen=True)
+class Needed:
+    """Instances that hours need: at the peak, instance hours of all, and starts from one hour to the next."""
+
+    peak: int
+    hours: int
+    starts: int
+
+
 def bedrock(world: World, shape: Shape) -> Option | None:
     """Price every token on demand, but for the shares that may take the slower tiers; None without a price."""
     request, usd = world.request, 0.0
@@ -49,13 +61,14 @@ def bedrock(world: World, shape: Shape) -> Option | None:
     for share, price in tiers:
         if share > 0 and price is None:
             return None
-        usd += share * token_usd(price, shape, request.cached_share) if price else 0.0
+        usd += share * token_usd(price, shape) if price else 0.0
     return _option(shape, Family.BEDROCK, tokens_usd=usd, instances_usd=0.0)
 
 
-def token_usd(price: TokenPrice, shape: Shape, cached_share: float = 0.0) -> float:
+def token_usd(price: TokenPrice, shape: Shape) -> float:
     """Return a month's tokens at one price."""
-    return shape.per_month(sum(_hour_usd(price, hour, cached_share) for hour in shape.hours))
+    requests = shape.requests_per_month
+    return price.cost(requests * shape.prompt_tokens, requests * shape.completion_tokens)
 
 
 def imported(world: World, shape: Shape) -> Option | None:
@@ -85,55 +98,51 @@ def imported(world: World, shape: Shape) -> Option | None:
     )
 
 
-def on_machine(world: World, shape: Shape, machine: Machine) -> Iterator[Option]:
+def on_machine(world: World, shape: Shape, machine: Machine, needed: Needed) -> Iterator[Option]:
     """Price one instance type without any spill: always on, and following the load."""
-    capacity = machine.throughput.tokens_per_hour() * world.request.target_utilisation
-    needed = [math.ceil(hour.tokens / capacity - _PROFIT) for hour in shape.hours]
-    peak = max(needed)
-    yield _on(shape, machine, "always-on", peak, peak * len(needed))
-    starts = sum(max(0, now - before) for before, now in zip([needed[-1], *needed[:-1]], needed, strict=True))
-    warming = starts * world.request.cold_start_seconds / SECONDS_PER_HOUR
-    yield _on(shape, machine, "following", peak, sum(needed) + warming)
+    yield _on(shape, machine, "always-on", needed.peak, needed.peak * len(shape.hours))
+    warming = needed.starts * world.request.cold_start_seconds / SECONDS_PER_HOUR
+    yield _on(shape, machine, "following", needed.peak, needed.hours + warming)
 
 
-def mix(world: World, shape: Shape, machine: Machine, instances: int | None = None) -> Option | None:
-    """Keep a baseline of instances on and spill the rest; the best number of them unless one is given."""
-    if world.bedrock is None:
-        return None
-    capacity = machine.throughput.tokens_per_hour() * world.request.target_utilisation
-    hours = [(hour.tokens, _hour_usd(world.bedrock, hour, 0.0)) for hour in shape.hours]
-    if instances is None:
-        instances = _best_baseline(hours, capacity, machine.price.usd_per_hour)
-    room = instances * capacity
-    spilled = [max(0.0, tokens - room) for tokens, _ in hours]
-    spill_usd = sum(usd * over / tokens for (tokens, usd), over in zip(hours, spilled, strict=True) if tokens)
-    total = sum(tokens for tokens, _ in hours)
-    full = machine.throughput.tokens_per_hour() * instances * len(hours)
+def needed_for(shape: Shape, capacity: float) -> Needed:
+    """Count the instances of each hour at ``capacity`` tokens an hour; any traffic needs one, however little it is."""
+    counts = [math.ceil(tokens / capacity - _NOISE) or int(tokens > 0) for tokens in shape.sizes]
+    starts = sum(now - before for before, now in pairwise([counts[-1], *counts]) if now > before)
+    return Needed(max(counts), sum(counts), starts)
+
+
+def capacity_of(world: World, machine: Machine) -> float:
+    """Return the tokens that a plan lets one instance serve in an hour."""
+    return machine.throughput.tokens_per_hour() * world.request.target_utilisation
+
+
+def mix(world: World, shape: Shape, load: Load, bedrock_usd: float, machine: Machine) -> Option:
+    """Keep the best number of instances on, and spill the rest; ``bedrock_usd`` is the month without any."""
+    capacity, hours = capacity_of(world, machine), len(shape.hours)
+    instances = _best_baseline(load, capacity, machine.price.usd_per_hour * hours)
+    total, (tokens, usd) = load.tokens[-1], load.below(instances * capacity)
+    full = machine.throughput.tokens_per_hour() * instances * hours
     return _option(
         shape,
         Family.MIX,
         instances_usd=instances * HOURS_PER_MONTH * machine.price.usd_per_hour,
-        tokens_usd=shape.per_month(spill_usd),
+        tokens_usd=max(0.0, bedrock_usd - shape.per_month(usd)),
         mode="baseline",
         machine=machine,
         instances=instances,
         instance_hours=float(instances * HOURS_PER_MONTH),
-        utilisation=(total - sum(spilled)) / full if full else None,
-        spilled_share=sum(spilled) / total if total else 0.0,
+        utilisation=tokens / full if full else None,
+        spilled_share=max(0.0, 1 - tokens / total) if total else 0.0,
     )
 
 
-def _best_baseline(hours: Sequence[tuple[float, float]], capacity: float, usd_per_hour: float) -> int:
-    """Return how many instances pay for themselves: each further one takes less off Bedrock than the one before."""
-
-    def saved_by(number: int) -> float:
-        below = (number - 1) * capacity
-        return sum(usd * min(max(tokens - below, 0.0), capacity) / tokens for tokens, usd in hours if tokens)
-
-    least, most = 0, math.ceil(max(tokens for tokens, _ in hours) / capacity)
+def _best_baseline(load: Load, capacity: float, usd: float) -> int:
+    """Return how many instances pay their ``usd``: each further one takes less off Bedrock than the one before."""
+    least, most = 0, math.ceil(load.sizes[-1] / capacity)
     while least < most:
         middle = (least + most + 1) // 2
-        if saved_by(middle) > usd_per_hour * len(hours) + _PROFIT:
+        if load.below(middle * capacity)[1] - load.below((middle - 1) * capacity)[1] > usd + _NOISE:
             least = middle
         else:
             most = middle - 1
@@ -186,8 +195,3 @@ def _option(
         is_lower_bound=is_lower_bound,
         machine=machine,
     )
-
-
-def _hour_usd(price: TokenPrice, hour: Hour, cached_share: float) -> float:
-    prompt = hour.requests * hour.prompt_tokens
-    return price.cost(prompt, hour.requests * hour.completion_tokens, prompt * cached_share)

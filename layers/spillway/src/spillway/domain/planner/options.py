@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from spillway.domain.planner import costs
 from spillway.domain.planner.costs import Option
+from spillway.domain.planner.load import load_of
 from spillway.domain.planner.shape import Shape
 from spillway.domain.planner.world import Family, World
 
@@ -11,9 +12,18 @@ from spillway.domain.planner.world import Family, World
 def all_options(world: World, shape: Shape) -> list[Option]:
     """Return what can be priced, cheapest first."""
     found = [costs.bedrock(world, shape), costs.imported(world, shape)]
+    load, bedrock_usd = (
+        (load_of(shape, world.bedrock), costs.token_usd(world.bedrock, shape)) if world.bedrock else (None, 0.0)
+    )
+    # The same type in a fleet, on spot and behind an endpoint needs the same hours.
+    needed: dict[float, costs.Needed] = {}
     for machine in world.machines:
-        found += costs.on_machine(world, shape, machine)
-        found.append(costs.mix(world, shape, machine))
+        capacity = costs.capacity_of(world, machine)
+        if capacity not in needed:
+            needed[capacity] = costs.needed_for(shape, capacity)
+        found += costs.on_machine(world, shape, machine, needed[capacity])
+        if load:
+            found.append(costs.mix(world, shape, load, bedrock_usd, machine))
     return sorted((one for one in found if one is not None), key=_order)
 
 

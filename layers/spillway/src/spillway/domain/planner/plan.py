@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from spillway.domain.credits import CreditsOutlook, outlook
+from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner.breakeven import BreakEven, break_even
 from spillway.domain.planner.costs import Option, token_usd
 from spillway.domain.planner.options import all_options, best_of_each, cheapest
@@ -68,6 +69,8 @@ def make_plan(
     A ``shape`` takes the place of the request's traffic: one that was read from a log too long to be held.
     """
     shape = shape or request.traffic.shape()
+    if shape.requests_per_month and not shape.tokens_per_month:
+        raise InvalidRequest("the traffic's requests have no tokens: nothing costs anything", param="traffic")
     world = world_of(request, shape, prices, benchmarks, region)
     options = all_options(world, shape)
     chosen, platform = cheapest(options), platform_usd(prices, shape, request.response_seconds)

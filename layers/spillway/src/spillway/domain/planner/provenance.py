@@ -5,7 +5,7 @@ from typing import Literal
 
 from spillway.domain.planner.shape import HOURS_PER_MONTH, Shape, examples
 from spillway.domain.planner.world import Family, World
-from spillway.domain.prices import Source
+from spillway.domain.prices import Source, TokenPrice
 
 Kind = Literal["measured", "snapshot", "given", "assumed"]
 
@@ -52,7 +52,8 @@ def _tokens(world: World) -> list[Fact]:
     found = [
         _sourced(
             "snapshot",
-            f"{world.bedrock_id} {tier}: ${price.prompt_usd:g} and ${price.completion_usd:g} a million tokens",
+            f"{world.bedrock_id} {tier}: ${price.prompt_usd:g} and ${price.completion_usd:g} a million tokens"
+            f"{_cached(price, world)}",
             price.source,
         )
         for tier, price in tiers.items()
@@ -69,6 +70,13 @@ def _tokens(world: World) -> list[Fact]:
     return found
 
 
+def _cached(price: TokenPrice, world: World) -> str:
+    share = world.request.cached_share
+    return (
+        f" ({share:.0%} of prompts cached at ${price.cached_usd:g})" if share and price.cached_usd is not None else ""
+    )
+
+
 def _assumptions(world: World, shape: Shape) -> list[Fact]:
     request = world.request
     sentences = [
@@ -83,6 +91,10 @@ def _assumptions(world: World, shape: Shape) -> list[Fact]:
     ]
     if any(machine.family is Family.INF2_FLEET for machine in world.machines):
         sentences.append("inf2-fleet: priced for comparison; Spillway's own fleets run GPUs, not Neuron")
+    if request.cached_share and world.bedrock and world.bedrock.cached_usd is None:
+        sentences.append(f"no price of cached prompts of {world.bedrock_id} is known: they pay like all others")
+    if request.flex_share + request.batch_share > 0:
+        sentences.append("mix and break-even: what spills is on demand, whatever the shares of flex and batch")
     if request.import_tokens_per_second is None:
         sentences.append("import: one copy serves everything; give import_tokens_per_second to know")
     return [Fact("assumed", sentence) for sentence in sentences]

@@ -4,9 +4,10 @@ from datetime import date
 from io import StringIO
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from spillway.domain.catalog import ec2_instance_type
 from spillway.domain.credits import Credit
 from spillway.domain.planner.shape import Shape, examples, shape_of_curve, shape_of_log
 from spillway.domain.request_log import LARGEST
@@ -18,6 +19,8 @@ COLD_START_SECONDS = 420.0
 
 _Number = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
+# Slower than a token in a quarter of an hour is no machine, and as little traffic is none.
+_Rate = Annotated[float, Field(ge=1e-3, le=LARGEST, allow_inf_nan=False)]
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _InstanceType = Annotated[str, Field(pattern=r"^(ml\.)?[a-z][a-z0-9-]*\.[a-z0-9-]+$", max_length=40)]
 
@@ -101,8 +104,8 @@ class PlanRequest(_Frozen):
     deployment: Annotated[str | None, Field(max_length=64)] = None
     region: Annotated[str | None, Field(max_length=32)] = None
     instance_types: Annotated[tuple[_InstanceType, ...], Field(max_length=20)] = ()
-    tokens_per_second: Annotated[dict[_InstanceType, _Positive], Field(max_length=20)] = {}
-    target_utilisation: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = TARGET_UTILISATION
+    tokens_per_second: Annotated[dict[_InstanceType, _Rate], Field(max_length=20)] = {}
+    target_utilisation: Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)] = TARGET_UTILISATION
     flex_share: _Share = 0.0
     batch_share: _Share = 0.0
     cached_share: _Share = 0.0
@@ -110,9 +113,19 @@ class PlanRequest(_Frozen):
     response_seconds: Annotated[float, Field(gt=0, le=900, allow_inf_nan=False)] = 10.0
     spot_usd_per_hour: Annotated[dict[_InstanceType, _Positive], Field(max_length=20)] = {}
     import_units: Annotated[int | None, Field(ge=1, le=1000)] = None
-    import_tokens_per_second: _Positive | None = None
+    import_tokens_per_second: _Rate | None = None
     credits: Annotated[tuple[Credit, ...], Field(max_length=20)] = ()
-    starts_on: date | None = None
+    starts_on: Annotated[date | None, Field(lt=date(2200, 1, 1))] = None
+
+    @field_validator("instance_types", "tokens_per_second", "spot_usd_per_hour")
+    @classmethod
+    def _are_ec2_types(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return tuple(map(ec2_instance_type, given))
+        bare = {ec2_instance_type(name): number for name, number in given.items()}
+        if len(bare) < len(given):
+            raise _wrong("has an instance type twice, with ml. and without", None)
+        return bare
 
     @model_validator(mode="after")
     def _shares_fit(self) -> "PlanRequest":

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -38,22 +38,27 @@ class Shape:
 
     hours: tuple[Hour, ...]
 
-    @property
+    @cached_property
     def requests_per_month(self) -> float:
         """Requests of 730 hours."""
         return self.per_month(sum(hour.requests for hour in self.hours))
 
-    @property
+    @cached_property
     def tokens_per_month(self) -> float:
         """Prompt and completion tokens of 730 hours."""
-        return self.per_month(sum(hour.tokens for hour in self.hours))
+        return self.per_month(sum(self.sizes))
 
-    @property
+    @cached_property
+    def sizes(self) -> tuple[float, ...]:
+        """All tokens of each hour."""
+        return tuple(hour.tokens for hour in self.hours)
+
+    @cached_property
     def prompt_tokens(self) -> float:
         """Mean of a request."""
         return self._mean([hour.prompt_tokens for hour in self.hours])
 
-    @property
+    @cached_property
     def completion_tokens(self) -> float:
         """Mean of a request."""
         return self._mean([hour.completion_tokens for hour in self.hours])

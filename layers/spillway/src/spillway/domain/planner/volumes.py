@@ -1,6 +1,7 @@
 """Cost against volume: the same shape with ever more requests, and where one family becomes cheaper than another."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +12,9 @@ from spillway.domain.planner.world import Family, World
 
 _STEPS_PER_DECADE = 8
 _DECADES = 2
-_HALVINGS = 18
+_HALVINGS = 12
+# A month of less than this has no requests: it would be one in eighty years.
+_FEWEST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Volumes:
 
 def volumes_of(world: World, shape: Shape) -> Volumes:
     """Return the curves; empty for a traffic without requests."""
-    if not shape.tokens_per_month:
+    if shape.requests_per_month < _FEWEST:
         return Volumes((), ())
     steps = range(-_DECADES * _STEPS_PER_DECADE, _DECADES * _STEPS_PER_DECADE + 1)
     factors = [10 ** (step / _STEPS_PER_DECADE) for step in steps]
@@ -53,9 +56,10 @@ def volumes_of(world: World, shape: Shape) -> Volumes:
     )
     winners = [_winner(found) for found in options]
     crossovers = [
-        _between(world, shape, factors[at], factors[at + 1], before)
-        for at, (before, after) in enumerate(pairwise(winners))
-        if before is not None and after is not None and before is not after
+        crossover
+        for (low, before), (high, after) in pairwise(zip(factors, winners, strict=True))
+        if before is not None and after is not None
+        for crossover in _between(world, shape, (low, high), before, after)
     ]
     return Volumes(points, tuple(crossovers))
 
@@ -65,7 +69,18 @@ def _winner(options: list[Option]) -> Family | None:
     return best.family if best else None
 
 
-def _between(world: World, shape: Shape, low: float, high: float, before: Family) -> Crossover:
+def _between(
+    world: World, shape: Shape, factors: tuple[float, float], before: Family, after: Family
+) -> Iterator[Crossover]:
+    """Yield the crossovers that lead from one winner to the next; those that cancel each other are not looked for."""
+    low, high = factors
+    while before is not after:
+        low, crossover = _first(world, shape, low, high, before)
+        before = crossover.cheaper
+        yield crossover
+
+
+def _first(world: World, shape: Shape, low: float, high: float, before: Family) -> tuple[float, Crossover]:
     """Halve, on a scale of factors, until the volume at which ``before`` stops being the cheapest is known."""
     for _ in range(_HALVINGS):
         middle = math.sqrt(low * high)
@@ -75,4 +90,4 @@ def _between(world: World, shape: Shape, low: float, high: float, before: Family
             high = middle
     best = cheapest(all_options(world, shape.scaled(high)))
     assert best is not None  # something was cheapest on both sides
-    return Crossover(shape.requests_per_month * high, best.usd_per_month, before, best.family)
+    return high, Crossover(shape.requests_per_month * high, best.usd_per_month, before, best.family)

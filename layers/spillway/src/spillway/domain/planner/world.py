@@ -52,7 +52,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class World:
-    """Everything that costs are computed from; ``bedrock`` prices are None where the model has none there."""
+    """Everything that costs are computed from; ``bedrock`` prices are None where the model has none there.
+
+    They are those of the request's share of cached prompts.
+    """
 
     request: PlanRequest
     model_id: str
@@ -90,10 +93,14 @@ def world_of(request: PlanRequest, shape: Shape, prices: PriceBook, benchmarks: 
         raise InvalidRequest(
             f"the price book has no prices of the region {region!r}", param="region", allowed=[prices.region]
         )
+    _check_types(request, prices)
     model = find(request.model)
     model_id = model.id if model else request.model
     bedrock_id = (model.bedrock_id if model else None) or (request.model if is_bedrock_id(request.model) else None)
-    bedrock = _tier(prices.bedrock, bedrock_id)
+    bedrock, flex, batch = (
+        price and price.with_cached(request.cached_share)
+        for price in (_tier(table, bedrock_id) for table in (prices.bedrock, prices.flex, prices.batch))
+    )
     types, jumpstart = _types(request, model_id, benchmarks), bool(model and model.jumpstart_id)
     if model is None and bedrock is None and not benchmarks.instance_types(model_id) and not request.tokens_per_second:
         raise _unknown_model(request, prices, benchmarks)
@@ -101,8 +108,10 @@ def world_of(request: PlanRequest, shape: Shape, prices: PriceBook, benchmarks: 
     if not (jumpstart or is_jumpstart_id(request.model)):
         machines = [machine for machine in machines if machine.family is not Family.JUMPSTART]
         gaps.append(Gap(Family.JUMPSTART, f"no JumpStart hub id is known for {request.model}"))
-    if bedrock is None:
-        gaps.append(Gap(Family.BEDROCK, f"no Bedrock price is known for {request.model}"))
+    shares = {"on demand": (1.0, bedrock), "flex": (request.flex_share, flex), "batch": (request.batch_share, batch)}
+    for tier, (share, price) in shares.items():
+        if share and price is None:
+            gaps.append(Gap(Family.BEDROCK, f"no {tier} price of {request.model} is known"))
     if request.import_units is None and model_id not in prices.import_units:
         gaps.append(Gap(Family.IMPORT, f"the units of one copy of {model_id} are unknown: give import_units"))
     return World(
@@ -110,8 +119,8 @@ def world_of(request: PlanRequest, shape: Shape, prices: PriceBook, benchmarks: 
         model_id=model_id,
         bedrock_id=bedrock_id,
         bedrock=bedrock,
-        flex=_tier(prices.flex, bedrock_id),
-        batch=_tier(prices.batch, bedrock_id),
+        flex=flex,
+        batch=batch,
         prices=prices,
         machines=tuple(machines),
         gaps=tuple(gaps),
@@ -119,13 +128,21 @@ def world_of(request: PlanRequest, shape: Shape, prices: PriceBook, benchmarks: 
 
 
 def _types(request: PlanRequest, model_id: str, benchmarks: Benchmarks) -> Sequence[str]:
-    """Return the asked-for types, or those that the model fits on and those that it was measured on."""
-    if request.instance_types:
-        return tuple(dict.fromkeys(name.removeprefix("ml.") for name in request.instance_types))
+    """Return all types that are named, and without a choice of them those the model fits on or was measured on."""
     model = find(model_id)
-    fitting = model.instance_types if model else ()
-    given_types = (name.removeprefix("ml.") for name in request.tokens_per_second)
-    return tuple(dict.fromkeys((*given_types, *fitting, *benchmarks.instance_types(model_id))))
+    known = (*(model.instance_types if model else ()), *benchmarks.instance_types(model_id))
+    chosen = request.instance_types or known
+    return tuple(dict.fromkeys((*request.tokens_per_second, *request.spot_usd_per_hour, *chosen)))
+
+
+def _check_types(request: PlanRequest, prices: PriceBook) -> None:
+    for field in ("instance_types", "tokens_per_second"):
+        for name in getattr(request, field):
+            offers = (prices.ec2.get(name), prices.sagemaker.get(f"ml.{name}"), prices.spot.get(name))
+            if not any(offers) and name not in request.spot_usd_per_hour:
+                raise InvalidRequest(
+                    f"no price of the instance type {name} is known", param=field, allowed=sorted(prices.ec2)
+                )
 
 
 def _machines(
@@ -136,7 +153,7 @@ def _machines(
     prices: PriceBook,
     benchmarks: Benchmarks,
 ) -> tuple[list[Machine], list[Gap]]:
-    own = {name.removeprefix("ml."): rate for name, rate in request.tokens_per_second.items()}
+    own = request.tokens_per_second
     today = f"{request.starts_on or ''}"
     machines: list[Machine] = []
     gaps: list[Gap] = []

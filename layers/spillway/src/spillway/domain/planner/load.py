@@ -1,0 +1,37 @@
+"""A shape's hours by size: what a baseline of instances takes off them is then one look-up, however many they are."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from spillway.domain.planner.shape import Shape
+from spillway.domain.prices import TokenPrice
+
+
+@dataclass(frozen=True)
+class Load:
+    """``sizes`` are the hours' tokens in order of size; the others are sums of as many of the smallest.
+
+    ``rates`` are USD a token, hour by hour: hours differ in what their tokens are.
+    """
+
+    sizes: Sequence[float]
+    tokens: Sequence[float]
+    usd: Sequence[float]
+    rates: Sequence[float]
+
+    def below(self, room: float) -> tuple[float, float]:
+        """Return the tokens and their USD that all hours have when none is served more than ``room`` tokens."""
+        at = bisect_right(self.sizes, room)
+        tokens = self.tokens[at] + room * (len(self.sizes) - at)
+        return tokens, self.usd[at] + room * (self.rates[-1] - self.rates[at])
+
+
+def load_of(shape: Shape, price: TokenPrice) -> Load:
+    """Return a shape's load at a price by the token."""
+    hours = sorted(shape.hours, key=lambda hour: hour.tokens)
+    sizes = [hour.tokens for hour in hours]
+    usd = [price.cost(hour.requests * hour.prompt_tokens, hour.requests * hour.completion_tokens) for hour in hours]
+    rates = [cost / tokens if tokens else 0.0 for cost, tokens in zip(usd, sizes, strict=True)]
+    return Load(sizes, *([*accumulate(amounts, initial=0.0)] for amounts in (sizes, usd, rates)))
