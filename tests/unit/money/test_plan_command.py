@@ -27,6 +27,7 @@ def test_an_example_is_planned_as_a_table_and_drawn(tmp_path: Path) -> None:
     assert lines[0].startswith(_MODEL)
     assert any(line.startswith("bedrock ") for line in lines)
     assert any("gpu-fleet is cheaper than bedrock" in line for line in lines)
+    assert any(line.startswith("  token price: ") and "x1.5 gpu-fleet $" in line for line in lines)
     assert drawn.read_text().startswith("<svg ")
 
 

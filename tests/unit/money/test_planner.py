@@ -1,5 +1,6 @@
 """The planner's arithmetic, against figures worked out by hand."""
 
+import re
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -232,6 +233,13 @@ def test_types_named_anywhere_are_planned_with_or_without_ml() -> None:
     assert spot.usd_per_month == pytest.approx(730 * 0.4, abs=0.01)
 
 
+def test_a_mix_says_which_instances_it_keeps_on() -> None:
+    traffic, own = _curve([20_000.0] * 24, 800, 200), {"g5.xlarge": 9000}
+    plan = _plan(_request(traffic=traffic, tokens_per_second=own, spot_usd_per_hour={"g5.xlarge": 0.4}))
+    (mix,) = [one for one in plan.best if one.family is Family.MIX]
+    assert (mix.instances, mix.on) == (1, Family.SPOT_FLEET)
+
+
 def test_every_input_says_what_it_rests_on() -> None:
     plan = _plan(_request(tokens_per_second={"g5.xlarge": 2500}))
     kinds = {fact.kind for fact in plan.facts}
@@ -246,6 +254,19 @@ def test_the_picture_has_a_curve_for_each_family() -> None:
     assert drawn.startswith("<svg ")
     assert drawn.count("<polyline") == len(plan.best)
     assert drawn.count("<circle") == len(plan.volumes.crossovers)
+    assert ">1.  2.5M: gpu-fleet, before it bedrock</text>" in drawn
+    assert {"USD a month", "requests a month", "this traffic, 12.5M"} <= set(re.findall(r">([^<>]+)</text>", drawn))
+
+
+def test_a_curve_that_is_a_lower_bound_says_so_in_the_picture() -> None:
+    assert "import (at least" in picture(_plan(_request()))
+    assert "at least" not in picture(_plan(_request(import_tokens_per_second=5000)))
+
+
+def test_a_picture_of_less_than_two_decades_has_labels_between_them() -> None:
+    plan = _plan(_request("Qwen/Qwen3-8B", instance_types=["g5.xlarge"], tokens_per_second={"g5.xlarge": 1e6}))
+    # One instance, whatever the volume: $734.38 in a fleet, $1,029.30 behind an endpoint.
+    assert ">$1k<" in picture(plan)
 
 
 def test_nobody_asking_costs_nothing_and_draws_nothing() -> None:

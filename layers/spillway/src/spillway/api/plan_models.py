@@ -24,6 +24,7 @@ class OptionBody(_FromPlan):
     spilled_share: float | None
     instances_usd: float
     tokens_usd: float
+    on: Annotated[str | None, Field(description="The family that a mix's instances are of")]
     is_lower_bound: Annotated[bool, Field(description="Holds only if the assumptions do; never the cheapest")]
 
 

@@ -1,6 +1,7 @@
 """The command ``spillway``: offline tools that call nothing."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,12 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     planner.set_defaults(run=lambda options: plan.run(options, clock.utc_now().date()))
     chosen = parser.parse_args(arguments)
     try:
-        print(chosen.run(chosen))
+        print(chosen.run(chosen), flush=True)
     except InvalidRequest as err:
         allowed = f"\nallowed: {', '.join(err.allowed)}" if err.allowed else ""
         return _refuse(f"{err}{allowed}")
     except BadInput as err:
         return _refuse(str(err))
+    except BrokenPipeError:
+        # Whoever read this, ``head`` perhaps, has seen enough; nothing is left to be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

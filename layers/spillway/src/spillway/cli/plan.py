@@ -1,6 +1,7 @@
 """``spillway plan``: what a traffic costs on every path, computed here from the packaged prices; calls nothing."""
 
 import argparse
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def table(plan: Plan) -> str:
         lines.append(f"{'Spillway':<11} {plan.platform_usd:>12,.2f} {'':>11} {'':>6}  its own services, on every path")
     lines += ["", "break-even against Bedrock on demand, at full measured throughput:"]
     lines += [
-        f"  {even.instance_type:<17} {even.utilisation:>7.0%} busy, {even.requests_per_minute:,.1f} requests a minute"
+        f"  {even.family:<10} {even.instance_type:<16} {even.utilisation:>6.0%} busy, "
+        f"{even.requests_per_minute:,.1f} requests a minute"
         f"{'' if even.is_reachable else ': never'} ({even.throughput})"
         for even in plan.break_evens[:_BREAK_EVENS_SHOWN]
     ]
@@ -84,12 +86,23 @@ def table(plan: Plan) -> str:
         f"{crossover.dearer}"
         for crossover in plan.volumes.crossovers
     ]
+    lines += ["", "the cheapest, if one of these were so many times what it is:", *_sensitivities(plan)]
     if plan.credits is not None:
         end = plan.credits.runs_out_on
-        lines.append(f"credits: ${plan.credits.balance_usd:,.2f} last {f'until {end}' if end else 'five years'}")
+        pays = f"{plan.credits.days_covered} days whole, and run out on {end}" if end else "five years and more"
+        lines += ["", f"credits: ${plan.credits.balance_usd:,.2f} pay {pays}"]
     lines += ["", *(f"{fact.kind}: {fact.what}" + (f" [{fact.as_of}]" if fact.as_of else "") for fact in plan.facts)]
     lines += [f"unknown: {gap.family}: {gap.what}" for gap in plan.gaps]
     return "\n".join(lines)
+
+
+def _sensitivities(plan: Plan) -> Iterator[str]:
+    by_input: dict[str, list[str]] = {}
+    for one in plan.sensitivities:
+        best = f"{one.cheapest.family} ${one.cheapest.usd_per_month:,.2f}" if one.cheapest else "unknown"
+        by_input.setdefault(one.of.replace("_", " "), []).append(f"x{one.factor:g} {best}")
+    for name, found in by_input.items():
+        yield f"  {name + ':':<16} {', '.join(found)}"
 
 
 def _line(option: Option) -> str:
@@ -99,6 +112,7 @@ def _line(option: Option) -> str:
         part
         for part in (
             f"{option.instances} x {option.instance_type}" if option.instance_type else "",
+            f"of {option.on}" if option.on else "",
             option.mode or "",
             f"({option.spilled_share:.0%} spilled)" if option.spilled_share is not None else "",
             "at least: throughput unknown" if option.is_lower_bound else "",

@@ -23,7 +23,8 @@ class Option:
 
     ``mode`` is how instances run: ``always-on`` at the peak's number, ``following`` the load hour by hour with none in
     empty hours, or ``baseline`` of ``instances`` with the rest spilled to Bedrock. ``is_lower_bound`` marks a cost
-    that holds only if what its notes assume does; such an option never counts as the cheapest.
+    that holds only if what its notes assume does; such an option never counts as the cheapest. ``on`` is the family of
+    a mix's instances.
     """
 
     family: Family
@@ -38,7 +39,7 @@ class Option:
     instances_usd: float = 0.0
     tokens_usd: float = 0.0
     is_lower_bound: bool = False
-    machine: Machine | None = None
+    on: Family | None = None
 
 
 @dataclass(frozen=True)
@@ -193,5 +194,5 @@ def _option(
         instances_usd=round(instances_usd, _DIGITS),
         tokens_usd=round(tokens_usd, _DIGITS),
         is_lower_bound=is_lower_bound,
-        machine=machine,
+        on=machine.family if machine and family is Family.MIX else None,
     )

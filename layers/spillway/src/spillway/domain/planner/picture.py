@@ -1,16 +1,18 @@
 """The plan's picture: monthly cost against monthly requests, both on logarithmic scales, as SVG."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from spillway.domain.planner.plan import Plan
-from spillway.domain.planner.volumes import Point
+from spillway.domain.planner.volumes import Crossover, Point
 from spillway.domain.planner.world import Family
 
-_WIDTH, _HEIGHT = 860, 520
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 180, 50, 60
+_WIDTH, _HEIGHT = 1000, 540
+_LEFT, _RIGHT, _TOP, _BOTTOM = 90, 300, 66, 60
+_PANEL = _WIDTH - _RIGHT + 20
+_LONGEST_TITLE, _CROSSOVERS_LISTED = 70, 12
 _COLOURS = {
     Family.BEDROCK: "#d95f02",
     Family.IMPORT: "#a6761d",
@@ -35,8 +37,13 @@ class _Scale:
         share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
-    def decades(self) -> list[float]:
-        return [10.0**power for power in range(math.ceil(math.log10(self.low)), math.floor(math.log10(self.high)) + 1)]
+    def ticks(self) -> Iterator[tuple[float, bool]]:
+        """Yield round values, and whether each is labelled: decades are, and 2 and 5 where there are few of those."""
+        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        labelled = (1,) if math.log10(self.high / self.low) > 2 else (1, 2, 5)
+        for value, digit in ((digit * 10.0**power, digit) for power in decades for digit in range(1, 10)):
+            if self.low <= value <= self.high:
+                yield value, digit in labelled
 
 
 def picture(plan: Plan) -> str:
@@ -44,55 +51,88 @@ def picture(plan: Plan) -> str:
     points = plan.volumes.points
     costs = [usd for point in points for usd in point.usd_per_month.values() if usd > 0]
     if not costs:
-        return _document(['<text x="20" y="40">No requests, no costs to draw.</text>'])
+        return _document([_text(20, 40, "No requests, no costs to draw.")])
     x = _Scale(points[0].requests_per_month, points[-1].requests_per_month, _LEFT, _WIDTH - _RIGHT)
     y = _Scale(min(costs) / 1.2, max(costs) * 1.2, _HEIGHT - _BOTTOM, _TOP)
-    title = escape(f"{plan.request.model}: cost against volume")
-    parts = [f'<text x="{_LEFT}" y="28" font-size="17">{title}</text>', *_grid(x, y)]
+    model = plan.request.model
+    title = model if len(model) <= _LONGEST_TITLE else f"{model[:_LONGEST_TITLE]}…"
+    now, requests = x.at(plan.shape.requests_per_month), plan.shape.requests_per_month
     families = [family for family in Family if any(family in point.usd_per_month for point in points)]
-    for number, family in enumerate(families):
-        parts += _curve(family, points, x, y, _TOP + 10 + 22 * number)
-    for crossover in plan.volumes.crossovers:
-        where = f'cx="{x.at(crossover.requests_per_month)}" cy="{y.at(crossover.usd_per_month)}"'
-        said = f"{crossover.cheaper} is cheaper than {crossover.dearer} from {_short(crossover.requests_per_month)} on"
-        parts.append(f'<circle {where} r="5" fill="white" stroke="black"><title>{said}</title></circle>')
-    now = x.at(plan.shape.requests_per_month)
-    parts.append(f'<path d="M{now} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#555" stroke-dasharray="4 4"/>')
-    parts.append(f'<text x="{now + 4}" y="{_TOP + 12}" fill="#555">this traffic</text>')
-    return _document(parts)
+    at_least = {option.family for option in plan.best if option.is_lower_bound}
+    return _document(
+        [
+            _text(_LEFT, 28, f"{title}: cost against volume", 'font-size="17"'),
+            *_grid(x, y),
+            _line(f"M{now} {_TOP}V{_HEIGHT - _BOTTOM}", "#555", 'stroke-dasharray="4 4"'),
+            _text(now, _TOP - 8, f"this traffic, {_short(requests)}", 'fill="#555" text-anchor="middle"'),
+            *(_curve(family, points, x, y) for family in families),
+            *_legend(families, at_least),
+            *_crossovers(plan.volumes.crossovers, x, y, _TOP + 22 * len(families) + 30),
+        ]
+    )
 
 
-def _grid(x: _Scale, y: _Scale) -> list[str]:
-    parts = []
-    for value in x.decades():
-        parts.append(f'<path d="M{x.at(value)} {y.end}V{y.start}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x.at(value)}" y="{y.start + 18}" text-anchor="middle">{_short(value)}</text>')
-    for value in y.decades():
-        parts.append(f'<path d="M{x.start} {y.at(value)}H{x.end}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x.start - 6}" y="{y.at(value) + 4}" text-anchor="end">${_short(value)}</text>')
-    middle = (x.start + x.end) / 2
-    parts.append(f'<text x="{middle}" y="{_HEIGHT - 16}" text-anchor="middle">requests a month</text>')
-    return parts
+def _grid(x: _Scale, y: _Scale) -> Iterator[str]:
+    for value, is_labelled in x.ticks():
+        yield _line(f"M{x.at(value)} {y.end}V{y.start}", "#d4d4d4" if is_labelled else "#f0f0f0")
+        if is_labelled:
+            yield _text(x.at(value), y.start + 18, _short(value), 'text-anchor="middle"')
+    for value, is_labelled in y.ticks():
+        yield _line(f"M{x.start} {y.at(value)}H{x.end}", "#d4d4d4" if is_labelled else "#f0f0f0")
+        if is_labelled:
+            yield _text(x.start - 6, y.at(value) + 4, f"${_short(value)}", 'text-anchor="end"')
+    across, along = (x.start + x.end) / 2, (y.start + y.end) / 2
+    yield _text(across, _HEIGHT - 16, "requests a month", 'text-anchor="middle"')
+    yield _text(22, along, "USD a month", f'text-anchor="middle" transform="rotate(-90 22 {along})"')
 
 
-def _curve(family: Family, points: Sequence[Point], x: _Scale, y: _Scale, label_y: float) -> list[str]:
+def _curve(family: Family, points: Sequence[Point], x: _Scale, y: _Scale) -> str:
     line = " ".join(
         f"{x.at(point.requests_per_month)},{y.at(point.usd_per_month[family])}"
         for point in points
         if family in point.usd_per_month
     )
-    colour, label_x = _COLOURS[family], _WIDTH - _RIGHT + 20
-    dashes = ' stroke-dasharray="7 4"' if family is Family.MIX else ""
-    return [
-        f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>',
-        f'<path d="M{label_x} {label_y}h24" stroke="{colour}" stroke-width="3"{dashes}/>',
-        f'<text x="{label_x + 30}" y="{label_y + 4}">{family}</text>',
-    ]
+    return f'<polyline points="{line}" fill="none" stroke-width="2" {_stroke(family)}/>'
+
+
+def _legend(families: Sequence[Family], at_least: set[Family]) -> Iterator[str]:
+    for number, family in enumerate(families):
+        line = _TOP + 8 + 22 * number
+        said = f"{family} (at least; throughput unknown)" if family in at_least else family
+        yield f'<path d="M{_PANEL} {line}h24" stroke-width="3" {_stroke(family)}/>'
+        yield _text(_PANEL + 32, line + 4, said)
+
+
+def _crossovers(crossovers: Sequence[Crossover], x: _Scale, y: _Scale, top: float) -> Iterator[str]:
+    """Number the crossovers on the curves, and say in the panel what each is."""
+    if crossovers:
+        yield _text(_PANEL, top, "cheapest from so many requests on:", 'fill="#555"')
+    for number, one in enumerate(crossovers, start=1):
+        across, up = x.at(one.requests_per_month), y.at(one.usd_per_month)
+        said = f"{number}.  {_short(one.requests_per_month)}: {one.cheaper}, before it {one.dearer}"
+        yield f'<circle cx="{across}" cy="{up}" r="8" fill="white" stroke="black"><title>{said}</title></circle>'
+        yield _text(across, up + 3.5, f"{number}", 'font-size="10" text-anchor="middle"')
+        if number <= _CROSSOVERS_LISTED:
+            yield _text(_PANEL, top + 20 * number, said)
+    if len(crossovers) > _CROSSOVERS_LISTED:
+        yield _text(_PANEL, top + 20 * (_CROSSOVERS_LISTED + 1), f"and {len(crossovers) - _CROSSOVERS_LISTED} more")
+
+
+def _stroke(family: Family) -> str:
+    return f'stroke="{_COLOURS[family]}"' + (' stroke-dasharray="7 4"' if family is Family.MIX else "")
+
+
+def _line(path: str, colour: str, more: str = "") -> str:
+    return f'<path d="{path}" stroke="{colour}" {more}/>'
+
+
+def _text(x: float, y: float, said: str, more: str = "") -> str:
+    return f'<text x="{x}" y="{y}" {more}>{escape(said)}</text>'
 
 
 def _short(value: float) -> str:
-    for size, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
+    for size, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size * 0.9995:
             return f"{value / size:.3g}{name}"
     return f"{value:.3g}"
 
