@@ -10,7 +10,10 @@ TABLES = {
     "check": "One check: duration and AWS calls, with everything in memory",
 }
 # Only by name: they take longer than a minute.
-LONG_TABLES = {"soak": "20,000 requests through the gateway over changing routes"}
+LONG_TABLES = {
+    "soak": "20,000 requests through the gateway over changing routes",
+    "logs": "Memory of plan and replay on the way through a long log",
+}
 
 
 def main() -> None:

@@ -44,6 +44,35 @@ def test_an_empty_list_takes_all_back(world: World) -> None:
     assert shown["g5.xlarge"] == [price_book().ec2["g5.xlarge"].usd_per_hour]
 
 
+def test_imports_platform_and_cached_prompts_have_prices_of_your_own_too(world: World) -> None:
+    answer = _put(
+        world,
+        {"table": "imports", "name": "unit_minute", "usd": [0.05]},
+        {"table": "platform", "name": "load_balancer_hour", "usd": [0.03], "note": "ALB, my bill"},
+        {"table": "bedrock", "name": "moonshotai.kimi-k3", "usd": [3, 15, 0.25]},
+        {"table": "flex", "discount_percent": 10},
+    )
+    assert answer.status == 200, answer.text
+
+    def shown(table: str) -> dict[str, Any]:
+        return {one["name"]: one for one in world.call("GET", f"/prices?table={table}").json["items"]}
+
+    assert shown("imports")["unit_minute"]["usd"] == [0.05]
+    assert shown("imports")["unit_month_stored"]["usd"] == [1.95]
+    assert shown("platform")["load_balancer_hour"]["source"] == "your own price ALB, my bill"
+    assert shown("bedrock")["moonshotai.kimi-k3"]["usd"] == [3, 15, 0.25]
+    assert shown("flex")["zai.glm-4.7"]["usd"][0] == pytest.approx(price_book().flex["zai.glm-4.7"].prompt_usd * 0.9)
+    traffic = {"requests_per_hour": [1000] * 24, "prompt_tokens": 800, "completion_tokens": 200}
+    plan = world.call("POST", "/plans", {"model": "meta-llama/Llama-3.1-8B-Instruct", "traffic": traffic}).json
+    found = {one["family"]: one for one in plan["best"]}
+    # 730 hours at $0.03 for what fleets share; endpoints, and a mix without instances, need none.
+    assert found["gpu-fleet"]["transport_usd"] == 21.9
+    assert found["gpu-fleet"]["usd_per_month"] == pytest.approx(730 * 1.006 + 21.9, abs=0.01)
+    assert (found["jumpstart"]["transport_usd"], found["mix"]["transport_usd"]) == (0, 0)
+    # Every five-minute window of 1,000 requests an hour is billed, two units of it; two units are stored.
+    assert found["import"]["usd_per_month"] == pytest.approx(730 * 60 * 2 * 0.05 + 2 * 1.95, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("override", "param"),
     [
@@ -53,6 +82,9 @@ def test_an_empty_list_takes_all_back(world: World) -> None:
         ({"table": "ec2", "usd": [1]}, "overrides.0.name"),
         ({"table": "ec2", "name": "g5.xlarge", "usd": [1, 2]}, "overrides.0.usd"),
         ({"table": "bedrock", "name": "a.b", "usd": [1]}, "overrides.0.usd"),
+        ({"table": "bedrock", "name": "a.b", "usd": [1, 2, 3, 4]}, "overrides.0.usd"),
+        ({"table": "platform", "name": "nat_gateway_hour", "usd": [1]}, "overrides.0.name"),
+        ({"table": "imports", "name": "unit_hour", "usd": [1]}, "overrides.0.name"),
         ({"table": "ec2", "name": "g5.xlarge", "usd": [-1]}, "overrides.0.usd.0"),
         ({"table": "ec2", "discount_percent": 101}, "overrides.0.discount_percent"),
         ({"table": "ec2", "name": "x9.huge", "discount_percent": 5}, "overrides.0.name"),

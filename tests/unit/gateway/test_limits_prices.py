@@ -96,7 +96,7 @@ readings = st.builds(
     Reading, st.sampled_from(PriceTable), st.dictionaries(models, pairs), st.just("a test"), st.just(datetime.now(UTC))
 )
 overrides = st.one_of(
-    st.builds(Override, st.just(PriceTable.BEDROCK), models, usd=pairs),
+    st.builds(Override, st.just(PriceTable.BEDROCK), models, usd=pairs | st.tuples(usd, usd, usd)),
     st.builds(Override, st.sampled_from(PriceTable), st.none() | models, discount=st.floats(0, 0.9)),
 )
 

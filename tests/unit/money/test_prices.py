@@ -11,8 +11,10 @@ import pytest
 from moto import mock_aws
 
 from spillway.adapters.price_list import PriceList
-from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
-from spillway.domain.price_updates import compare, current, plausible
+from spillway.domain.alert import Alert
+from spillway.domain.errors import Retryable
+from spillway.domain.price_layers import TOKEN_TABLES, Override, PriceTable, Reading, StoredPrices
+from spillway.domain.price_updates import compare, current, names_in, numbers, plausible
 from spillway.domain.prices import price_book
 from spillway.domain.throughput import benchmarks
 from spillway.services.refresh_prices import RefreshPrices
@@ -39,11 +41,22 @@ class _Source:
             known = {name: (price.usd_per_hour * 1.01,) for name, price in book.ec2.items() if name in names}
         elif table is PriceTable.SAGEMAKER:
             known = {name: (price.usd_per_hour * 1.01,) for name, price in book.sagemaker.items() if name in names}
-        elif table is PriceTable.BEDROCK:
-            known = {name: (price.prompt_usd, price.completion_usd) for name, price in book.bedrock.items()}
+        elif table in TOKEN_TABLES:
+            known = {name: numbers(price) for name, price in names_in(book, table).items()}
         if table is self.lost:
             known = dict(list(known.items())[: len(known) // 3])
         return Reading(table, known, "a test", now)
+
+
+class _Nothing(_Source):
+    """Has nothing of one table."""
+
+    def read(self, table: PriceTable, names: Sequence[str], now: datetime) -> Reading:
+        return (
+            super().read(table, () if table is self.lost else names, now)
+            if table is not self.lost
+            else Reading(table, {}, "a test", now)
+        )
 
 
 def _refresh(source: _Source, prices: FakePrices, alerts: FakeAlerts, **changes: Any) -> RefreshPrices:
@@ -66,7 +79,7 @@ def test_what_is_read_goes_over_the_snapshot_with_its_own_date() -> None:
     source, prices, alerts = _Source(), FakePrices(), FakeAlerts()
     refreshed = _refresh(source, prices, alerts).run()
     assert refreshed.refused == ()
-    assert refreshed.stored.keys() == {"ec2", "sagemaker", "bedrock"}
+    assert refreshed.stored.keys() == {"ec2", "sagemaker", "bedrock", "flex", "batch", "priority"}
     book = current(price_book(), prices.load())
     before, after = price_book().ec2["g5.xlarge"], book.ec2["g5.xlarge"]
     assert after.usd_per_hour == pytest.approx(before.usd_per_hour * 1.01)
@@ -86,7 +99,7 @@ def test_a_refresh_that_would_lose_more_than_half_is_refused_and_alerted() -> No
     prices, alerts = FakePrices(), FakeAlerts()
     refreshed = _refresh(_Source(lost=PriceTable.EC2), prices, alerts).run()
     assert refreshed.refused == ("ec2",)
-    assert refreshed.stored.keys() == {"sagemaker", "bedrock"}
+    assert refreshed.stored.keys() == {"sagemaker", "bedrock", "flex", "batch", "priority"}
     (alert,) = alerts.sent
     assert (alert.topic, alert.why.code, alert.why.unit) == ("cost", "prices_refused", "prices")
     assert alert.why.observed is not None
@@ -123,6 +136,79 @@ def test_an_endpoints_price_that_moved_is_told_however_its_type_is_written(writt
     user = a_deployment(spec=a_spec(path="jumpstart", capacity={"min": 1, "max": 1, "instance_types": [written]}))
     _refresh(_Source(), prices, alerts, deployments=FakeDeployments(user)).run()
     assert [alert.id for alert in alerts.sent] == ["prices/sagemaker/ml.g5.xlarge/2026-11-24/event"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"path": "jumpstart", "capacity": {"min": 1, "max": 1}}, "ml.g6e.xlarge"),
+        (
+            {
+                "path": "fleet",
+                "capacity": {
+                    "instance_types": ["g6.xlarge"],
+                    "tokens_per_minute_per_instance": 1000,
+                    "larger": {"instance_type": "g6e.xlarge", "tokens_per_minute_per_instance": 5000},
+                },
+            },
+            "g6e.xlarge",
+        ),
+    ],
+)
+def test_the_price_of_a_default_or_larger_type_is_in_use_too(changes: dict[str, Any], named: str) -> None:
+    table = PriceTable.SAGEMAKER if named.startswith("ml.") else PriceTable.EC2
+    prices, alerts = FakePrices(), FakeAlerts()
+    prices.put_reading(Reading(table, {named: (9.0,)}, "before", NOW))
+    _refresh(_Source(), prices, alerts, deployments=FakeDeployments(a_deployment(spec=a_spec(**changes)))).run()
+    assert [alert.id for alert in alerts.sent] == [f"prices/{table}/{named}/2026-11-24/event"]
+
+
+def test_the_type_that_the_hub_chose_is_in_use() -> None:
+    prices, alerts = _priced(PriceTable.SAGEMAKER, ml_g5_xlarge=(2.0,)), FakeAlerts()
+    spec = a_spec(path="jumpstart", capacity={"min": 1, "max": 1})
+    user = a_deployment(spec=spec, resources={"instance_type": "ml.g5.xlarge"})
+    _refresh(_Source(), prices, alerts, deployments=FakeDeployments(user)).run()
+    assert [alert.id for alert in alerts.sent] == ["prices/sagemaker/ml.g5.xlarge/2026-11-24/event"]
+
+
+class _AwayOnce(FakeAlerts):
+    """Fails the first time it is asked to send."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_away = True
+
+    def send(self, alert: Alert) -> None:
+        if self.is_away:
+            self.is_away = False
+            raise Retryable("away")
+        super().send(alert)
+
+
+def test_a_move_that_could_not_be_told_is_told_by_the_repeat_and_not_again() -> None:
+    prices, alerts = _priced(PriceTable.EC2, g5_xlarge=(2.0,)), _AwayOnce()
+    user = a_deployment(spec=a_spec(capacity={"min": 0, "max": 1, "instance_types": ["g5.xlarge"]}))
+    service = _refresh(_Source(), prices, alerts, deployments=FakeDeployments(user))
+    with pytest.raises(Retryable):
+        service.run()
+    service.run()
+    service.run()
+    assert [alert.id for alert in alerts.sent] == ["prices/ec2/g5.xlarge/2026-11-24/event"]
+
+
+def test_a_tier_that_the_list_has_nothing_of_keeps_its_prices_without_an_alarm() -> None:
+    prices, alerts = FakePrices(), FakeAlerts()
+    refreshed = _refresh(_Nothing(PriceTable.FLEX), prices, alerts).run()
+    assert ("flex" in refreshed.stored, refreshed.refused, alerts.sent) == (False, (), [])
+    assert current(price_book(), prices.load()).flex == price_book().flex
+    (alert,) = _refused(_Nothing(PriceTable.BEDROCK))
+    assert alert.id == "prices/bedrock/2026-11-24/event"
+
+
+def _refused(source: _Source) -> list[Alert]:
+    alerts = FakeAlerts()
+    _refresh(source, FakePrices(), alerts).run()
+    return alerts.sent
 
 
 def test_a_models_price_that_moved_is_told_to_who_spills_to_it() -> None:
@@ -167,6 +253,11 @@ def test_overrides_go_over_everything_in_their_order() -> None:
             Override(PriceTable.EC2, "g6.xlarge", usd=(0.5,), note="contract 7"),
             Override(PriceTable.BEDROCK, LLAMA, usd=(0.1, 0.3)),
             Override(PriceTable.SPOT, "g5.xlarge", usd=(0.4,)),
+            Override(PriceTable.FLEX, discount=0.5),
+            Override(PriceTable.PRIORITY, LLAMA, usd=(0.4, 0.5, 0.1)),
+            Override(PriceTable.IMPORTS, "unit_minute", usd=(0.05,)),
+            Override(PriceTable.PLATFORM, "lambda_gb_second_arm64", discount=0.17),
+            Override(PriceTable.PLATFORM, "load_balancer_hour", usd=(0.03,)),
         ],
         overridden_at=NOW,
     )
@@ -178,12 +269,19 @@ def test_overrides_go_over_everything_in_their_order() -> None:
     assert (found.bedrock[LLAMA].prompt_usd, found.bedrock[LLAMA].completion_usd) == (0.1, 0.3)
     assert found.spot["g5.xlarge"].usd_per_hour == 0.4
     assert "x9.huge" not in found.ec2
+    assert found.flex["zai.glm-4.7"].prompt_usd == book.flex["zai.glm-4.7"].prompt_usd / 2
+    assert found.priority[LLAMA].cached_usd == 0.1
+    assert found.imports is not None
+    # The stored unit keeps its list price.
+    assert (found.imports.unit_minute.usd, found.imports.unit_month.usd) == (0.05, 1.95)
+    assert found.platform["lambda_gb_second_arm64"].usd == pytest.approx(1.33334e-5 * 0.83)
+    assert found.platform["load_balancer_hour"].source.source == "your own price"
 
 
 def test_every_price_of_the_snapshot_has_a_source_and_a_date() -> None:
     book = price_book()
-    tables = (book.ec2, book.sagemaker, book.bedrock, book.flex, book.batch, book.platform, book.import_units)
-    for table in tables:
+    tables = [names_in(book, table) for table in PriceTable if table is not PriceTable.SPOT]
+    for table in [*tables, book.import_units]:
         assert table
         for name, price in table.items():
             assert price.source.source, name
@@ -238,19 +336,24 @@ class _Pricing:
         return [{"PriceList": [json.dumps(one) for one in self.products]}]
 
 
-def test_only_bedrocks_default_tier_on_demand_is_taken() -> None:
+def test_each_tier_is_taken_from_its_own_usage_types() -> None:
     products = [
         _a_product("USE1-Llama3-1-8B-input-tokens", "0.00022"),
         _a_product("USE1-Llama3-1-8B-output-tokens", "0.22", "1M tokens"),
         _a_product("USE1-Llama3-1-8B-input-tokens-batch", "0.00011"),
+        _a_product("USE1-Llama3-1-8B-output-tokens-batch", "0.00012"),
         _a_product("USE1-Llama3-1-8B-input-tokens-cache-read", "0.00002"),
         _a_product("USE1-Llama3-1-8B-output-tokens-flex", "0.00011"),
         _a_product("USE1-Llama3-1-8B-ProvisionedThroughput-input", "20", "Hrs"),
     ]
     with mock_aws():
         ec2 = boto3.client("ec2", region_name="us-east-1")
-    found = PriceList(_Pricing(products), ec2, "us-east-1").read(PriceTable.BEDROCK, [LLAMA], NOW)
-    assert found.usd == {LLAMA: (0.22, 0.22)}
+    source = PriceList(_Pricing(products), ec2, "us-east-1")
+    assert source.read(PriceTable.BEDROCK, [LLAMA], NOW).usd == {LLAMA: (0.22, 0.22)}
+    assert source.read(PriceTable.BATCH, [LLAMA], NOW).usd == {LLAMA: (0.11, 0.12)}
+    # Of flex there is one side alone.
+    assert source.read(PriceTable.FLEX, [LLAMA], NOW).usd == {}
+    assert source.read(PriceTable.PLATFORM, ["lambda_request"], NOW).usd == {}
 
 
 def test_two_prices_of_one_thing_are_no_price() -> None:

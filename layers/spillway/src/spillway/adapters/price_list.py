@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 ENDPOINT_REGION = "us-east-1"
 _SOURCE = "AWS Price List API"
 _TOKENS_PER_UNIT = {"1K tokens": 1_000, "1M tokens": 1_000_000, "Tokens": 1, "1000 tokens": 1_000}
-# What Bedrock's usage types say of prices that are not the default tier's on demand.
-_OTHER_TIER = re.compile(r"batch|flex|priority|cache|custom|provisioned|global|latency|reserved", re.IGNORECASE)
+_TIER = re.compile(r"flex|batch|priority", re.IGNORECASE)
+# What Bedrock's usage types say of prices that are no tier's plain tokens.
+_OTHER = re.compile(r"cache|custom|provisioned|global|latency|reserved", re.IGNORECASE)
 
 
 class PriceList:
@@ -40,8 +41,11 @@ class PriceList:
                 return Reading(table, dict(self._hourly(names, self._of_sagemaker)), _SOURCE, now)
             case PriceTable.SPOT:
                 return Reading(table, self._spot(names, now), "EC2 spot price history, mean of the zones", now)
-            case PriceTable.BEDROCK:
-                return Reading(table, self._bedrock(names), _SOURCE, now)
+            case PriceTable.BEDROCK | PriceTable.FLEX | PriceTable.BATCH | PriceTable.PRIORITY:
+                return Reading(table, self._bedrock(table, names), _SOURCE, now)
+            case PriceTable.IMPORTS | PriceTable.PLATFORM:
+                # How the list names these was never seen; a guess would be an invented price.
+                return Reading(table, {}, _SOURCE, now)
 
     def _hourly(self, names: Sequence[str], read: Any) -> Iterator[tuple[str, tuple[float, ...]]]:
         for name in names:
@@ -91,8 +95,8 @@ class PriceList:
             name: (round(sum(usd for _, usd in latest.values()) / len(latest), 6),) for name, latest in zones.items()
         }
 
-    def _bedrock(self, names: Sequence[str]) -> dict[str, tuple[float, ...]]:
-        """Return the models whose products can be told apart by name and direction; the others are left out."""
+    def _bedrock(self, table: PriceTable, names: Sequence[str]) -> dict[str, tuple[float, ...]]:
+        """Return a tier's models whose products can be told apart by name and direction; the others are left out."""
         ids = _by_plain_name(names)
         found: dict[str, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
         for product in self._products("AmazonBedrock", regionCode=self._region):
@@ -100,7 +104,7 @@ class PriceList:
             usage = f"{attributes.get('usagetype', '')} {attributes.get('inferenceType', '')}"
             name = ids.get(_plain(attributes.get("model", "")))
             direction = next((one for one in ("input", "output") if one in usage.lower()), None)
-            if name is None or direction is None or _OTHER_TIER.search(usage):
+            if name is None or direction is None or _OTHER.search(usage) or _tier_of(usage) is not table:
                 continue
             for usd, unit in _on_demand(product):
                 if unit in _TOKENS_PER_UNIT:
@@ -119,6 +123,11 @@ class PriceList:
         with translated():
             for page in pages:
                 yield from map(json.loads, page["PriceList"])
+
+
+def _tier_of(usage: str) -> PriceTable:
+    found = _TIER.search(usage)
+    return PriceTable(found[0].lower()) if found else PriceTable.BEDROCK
 
 
 def _on_demand(product: Mapping[str, Any]) -> Iterator[tuple[float, str]]:

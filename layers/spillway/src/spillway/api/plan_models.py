@@ -24,6 +24,9 @@ class OptionBody(_FromPlan):
     spilled_share: float | None
     instances_usd: float
     tokens_usd: float
+    transport_usd: Annotated[
+        float, Field(description="A fleet's load balancer, once its price is known by an override")
+    ]
     on: Annotated[str | None, Field(description="The family that a mix's instances are of")]
     is_lower_bound: Annotated[bool, Field(description="Holds only if the assumptions do; never the cheapest")]
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from spillway.api.responses import errors
-from spillway.domain.price_layers import Override, PriceTable, StoredPrices
+from spillway.domain.price_layers import TOKEN_TABLES, Override, PriceTable, StoredPrices
 from spillway.services.manage_prices import ManagePrices
 
 _Usd = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
@@ -23,14 +23,14 @@ class _Frozen(BaseModel):
 class PriceOverride(_Frozen):
     """Your own price: a discount off the list (a Savings Plan, private pricing), or the price itself.
 
-    Without ``name`` a discount applies to the whole table. ``usd`` is one number an hour, or for Bedrock two, per
-    million prompt and completion tokens.
+    Without ``name`` a discount applies to the whole table. ``usd`` is one number, an hour or a unit, or of a Bedrock
+    model two per million prompt and completion tokens, and a third for prompt tokens that come from a cache.
     """
 
     table: PriceTable
     name: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     discount_percent: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
-    usd: Annotated[tuple[_Usd, ...], Field(min_length=1, max_length=2)] | None = None
+    usd: Annotated[tuple[_Usd, ...], Field(min_length=1, max_length=3)] | None = None
     note: Annotated[str, Field(max_length=128)] = ""
 
     @model_validator(mode="after")
@@ -39,8 +39,9 @@ class PriceOverride(_Frozen):
             raise PydanticCustomError("price", "give either usd or discount_percent")
         if self.usd is not None and self.name is None:
             raise PydanticCustomError("price", "is required with usd", {"field": "name"})
-        wanted = 2 if self.table is PriceTable.BEDROCK else 1
-        if self.usd is not None and len(self.usd) != wanted:
+        fewest, most = (2, 3) if self.table in TOKEN_TABLES else (1, 1)
+        if self.usd is not None and not fewest <= len(self.usd) <= most:
+            wanted = f"{fewest} or {most}" if fewest < most else f"{fewest}"
             raise PydanticCustomError(
                 "price",
                 "must have {wanted} of {table}'s prices",
@@ -62,7 +63,7 @@ class OverridesBody(PriceOverrides):
 
 
 class PriceBody(_Frozen):
-    """One price in USD: an hour, or per million prompt and completion tokens."""
+    """One price in USD: an hour, a unit, or per million prompt, completion and (where it is known) cached tokens."""
 
     name: str
     usd: tuple[float, ...]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from spillway.domain.deployment import Deployment
 from spillway.domain.ledger import Amounts, Part, shared
-from spillway.domain.prices import PriceBook, Source
+from spillway.domain.prices import LOAD_BALANCER, PriceBook, Source
 from spillway.domain.spec import Path
 from spillway.domain.status import Status
 from spillway.domain.usage import HourOfTraffic, Hours, Traffic
@@ -35,7 +35,6 @@ _PER_REQUEST = {
     "data_out_gb": _OUT_GB_PER_REQUEST,
 }
 _COMPUTE = "lambda_gb_second_arm64"
-_BALANCER = "load_balancer_hour"
 
 
 def request_usd(prices: PriceBook, requests: float, gb_seconds: float) -> float | None:
@@ -58,7 +57,7 @@ def common_parts(
         there = [one for one in deployments if _was_there(one, check.hour)]
         fleets = [one for one in there if one.spec.path is Path.FLEET]
         check_usd = _usd(prices, {"lambda_request": check.traffic.requests, _COMPUTE: _gb_seconds(check.traffic)})
-        balancer_usd = _usd(prices, {_BALANCER: 1.0})
+        balancer_usd = _usd(prices, {LOAD_BALANCER: 1.0})
         parts += _equally(there, check.hour, check_usd, prices)
         parts += _equally(fleets, check.hour, balancer_usd, prices)
         if check_usd is None:
@@ -99,5 +98,5 @@ def _gb_seconds(used: Traffic) -> float:
 
 
 def _sources(prices: PriceBook) -> tuple[Source, ...]:
-    names = (*_PER_REQUEST, _COMPUTE, _BALANCER)
+    names = (*_PER_REQUEST, _COMPUTE, LOAD_BALANCER)
     return tuple(dict.fromkeys(prices.platform[name].source for name in names if name in prices.platform))

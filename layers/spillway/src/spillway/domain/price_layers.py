@@ -5,17 +5,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-# Enough for any price, and no more than a list has: no tail of a binary fraction.
+# Significant ones: enough for any price, and no more than a list has; no tail of a binary fraction.
 _DIGITS = 9
 
 
 class PriceTable(StrEnum):
-    """The tables of the price book that are refreshed and overridden."""
+    """The tables of the price book, by the names of its fields; the last two are not refreshed.
+
+    ``bedrock`` is on demand, ``imports`` Custom Model Import by the unit, ``platform`` what Spillway's own services
+    cost by the unit.
+    """
 
     EC2 = "ec2"
     SAGEMAKER = "sagemaker"
     SPOT = "spot"
     BEDROCK = "bedrock"
+    FLEX = "flex"
+    BATCH = "batch"
+    PRIORITY = "priority"
+    IMPORTS = "imports"
+    PLATFORM = "platform"
+
+
+TOKEN_TABLES = frozenset({PriceTable.BEDROCK, PriceTable.FLEX, PriceTable.BATCH, PriceTable.PRIORITY})
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Override:
-    """A user's own price: a share off the list price, or the price itself; ``name`` None means the whole table."""
+    """A user's own price: a share off the list price, or the price itself; ``name`` None means the whole table.
+
+    ``usd`` has one number, or two or three of a model: a third is that of prompt tokens from a cache.
+    """
 
     table: PriceTable
     name: str | None = None
@@ -82,7 +97,7 @@ def _overridden(prices: Mapping[str, Entry], override: Override, day: str) -> di
     discount = override.discount or 0.0
     return {
         name: Entry(
-            tuple(round(usd * (1 - discount), _DIGITS) for usd in prices[name].usd),
+            tuple(float(f"{usd * (1 - discount):.{_DIGITS}g}") for usd in prices[name].usd),
             f"{discount:.1%} off {prices[name].source}",
             prices[name].as_of,
         )

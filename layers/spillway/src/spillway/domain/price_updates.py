@@ -2,9 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
-from spillway.domain.price_layers import Entry, PriceTable, Reading, StoredPrices, in_proportion, layered
-from spillway.domain.prices import HourlyPrice, PriceBook, Source, TokenPrice
+from spillway.domain.price_layers import (
+    TOKEN_TABLES,
+    Entry,
+    PriceTable,
+    Reading,
+    StoredPrices,
+    in_proportion,
+    layered,
+)
+from spillway.domain.prices import HourlyPrice, ImportPrices, PriceBook, Source, TokenPrice, UnitPrice
+
+AnyPrice: TypeAlias = HourlyPrice | TokenPrice | UnitPrice
+
+# What an imported model is priced by: a unit's minute, and a month of storing what one unit runs.
+IMPORTED = ("unit_minute", "unit_month_stored")
 
 # A refresh that finds less than this share of what was known has misread the list, not seen half of it end.
 LEAST_SHARE = 0.5
@@ -39,17 +53,16 @@ def plausible(book: PriceBook, reading: Reading) -> Reading:
     return replace(reading, usd=kept)
 
 
-def names_in(book: PriceBook, table: PriceTable) -> Mapping[str, HourlyPrice | TokenPrice]:
+def names_in(book: PriceBook, table: PriceTable) -> Mapping[str, AnyPrice]:
     """Return one table of a price book."""
-    match table:
-        case PriceTable.EC2:
-            return book.ec2
-        case PriceTable.SAGEMAKER:
-            return book.sagemaker
-        case PriceTable.SPOT:
-            return book.spot
-        case PriceTable.BEDROCK:
-            return book.bedrock
+    if table is PriceTable.IMPORTS:
+        return (
+            dict(zip(IMPORTED, (book.imports.unit_minute, book.imports.unit_month), strict=True))
+            if book.imports
+            else {}
+        )
+    found: Mapping[str, AnyPrice] = getattr(book, table)
+    return found
 
 
 def compare(book: PriceBook, reading: Reading, wanted: Iterable[str]) -> Comparison:
@@ -85,34 +98,34 @@ def current(book: PriceBook, stored: StoredPrices) -> PriceBook:
     return book
 
 
-def numbers(price: HourlyPrice | TokenPrice) -> tuple[float, ...]:
+def numbers(price: AnyPrice) -> tuple[float, ...]:
     """Return a price as a reading has it."""
     match price:
         case HourlyPrice():
             return (price.usd_per_hour,)
+        case UnitPrice():
+            return (price.usd,)
         case TokenPrice():
             return (price.prompt_usd, price.completion_usd)
 
 
 def _with(book: PriceBook, table: PriceTable, changed: Mapping[str, Entry]) -> PriceBook:
-    if table is PriceTable.BEDROCK:
-        tokens = {name: _tokens(entry, book.bedrock.get(name)) for name, entry in changed.items()}
-        return replace(book, bedrock={**book.bedrock, **tokens})
-    hourly = {name: HourlyPrice(entry.usd[0], _source(entry)) for name, entry in changed.items()}
-    match table:
-        case PriceTable.EC2:
-            return replace(book, ec2={**book.ec2, **hourly})
-        case PriceTable.SAGEMAKER:
-            return replace(book, sagemaker={**book.sagemaker, **hourly})
-        case PriceTable.SPOT:
-            return replace(book, spot={**book.spot, **hourly})
+    prices = dict(names_in(book, table))
+    prices.update({name: _price(table, entry, prices.get(name)) for name, entry in changed.items()})
+    if table is not PriceTable.IMPORTS:
+        changes: dict[str, Any] = {table.value: prices}
+        return replace(book, **changes)
+    units = [price for name in IMPORTED if isinstance(price := prices.get(name), UnitPrice)]
+    return replace(book, imports=ImportPrices(*units)) if len(units) == len(IMPORTED) else book
 
 
-def _tokens(entry: Entry, before: TokenPrice | None) -> TokenPrice:
-    prompt, completion = entry.usd
-    cached = in_proportion(before.cached_usd, before.prompt_usd, prompt) if before else None
-    return TokenPrice(prompt, completion, _source(entry), cached)
-
-
-def _source(entry: Entry) -> Source:
-    return Source(entry.source, entry.as_of)
+def _price(table: PriceTable, entry: Entry, before: AnyPrice | None) -> AnyPrice:
+    source = Source(entry.source, entry.as_of)
+    if table in TOKEN_TABLES:
+        prompt, completion, *own = entry.usd
+        listed = before if isinstance(before, TokenPrice) else None
+        cached = own[0] if own else in_proportion(listed.cached_usd, listed.prompt_usd, prompt) if listed else None
+        return TokenPrice(prompt, completion, source, cached)
+    if table in (PriceTable.IMPORTS, PriceTable.PLATFORM):
+        return UnitPrice(entry.usd[0], source)
+    return HourlyPrice(entry.usd[0], source)

@@ -11,6 +11,8 @@ from spillway.domain.spec import DeploymentSpec, Path
 
 SECONDS_PER_HOUR = 3600
 TOKENS_PER_MILLION = 1_000_000
+# Of the platform's units: an hour of the load balancer that all fleets share.
+LOAD_BALANCER = "load_balancer_hour"
 
 # Families that the fleets' x86-64 GPU image runs on (FACTS: the vLLM container is CUDA on x86-64).
 _GPU_FAMILIES = ("g4dn.", "g5.", "g6.", "g6e.", "p4d.", "p4de.", "p5.", "p5e.", "p5en.")
@@ -85,8 +87,8 @@ class ImportPrices:
 class PriceBook:
     """A dated snapshot of one region's prices; a question about another region has no answer.
 
-    ``bedrock`` are prices on demand, ``flex`` and ``batch`` those of the slower tiers. ``import_units`` are units of
-    one copy of a model by its Hugging Face id, ``platform`` what Spillway's own services cost by the unit.
+    ``bedrock`` are prices on demand, ``flex``, ``batch`` and ``priority`` those of the other tiers. ``import_units``
+    are units of one copy of a model by its Hugging Face id, ``platform`` what Spillway's own services cost by the unit.
     """
 
     region: str
@@ -95,18 +97,19 @@ class PriceBook:
     bedrock: Mapping[str, TokenPrice]
     flex: Mapping[str, TokenPrice] = field(default_factory=dict)
     batch: Mapping[str, TokenPrice] = field(default_factory=dict)
+    priority: Mapping[str, TokenPrice] = field(default_factory=dict)
     spot: Mapping[str, HourlyPrice] = field(default_factory=dict)
     imports: ImportPrices | None = None
     import_units: Mapping[str, ImportUnits] = field(default_factory=dict)
     platform: Mapping[str, UnitPrice] = field(default_factory=dict)
 
     def instance(self, path: Path, instance_type: str | None, region: str) -> HourlyPrice | None:
-        """Return the price of one instance of a path; ``instance_type`` as EC2 or SageMaker writes it."""
+        """Return the price of one instance of a path; ``instance_type`` as EC2 or as SageMaker writes it."""
         if instance_type is None or region != self.region:
             return None
         match path:
             case Path.FLEET:
-                return self.ec2.get(instance_type)
+                return self.ec2.get(instance_type.removeprefix("ml."))
             case Path.JUMPSTART:
                 return self.sagemaker.get(f"ml.{instance_type.removeprefix('ml.')}")
             case Path.BEDROCK:
@@ -120,7 +123,7 @@ class PriceBook:
         wanted = spec.capacity.instance_types
         chosen = instance_type or (wanted[0] if wanted else None)
         if spec.capacity.market == "spot":
-            return self.spot.get(chosen) if chosen and region == self.region else None
+            return self.spot.get(chosen.removeprefix("ml.")) if chosen and region == self.region else None
         return self.instance(spec.path, chosen, region)
 
     def tokens(self, model_id: str, region: str) -> TokenPrice | None:
@@ -160,6 +163,7 @@ def price_book() -> PriceBook:
         bedrock=tokens("bedrock_usd_per_million_tokens", cached),
         flex=tokens("bedrock_flex_usd_per_million_tokens", {}),
         batch=tokens("bedrock_batch_usd_per_million_tokens", {}),
+        priority=tokens("bedrock_priority_usd_per_million_tokens", {}),
         imports=ImportPrices(imports["unit_minute"], imports["unit_month_stored"]),
         import_units={
             name: ImportUnits(count, sources[at]) for name, (count, at) in data["import_units_per_copy"].items()

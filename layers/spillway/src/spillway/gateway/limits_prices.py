@@ -117,8 +117,8 @@ class TokenPrices:
 
 
 def _price(entry: Entry, listed: Entry | None, cached_usd: float | None) -> Price:
-    prompt, completion = entry.usd
-    cached = in_proportion(cached_usd, listed.usd[0], prompt) if listed else None
+    prompt, completion, *own = entry.usd
+    cached = own[0] if own else in_proportion(cached_usd, listed.usd[0], prompt) if listed else None
     return Price(
         prompt * _NANO_PER_TOKEN,
         completion * _NANO_PER_TOKEN,

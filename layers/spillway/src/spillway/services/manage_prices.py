@@ -7,14 +7,18 @@ from datetime import datetime, timedelta
 
 from spillway.domain.errors import InvalidRequest, Retryable
 from spillway.domain.price_layers import Override, PriceTable, StoredPrices
-from spillway.domain.price_updates import current, names_in, numbers
-from spillway.domain.prices import PriceBook
+from spillway.domain.price_updates import AnyPrice, current, names_in, numbers
+from spillway.domain.prices import LOAD_BALANCER, PriceBook, TokenPrice
 from spillway.ports import Prices
 
 logger = logging.getLogger(__name__)
 
 # A price is a day old anyway; the overrides that another process stored count after this long.
 _FRESH = timedelta(minutes=1)
+# Tables whose names are Spillway's own: another one would change nothing, and not say so.
+_CLOSED = (PriceTable.IMPORTS, PriceTable.PLATFORM)
+# Priced by a user alone: no source of ours has these.
+_OWN_ONLY = {PriceTable.PLATFORM: {LOAD_BALANCER}}
 
 
 class CurrentPrices:
@@ -65,14 +69,17 @@ class ManagePrices:
         self.book.forget()
         book = self.book()
         for number, one in enumerate(overrides):
-            if one.name is not None and one.usd is None and one.name not in names_in(book, one.table):
-                known = sorted(names_in(book, one.table))
-                raise InvalidRequest(
-                    f"overrides.{number}.name: no {one.table} price of {one.name} is known to take a discount off; "
-                    "give the price itself",
-                    param=f"overrides.{number}.name",
-                    allowed=known,
-                )
+            known = names_in(book, one.table).keys() | _OWN_ONLY.get(one.table, set())
+            if one.name is None or one.name in known:
+                continue
+            if one.usd is None:
+                said = f"no {one.table} price of {one.name} is known to take a discount off; give the price itself"
+            elif one.table in _CLOSED:
+                said = f"nothing is priced by {one.name}"
+            else:
+                continue
+            param = f"overrides.{number}.name"
+            raise InvalidRequest(f"{param}: {said}", param=param, allowed=sorted(known))
         self.prices.put_overrides(overrides, self.now())
         self.book.forget()
         return self.prices.load()
@@ -80,6 +87,11 @@ class ManagePrices:
     def table(self, table: PriceTable) -> dict[str, tuple[tuple[float, ...], str, str]]:
         """Return one table in force: numbers, source and date by name."""
         return {
-            name: (numbers(price), price.source.source, price.source.as_of)
+            name: (_shown(price), price.source.source, price.source.as_of)
             for name, price in sorted(names_in(self.book(), table).items())
         }
+
+
+def _shown(price: AnyPrice) -> tuple[float, ...]:
+    cached = price.cached_usd if isinstance(price, TokenPrice) else None
+    return numbers(price) if cached is None else (*numbers(price), cached)

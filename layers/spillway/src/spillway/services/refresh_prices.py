@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from spillway.domain.alert import Alert, AlertState, Severity, Topic
-from spillway.domain.catalog import MODELS, ec2_instance_type, sagemaker_instance_type
+from spillway.domain.catalog import MODELS, ec2_instance_type, find, sagemaker_instance_type
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
-from spillway.domain.price_layers import PriceTable, Reading
+from spillway.domain.price_layers import TOKEN_TABLES, PriceTable, Reading
 from spillway.domain.price_updates import (
     LEAST_SHARE,
     MOVED_SHARE,
@@ -29,6 +29,8 @@ from spillway.domain.throughput import Benchmarks
 from spillway.ports import Alerts, Deployments, Prices, PriceSource
 
 logger = logging.getLogger(__name__)
+
+_TIERS = TOKEN_TABLES - {PriceTable.BEDROCK}
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,24 @@ class RefreshPrices:
         for table, names in self._wanted(book, deployments).items():
             reading = plausible(book, self.source.read(table, names, self.now()))
             comparison = compare(book, reading, names)
+            if table in _TIERS and not reading.usd:
+                # The list may have these tiers elsewhere: nothing at all is no misreading.
+                continue
             if comparison.is_refused:
                 refused.append(table.value)
                 self.alerts.send(self._alert(table, comparison))
             elif reading.usd:
+                # In this order, because a repeat can tell again by the same id, but not what it no longer sees.
+                self._tell_of_moves(listed, reading, deployments)
                 self.prices.put_reading(reading)
                 stored[table.value] = len(reading.usd)
-                self._tell_of_moves(listed, reading, deployments)
         return Refreshed(stored, tuple(refused))
 
     def _wanted(self, book: PriceBook, deployments: Sequence[Deployment]) -> dict[PriceTable, Sequence[str]]:
         types = {*known_instance_types(), *(name for model in MODELS for name in model.instance_types)}
         types |= {name for name in self.benchmarks.accelerators if name in book.ec2}
         for deployment in deployments:
-            types |= {ec2_instance_type(name) for name in deployment.spec.capacity.instance_types}
+            types |= {ec2_instance_type(name) for name in _types_of(deployment)}
         ec2 = sorted(types)
         tables: dict[PriceTable, Sequence[str]] = {
             PriceTable.EC2: ec2,
@@ -87,10 +93,10 @@ class RefreshPrices:
         # The snapshot is one region's; another region's prices must not be taken for its.
         if book.region != self.region:
             return {}
-        return {**tables, PriceTable.BEDROCK: sorted(names_in(book, PriceTable.BEDROCK))}
+        return {**tables, **{tier: sorted(names_in(book, tier)) for tier in PriceTable if tier in TOKEN_TABLES}}
 
     def _tell_of_moves(self, book: PriceBook, reading: Reading, deployments: Sequence[Deployment]) -> None:
-        """Send an alert for each price in use that moved; the stored reading keeps a repeat from sending it again."""
+        """Send an alert for each price in use that moved; the stored reading keeps tomorrow from repeating it."""
         users: dict[str, list[str]] = defaultdict(list)
         for deployment in deployments:
             for name in _used_by(deployment, reading.table):
@@ -145,11 +151,21 @@ def _used_by(deployment: Deployment, table: PriceTable) -> Iterable[str]:
     spec = deployment.spec
     match table:
         case PriceTable.EC2:
-            return map(ec2_instance_type, spec.capacity.instance_types) if spec.path is Path.FLEET else ()
+            return map(ec2_instance_type, _types_of(deployment)) if spec.path is Path.FLEET else ()
         case PriceTable.SAGEMAKER:
-            return map(sagemaker_instance_type, spec.capacity.instance_types) if spec.path is Path.JUMPSTART else ()
+            return map(sagemaker_instance_type, _types_of(deployment)) if spec.path is Path.JUMPSTART else ()
         case PriceTable.BEDROCK:
             models = [deployment.target.model_id] if isinstance(deployment.target, BedrockTarget) else []
             return [*models, *([spec.spill.model_id] if spec.spill else [])]
-        case PriceTable.SPOT:
+        case _:
             return ()
+
+
+def _types_of(deployment: Deployment) -> Sequence[str]:
+    """Return the types that a deployment runs on, may run on, or compares itself with."""
+    capacity, running = deployment.spec.capacity, deployment.resources.get("instance_type")
+    named = [*([running] if running else []), *capacity.instance_types]
+    if not named and (model := find(deployment.spec.model.id)):
+        # The hub's own choice is known once it runs; until then the catalog's first.
+        named = list(model.instance_types[:1])
+    return [*dict.fromkeys([*named, *([capacity.larger.instance_type] if capacity.larger else [])])]

@@ -3,18 +3,15 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from spillway.domain.elsewhere import MINUTES_PER_WINDOW, expected_windows
-from spillway.domain.planner.load import Load
+from spillway.domain.planner.load import NOISE, Load, Needed
 from spillway.domain.planner.shape import HOURS_PER_MONTH, Shape
 from spillway.domain.planner.world import Family, Machine, World
-from spillway.domain.prices import SECONDS_PER_HOUR, TOKENS_PER_MILLION, TokenPrice
+from spillway.domain.prices import LOAD_BALANCER, SECONDS_PER_HOUR, TOKENS_PER_MILLION, TokenPrice
 
 # Fewer digits than a micro-dollar: the plan's own inputs are not that exact.
 _DIGITS = 2
-# What a sum of floats may be off by: no instance for that, and no profit.
-_NOISE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -38,17 +35,9 @@ class Option:
     spilled_share: float | None = None
     instances_usd: float = 0.0
     tokens_usd: float = 0.0
+    transport_usd: float = 0.0
     is_lower_bound: bool = False
     on: Family | None = None
-
-
-@dataclass(frozen=True)
-class Needed:
-    """Instances that hours need: at the peak, instance hours of all, and starts from one hour to the next."""
-
-    peak: int
-    hours: int
-    starts: int
 
 
 def bedrock(world: World, shape: Shape) -> Option | None:
@@ -101,16 +90,9 @@ def imported(world: World, shape: Shape) -> Option | None:
 
 def on_machine(world: World, shape: Shape, machine: Machine, needed: Needed) -> Iterator[Option]:
     """Price one instance type without any spill: always on, and following the load."""
-    yield _on(shape, machine, "always-on", needed.peak, needed.peak * len(shape.hours))
+    yield _on(world, shape, machine, "always-on", needed.peak, needed.peak * len(shape.hours))
     warming = needed.starts * world.request.cold_start_seconds / SECONDS_PER_HOUR
-    yield _on(shape, machine, "following", needed.peak, needed.hours + warming)
-
-
-def needed_for(shape: Shape, capacity: float) -> Needed:
-    """Count the instances of each hour at ``capacity`` tokens an hour; any traffic needs one, however little it is."""
-    counts = [math.ceil(tokens / capacity - _NOISE) or int(tokens > 0) for tokens in shape.sizes]
-    starts = sum(now - before for before, now in pairwise([counts[-1], *counts]) if now > before)
-    return Needed(max(counts), sum(counts), starts)
+    yield _on(world, shape, machine, "following", needed.peak, needed.hours + warming)
 
 
 def capacity_of(world: World, machine: Machine) -> float:
@@ -129,6 +111,7 @@ def mix(world: World, shape: Shape, load: Load, bedrock_usd: float, machine: Mac
         Family.MIX,
         instances_usd=instances * HOURS_PER_MONTH * machine.price.usd_per_hour,
         tokens_usd=max(0.0, bedrock_usd - shape.per_month(usd)),
+        transport_usd=_transport_usd(world, machine) if instances else 0.0,
         mode="baseline",
         machine=machine,
         instances=instances,
@@ -143,14 +126,14 @@ def _best_baseline(load: Load, capacity: float, usd: float) -> int:
     least, most = 0, math.ceil(load.sizes[-1] / capacity)
     while least < most:
         middle = (least + most + 1) // 2
-        if load.below(middle * capacity)[1] - load.below((middle - 1) * capacity)[1] > usd + _NOISE:
+        if load.below(middle * capacity)[1] - load.below((middle - 1) * capacity)[1] > usd + NOISE:
             least = middle
         else:
             most = middle - 1
     return least
 
 
-def _on(shape: Shape, machine: Machine, mode: str, peak: int, hours: float) -> Option:
+def _on(world: World, shape: Shape, machine: Machine, mode: str, peak: int, hours: float) -> Option:
     instance_hours = shape.per_month(hours)
     full = machine.throughput.tokens_per_hour() * instance_hours
     return _option(
@@ -158,12 +141,19 @@ def _on(shape: Shape, machine: Machine, mode: str, peak: int, hours: float) -> O
         machine.family,
         instances_usd=instance_hours * machine.price.usd_per_hour,
         tokens_usd=0.0,
+        transport_usd=_transport_usd(world, machine) if peak else 0.0,
         mode=mode,
         machine=machine,
         instances=peak,
         instance_hours=instance_hours,
         utilisation=shape.tokens_per_month / full if full else None,
     )
+
+
+def _transport_usd(world: World, machine: Machine) -> float:
+    """Return a month of the load balancer that a fleet needs; nothing where its price is unknown, as the facts say."""
+    price = world.prices.platform.get(LOAD_BALANCER)
+    return 0.0 if price is None or machine.family is Family.JUMPSTART else price.usd * HOURS_PER_MONTH
 
 
 def _option(
@@ -178,9 +168,10 @@ def _option(
     instance_hours: float | None = None,
     utilisation: float | None = None,
     spilled_share: float | None = None,
+    transport_usd: float = 0.0,
     is_lower_bound: bool = False,
 ) -> Option:
-    usd, tokens = instances_usd + tokens_usd, shape.tokens_per_month
+    usd, tokens = instances_usd + tokens_usd + transport_usd, shape.tokens_per_month
     return Option(
         family=family,
         usd_per_month=round(usd, _DIGITS),
@@ -193,6 +184,7 @@ def _option(
         spilled_share=spilled_share,
         instances_usd=round(instances_usd, _DIGITS),
         tokens_usd=round(tokens_usd, _DIGITS),
+        transport_usd=round(transport_usd, _DIGITS),
         is_lower_bound=is_lower_bound,
         on=machine.family if machine and family is Family.MIX else None,
     )

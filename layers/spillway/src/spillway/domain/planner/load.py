@@ -1,18 +1,32 @@
-"""A shape's hours by size: what a baseline of instances takes off them is then one look-up, however many they are."""
+"""What a shape's hours ask of instances: how many follow them, and what a baseline takes off them."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from spillway.domain.planner.shape import Shape
 from spillway.domain.prices import TokenPrice
 
+# What a sum of floats may be off by: no instance for that, and no profit.
+NOISE = 1e-9
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Instances that hours need: at the peak, instance hours of all, and starts from one hour to the next."""
+
+    peak: int
+    hours: int
+    starts: int
+
 
 @dataclass(frozen=True)
 class Load:
-    """``sizes`` are the hours' tokens in order of size; the others are sums of as many of the smallest.
+    """Hours by size: what a baseline takes off them is one look-up, however many they are.
 
+    ``sizes`` are the hours' tokens in order of size; the others are sums of as many of the smallest.
     ``rates`` are USD a token, hour by hour: hours differ in what their tokens are.
     """
 
@@ -35,3 +49,10 @@ def load_of(shape: Shape, price: TokenPrice) -> Load:
     usd = [price.cost(hour.requests * hour.prompt_tokens, hour.requests * hour.completion_tokens) for hour in hours]
     rates = [cost / tokens if tokens else 0.0 for cost, tokens in zip(usd, sizes, strict=True)]
     return Load(sizes, *([*accumulate(amounts, initial=0.0)] for amounts in (sizes, usd, rates)))
+
+
+def needed_for(shape: Shape, capacity: float) -> Needed:
+    """Count the instances of each hour at ``capacity`` tokens an hour; any traffic needs one, however little it is."""
+    counts = [math.ceil(tokens / capacity - NOISE) or int(tokens > 0) for tokens in shape.sizes]
+    starts = sum(now - before for before, now in pairwise([counts[-1], *counts]) if now > before)
+    return Needed(max(counts), sum(counts), starts)

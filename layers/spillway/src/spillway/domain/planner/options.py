@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from spillway.domain.planner import costs
 from spillway.domain.planner.costs import Option
-from spillway.domain.planner.load import load_of
+from spillway.domain.planner.load import Needed, load_of, needed_for
 from spillway.domain.planner.shape import Shape
 from spillway.domain.planner.world import Family, World
 
@@ -16,11 +16,11 @@ def all_options(world: World, shape: Shape) -> list[Option]:
         (load_of(shape, world.bedrock), costs.token_usd(world.bedrock, shape)) if world.bedrock else (None, 0.0)
     )
     # The same type in a fleet, on spot and behind an endpoint needs the same hours.
-    needed: dict[float, costs.Needed] = {}
+    needed: dict[float, Needed] = {}
     for machine in world.machines:
         capacity = costs.capacity_of(world, machine)
         if capacity not in needed:
-            needed[capacity] = costs.needed_for(shape, capacity)
+            needed[capacity] = needed_for(shape, capacity)
         found += costs.on_machine(world, shape, machine, needed[capacity])
         if load:
             found.append(costs.mix(world, shape, load, bedrock_usd, machine))

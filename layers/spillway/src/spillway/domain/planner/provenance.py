@@ -5,7 +5,7 @@ from typing import Literal
 
 from spillway.domain.planner.shape import HOURS_PER_MONTH, Shape, examples
 from spillway.domain.planner.world import Family, World
-from spillway.domain.prices import Source, TokenPrice
+from spillway.domain.prices import LOAD_BALANCER, Source, TokenPrice
 
 Kind = Literal["measured", "snapshot", "given", "assumed"]
 
@@ -59,6 +59,8 @@ def _tokens(world: World) -> list[Fact]:
         for tier, price in tiers.items()
         if price is not None
     ]
+    if price := world.prices.platform.get(LOAD_BALANCER):
+        found.append(_sourced("snapshot", f"fleets: ${price.usd:g} an hour of their load balancer", price.source))
     imports, units = world.prices.imports, world.prices.import_units.get(world.model_id)
     if imports is not None:
         what = (
@@ -68,6 +70,12 @@ def _tokens(world: World) -> list[Fact]:
     if units is not None and not world.request.import_units:
         found.append(_sourced("measured", f"import: {units.count} units a copy of {world.model_id}", units.source))
     return found
+
+
+def _transport(world: World) -> list[str]:
+    return (
+        [] if LOAD_BALANCER in world.prices.platform else ["fleets: the load balancer's price is unknown and left out"]
+    )
 
 
 def _cached(price: TokenPrice, world: World) -> str:
@@ -85,7 +93,7 @@ def _assumptions(world: World, shape: Shape) -> list[Fact]:
         f"an hour is planned with {request.target_utilisation:.0%} of the measured throughput: its minutes differ",
         f"an instance bills {request.cold_start_seconds:.0f} s before it serves, and following instances know each "
         "hour beforehand",
-        "fleets: the load balancer's price is unknown and left out",
+        *_transport(world),
         f"a request keeps the gateway for {request.response_seconds:g} s",
         "import: requests come independently of each other, and a five-minute window with one of them is billed",
     ]

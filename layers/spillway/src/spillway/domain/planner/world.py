@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from spillway.domain.catalog import MODELS, find, is_bedrock_id, is_hugging_face_id, is_jumpstart_id
+from spillway.domain.catalog import find, is_bedrock_id, is_jumpstart_id
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner.request import PlanRequest
 from spillway.domain.planner.shape import Shape
+from spillway.domain.planner.unknown import check_types, unknown_model
 from spillway.domain.prices import HourlyPrice, PriceBook, Source, TokenPrice
 from spillway.domain.spec import Path
 from spillway.domain.throughput import Benchmarks, Throughput, given
@@ -93,7 +94,7 @@ def world_of(request: PlanRequest, shape: Shape, prices: PriceBook, benchmarks: 
         raise InvalidRequest(
             f"the price book has no prices of the region {region!r}", param="region", allowed=[prices.region]
         )
-    _check_types(request, prices)
+    check_types(request, prices)
     model = find(request.model)
     model_id = model.id if model else request.model
     bedrock_id = (model.bedrock_id if model else None) or (request.model if is_bedrock_id(request.model) else None)
@@ -103,7 +104,7 @@ def world_of(request: PlanRequest, shape: Shape, prices: PriceBook, benchmarks: 
     )
     types, jumpstart = _types(request, model_id, benchmarks), bool(model and model.jumpstart_id)
     if model is None and bedrock is None and not benchmarks.instance_types(model_id) and not request.tokens_per_second:
-        raise _unknown_model(request, prices, benchmarks)
+        raise unknown_model(request, prices, benchmarks)
     machines, gaps = _machines(request, shape, model_id, types, prices, benchmarks)
     if not (jumpstart or is_jumpstart_id(request.model)):
         machines = [machine for machine in machines if machine.family is not Family.JUMPSTART]
@@ -133,16 +134,6 @@ def _types(request: PlanRequest, model_id: str, benchmarks: Benchmarks) -> Seque
     known = (*(model.instance_types if model else ()), *benchmarks.instance_types(model_id))
     chosen = request.instance_types or known
     return tuple(dict.fromkeys((*request.tokens_per_second, *request.spot_usd_per_hour, *chosen)))
-
-
-def _check_types(request: PlanRequest, prices: PriceBook) -> None:
-    for field in ("instance_types", "tokens_per_second"):
-        for name in getattr(request, field):
-            offers = (prices.ec2.get(name), prices.sagemaker.get(f"ml.{name}"), prices.spot.get(name))
-            if not any(offers) and name not in request.spot_usd_per_hour:
-                raise InvalidRequest(
-                    f"no price of the instance type {name} is known", param=field, allowed=sorted(prices.ec2)
-                )
 
 
 def _machines(
@@ -193,17 +184,3 @@ def _times(price: TokenPrice | None, factor: float) -> TokenPrice | None:
         return None
     cached = None if price.cached_usd is None else price.cached_usd * factor
     return TokenPrice(price.prompt_usd * factor, price.completion_usd * factor, price.source, cached)
-
-
-def _unknown_model(request: PlanRequest, prices: PriceBook, benchmarks: Benchmarks) -> InvalidRequest:
-    known = sorted(
-        {
-            *(one.id for one in MODELS),
-            *benchmarks.models,
-            *(name for name in prices.bedrock if not name.startswith("us.")),
-        }
-    )
-    hint = " or give its tokens_per_second by instance type" if is_hugging_face_id(request.model) else ""
-    return InvalidRequest(
-        f"nothing is known about the model {request.model!r}: name one of these{hint}", param="model", allowed=known
-    )
