@@ -59,6 +59,31 @@ def test_what_is_wrong_is_said_with_its_field_or_row(tmp_path: Path) -> None:
         _run("--model", _MODEL, "--log", log)
 
 
+def test_ones_own_prices_come_from_a_file(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"overrides": [{"table": "ec2", "discount_percent": 50, "note": "Savings Plan"}]}')
+    arguments = ("--model", "meta-llama/Llama-3.1-8B-Instruct", "--example", "steady", "--json")
+    listed, mine = (json.loads(_run(*arguments, *more)) for more in ((), ("--prices", prices)))
+    found = [next(one for one in plan["best"] if one["family"] == "gpu-fleet") for plan in (listed, mine)]
+    assert found[1]["usd_per_month"] == pytest.approx(found[0]["usd_per_month"] / 2, abs=0.01)
+    assert any(fact["source"].startswith("50.0% off") for fact in mine["facts"] if fact["source"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[]", "should be a valid dictionary"),
+        ('{"overrides": [{"table": "ec3"}]}', "overrides.0.table"),
+        ('{"overrides": [{"table": "ec2", "name": "x9.huge", "discount_percent": 5}]}', "no ec2 price of x9.huge"),
+    ],
+)
+def test_a_file_of_prices_is_refused_as_the_api_does_it(text: str, said: str, tmp_path: Path) -> None:
+    prices = tmp_path / "prices.json"
+    prices.write_text(text)
+    with pytest.raises(InvalidRequest, match=said):
+        _run("--model", _MODEL, "--example", "steady", "--prices", prices)
+
+
 def test_what_would_be_allowed_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     body = tmp_path / "plan.json"
     body.write_text(f'{{"model": "{_MODEL}", "traffic": {{"example": "steady"}}, "path": "fleet"}}')

@@ -78,6 +78,23 @@ def test_break_evens_are_those_worked_out_by_hand(
     assert even.is_reachable == (utilisation <= 1)
 
 
+@pytest.mark.parametrize(
+    ("model", "instance", "prompt", "completion"),
+    [(LLAMA_8B, "g5.xlarge", 200, 114), (LLAMA_8B, "p5.48xlarge", 200, 114), (LLAMA_70B, "p5.48xlarge", 7000, 1000)],
+)
+def test_at_its_break_even_an_instance_costs_what_bedrock_does(
+    model: str, instance: str, prompt: float, completion: float
+) -> None:
+    asked = {"instance_types": [instance], "target_utilisation": 1}
+    even = _plan(_request(model, traffic=_curve([1.0] * 24, prompt, completion), **asked)).break_evens[0]
+    traffic = _curve([even.requests_per_minute * 60] * 24, prompt, completion)
+    found = {(one.family, one.mode): one for one in _plan(_request(model, traffic=traffic, **asked)).options}
+    fleet, bedrock = found[Family.GPU_FLEET, "always-on"], found[Family.BEDROCK, None]
+    assert (even.family, fleet.instances) == (Family.GPU_FLEET, 1)
+    assert fleet.usd_per_month == pytest.approx(bedrock.usd_per_month, rel=1e-6)
+    assert fleet.utilisation == pytest.approx(even.utilisation)
+
+
 def test_a_months_cost_is_what_it_is_by_hand() -> None:
     # Ten hours of 10,000 requests and fourteen of none, of 1,000 tokens each; 2,000 tokens/s given.
     traffic = _curve([0.0] * 7 + [10_000.0] * 10 + [0.0] * 7, 800, 200)

@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel, ValidationError
 
 from spillway.api.models import NewKey
-from spillway.api.price_routes import PriceOverrides
+from spillway.api.price_models import PriceOverrides
 from spillway.api.validation import invalid_request
 from spillway.domain.errors import InvalidRequest, NotFound, SpillwayError
 from spillway.domain.planner.request import PlanRequest

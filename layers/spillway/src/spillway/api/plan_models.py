@@ -28,6 +28,7 @@ class OptionBody(_FromPlan):
         float, Field(description="A fleet's load balancer, once its price is known by an override")
     ]
     on: Annotated[str | None, Field(description="The family that a mix's instances are of")]
+    throughput: Annotated[str | None, Field(description="How the instances' was measured, as in break_evens")]
     is_lower_bound: Annotated[bool, Field(description="Holds only if the assumptions do; never the cheapest")]
 
 

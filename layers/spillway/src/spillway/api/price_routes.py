@@ -1,81 +1,16 @@
 """The routes under ``/prices``."""
 
-from datetime import datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from spillway.api.price_models import OverridesBody, PriceBody, PriceOverride, PriceOverrides, PricesBody
 from spillway.api.responses import errors
-from spillway.domain.price_layers import TOKEN_TABLES, Override, PriceTable, StoredPrices
+from spillway.domain.price_layers import PriceTable, StoredPrices
 from spillway.services.manage_prices import ManagePrices
 
-_Usd = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
 _Table = Annotated[PriceTable, Query(description="Which prices")]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PriceOverride(_Frozen):
-    """Your own price: a discount off the list (a Savings Plan, private pricing), or the price itself.
-
-    Without ``name`` a discount applies to the whole table. ``usd`` is one number, an hour or a unit, or of a Bedrock
-    model two per million prompt and completion tokens, and a third for prompt tokens that come from a cache.
-    """
-
-    table: PriceTable
-    name: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    discount_percent: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
-    usd: Annotated[tuple[_Usd, ...], Field(min_length=1, max_length=3)] | None = None
-    note: Annotated[str, Field(max_length=128)] = ""
-
-    @model_validator(mode="after")
-    def _is_one_price(self) -> "PriceOverride":
-        if (self.usd is None) == (self.discount_percent is None):
-            raise PydanticCustomError("price", "give either usd or discount_percent")
-        if self.usd is not None and self.name is None:
-            raise PydanticCustomError("price", "is required with usd", {"field": "name"})
-        fewest, most = (2, 3) if self.table in TOKEN_TABLES else (1, 1)
-        if self.usd is not None and not fewest <= len(self.usd) <= most:
-            wanted = f"{fewest} or {most}" if fewest < most else f"{fewest}"
-            raise PydanticCustomError(
-                "price",
-                "must have {wanted} of {table}'s prices",
-                {"field": "usd", "wanted": wanted, "table": self.table},
-            )
-        return self
-
-
-class PriceOverrides(_Frozen):
-    """All of your own prices: what is left out applies no more. Later entries go over earlier ones."""
-
-    overrides: Annotated[tuple[PriceOverride, ...], Field(max_length=200)]
-
-
-class OverridesBody(PriceOverrides):
-    """What is in force, and since when."""
-
-    overridden_at: datetime | None
-
-
-class PriceBody(_Frozen):
-    """One price in USD: an hour, a unit, or per million prompt, completion and (where it is known) cached tokens."""
-
-    name: str
-    usd: tuple[float, ...]
-    source: str
-    as_of: str
-
-
-class PricesBody(_Frozen):
-    """One table of the price book in force."""
-
-    table: PriceTable
-    items: tuple[PriceBody, ...]
 
 
 def add_price_routes(api: APIGatewayRestResolver, prices: ManagePrices) -> None:
@@ -93,20 +28,7 @@ def add_price_routes(api: APIGatewayRestResolver, prices: ManagePrices) -> None:
 
     @api.put("/prices/overrides", summary="Replace your own prices", tags=["costs"], responses=errors(200))
     def put_overrides(body: PriceOverrides) -> OverridesBody:
-        return _body(
-            prices.override(
-                [
-                    Override(
-                        table=one.table,
-                        name=one.name,
-                        discount=None if one.discount_percent is None else one.discount_percent / 100,
-                        usd=one.usd,
-                        note=one.note,
-                    )
-                    for one in body.overrides
-                ]
-            )
-        )
+        return _body(prices.override(body.as_overrides()))
 
 
 def _body(stored: StoredPrices) -> OverridesBody:

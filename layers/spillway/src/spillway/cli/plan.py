@@ -2,13 +2,14 @@
 
 import argparse
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from spillway.api.plan_views import plan_of
+from spillway.api.price_models import PriceOverrides
 from spillway.api.validation import invalid_request, parsed_body
 from spillway.cli.files import lines_of, usable
 from spillway.domain.errors import InvalidRequest
@@ -17,10 +18,15 @@ from spillway.domain.planner.picture import picture
 from spillway.domain.planner.plan import Plan, make_plan
 from spillway.domain.planner.request import PlanRequest
 from spillway.domain.planner.shape import examples, shape_of_log
-from spillway.domain.prices import price_book
+from spillway.domain.price_layers import StoredPrices
+from spillway.domain.price_overrides import check_overrides
+from spillway.domain.price_updates import current
+from spillway.domain.prices import PriceBook, price_book
 from spillway.domain.throughput import benchmarks
 
 _BREAK_EVENS_SHOWN = 6
+
+_Body = TypeVar("_Body", bound=BaseModel)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     traffic = parser.add_mutually_exclusive_group()
     traffic.add_argument("--example", choices=sorted(examples()), help="a traffic that is shipped with Spillway")
     traffic.add_argument("--log", type=Path, help="CSV with t_seconds,requests,prompt_tokens,completion_tokens")
+    parser.add_argument("--prices", type=Path, help="a JSON file of your own prices, as PUT /prices/overrides takes it")
     parser.add_argument("--scale", type=float, help="multiply the traffic's requests")
     parser.add_argument("--json", action="store_true", help="print the whole plan as JSON")
     parser.add_argument("--svg", type=Path, help="write the picture of cost against volume")
@@ -37,12 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, today: date) -> str:
     """Return what to print; InvalidRequest says which field or row is wrong, BadInput which file."""
-    body = _body(arguments)
-    try:
-        request = PlanRequest.model_validate(body)
-    except ValidationError as err:
-        errors = [{**one, "loc": ("body", *one["loc"])} for one in err.errors()]
-        raise invalid_request(errors, PlanRequest) from err
+    request = _checked(PlanRequest, _body(arguments))
     if request.deployment is not None:
         raise InvalidRequest(
             "deployment is known to the API alone: give tokens_per_second by instance type", param="deployment"
@@ -52,7 +54,7 @@ def run(arguments: argparse.Namespace, today: date) -> str:
         # Read line by line: a log may be longer than memory.
         with lines_of(arguments.log) as lines:
             shape = shape_of_log(lines, "--log").scaled(request.traffic.scale)
-    prices = price_book()
+    prices = _prices(arguments.prices, today)
     plan = make_plan(request, prices, benchmarks(), prices.region, today, shape)
     if arguments.svg:
         with usable(arguments.svg):
@@ -60,6 +62,25 @@ def run(arguments: argparse.Namespace, today: date) -> str:
     if arguments.json:
         return plan_of(plan).model_dump_json(indent=2)
     return table(plan)
+
+
+def _prices(path: Path | None, today: date) -> PriceBook:
+    if path is None:
+        return price_book()
+    with usable(path):
+        text = path.read_text(encoding="utf-8")
+    overrides = _checked(PriceOverrides, parsed_body(text)).as_overrides()
+    check_overrides(price_book(), overrides)
+    noon = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
+    return current(price_book(), StoredPrices(overrides=overrides, overridden_at=noon))
+
+
+def _checked(model: type[_Body], body: Any) -> _Body:
+    try:
+        return model.model_validate(body)
+    except ValidationError as err:
+        errors = [{**one, "loc": ("body", *one["loc"])} for one in err.errors()]
+        raise invalid_request(errors, model) from err
 
 
 def table(plan: Plan) -> str:
@@ -116,6 +137,7 @@ def _line(option: Option) -> str:
             option.mode or "",
             f"({option.spilled_share:.0%} spilled)" if option.spilled_share is not None else "",
             "at least: throughput unknown" if option.is_lower_bound else "",
+            f"[{option.throughput}]" if option.throughput else "",
         )
         if part
     )

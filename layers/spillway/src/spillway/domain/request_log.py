@@ -36,7 +36,8 @@ class _Minutes:
     def __init__(self, param: str, most: int) -> None:
         self.param = param
         self.most = most
-        self.sums = (array("d"), array("d"), array("d"))
+        self.requests, self.prompt_tokens, self.completion_tokens = array("d"), array("d"), array("d")
+        self.size = self.first_minute = 0
         self.first_t: float | None = None
         self.last_t = self.last_requests = 0.0
         self.gap: float | None = None
@@ -45,18 +46,25 @@ class _Minutes:
         """Add a row; ``number`` is its line in the log, for errors."""
         t, requests, prompt, completion = row
         if self.first_t is None:
-            self.first_t = t
+            self.first_t, self.first_minute = t, int(t // _SECONDS_PER_MINUTE)
         else:
             self._follow(number, t, requests)
         self.last_t, self.last_requests = t, requests
-        minute = int(t // _SECONDS_PER_MINUTE) - int(self.first_t // _SECONDS_PER_MINUTE)
-        if minute >= self.most:
+        minute = int(t // _SECONDS_PER_MINUTE) - self.first_minute
+        if minute >= self.size:
+            self._grow(number, t, minute + 1)
+        # Not in a loop: this runs once a row of logs that may have hundreds of millions.
+        self.requests[minute] += requests
+        self.prompt_tokens[minute] += prompt
+        self.completion_tokens[minute] += completion
+
+    def _grow(self, number: int, t: float, size: int) -> None:
+        if size > self.most:
             days = self.most // (24 * 60)
             raise _wrong(number, f"t_seconds {t:.15g} is more than {days:,} days after the first row", self.param)
-        for sums, value in zip(self.sums, (requests, prompt, completion), strict=True):
-            if minute >= len(sums):
-                sums.frombytes(bytes(8 * (minute + 1 - len(sums))))
-            sums[minute] += value
+        for sums in (self.requests, self.prompt_tokens, self.completion_tokens):
+            sums.frombytes(bytes(8 * (size - self.size)))
+        self.size = size
 
     def _follow(self, number: int, t: float, requests: float) -> None:
         distance = t - self.last_t
@@ -67,9 +75,9 @@ class _Minutes:
             raise _wrong(number, f"a second window at t_seconds {t:.15g}: windows must not overlap", self.param)
         if self.gap is None:
             self.gap = distance
-        elif self.gap != distance:
+        elif self.gap and distance % self.gap:
             # Missing windows leave a whole number of them out; anything else is a log of single requests.
-            self.gap = self.gap if self.gap > 0 and distance % self.gap == 0 else 0.0
+            self.gap = 0.0
 
     def trace(self) -> Trace:
         """Return the minutes; windows of several minutes are spread evenly over them."""
@@ -80,11 +88,12 @@ class _Minutes:
                 "all of the log's rows are of one moment: how long its requests took to come can't be told",
                 param=self.param,
             )
+        columns = (self.requests, self.prompt_tokens, self.completion_tokens)
         width, rest = divmod(self.gap or 0.0, _SECONDS_PER_MINUTE)
         if width > 1 and not rest:
-            for sums in self.sums:
+            for sums in columns:
                 _spread(sums, int(width))
-        return Trace(*self.sums, first_minute=int(self.first_t // _SECONDS_PER_MINUTE))
+        return Trace(*columns, first_minute=self.first_minute)
 
 
 def _spread(sums: "array[float]", width: int) -> None:
@@ -123,7 +132,7 @@ def _numbers(row: Sequence[str], places: Sequence[int], number: int, width: int,
     if len(row) != width:
         raise _wrong(number, f"{len(row)} columns where the header has {width}", param)
     try:
-        t, requests, prompt, completion = (float(row[place]) for place in places)
+        t, requests, prompt, completion = [float(row[place]) for place in places]
         if 0 <= t <= LARGEST and 0 <= requests <= LARGEST and 0 <= prompt <= LARGEST and 0 <= completion <= LARGEST:
             return t, requests, prompt, completion
     except ValueError:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spillway.domain.errors import InvalidRequest, Retryable
+from spillway.domain.errors import Retryable
 from spillway.domain.price_layers import Override, PriceTable, StoredPrices
+from spillway.domain.price_overrides import check_overrides
 from spillway.domain.price_updates import AnyPrice, current, names_in, numbers
 from spillway.domain.prices import LOAD_BALANCER, PriceBook, TokenPrice
 from spillway.ports import Prices
@@ -15,10 +16,6 @@ logger = logging.getLogger(__name__)
 
 # A price is a day old anyway; the overrides that another process stored count after this long.
 _FRESH = timedelta(minutes=1)
-# Tables whose names are Spillway's own: another one would change nothing, and not say so.
-_CLOSED = (PriceTable.IMPORTS, PriceTable.PLATFORM)
-# Priced by a user alone: no source of ours has these.
-_OWN_ONLY = {PriceTable.PLATFORM: {LOAD_BALANCER}}
 
 
 class CurrentPrices:
@@ -65,21 +62,9 @@ class ManagePrices:
         return self.prices.load()
 
     def override(self, overrides: Sequence[Override]) -> StoredPrices:
-        """Replace all overrides; InvalidRequest for a discount on what has no price."""
+        """Replace all overrides; InvalidRequest for one that could change nothing."""
         self.book.forget()
-        book = self.book()
-        for number, one in enumerate(overrides):
-            known = names_in(book, one.table).keys() | _OWN_ONLY.get(one.table, set())
-            if one.name is None or one.name in known:
-                continue
-            if one.usd is None:
-                said = f"no {one.table} price of {one.name} is known to take a discount off; give the price itself"
-            elif one.table in _CLOSED:
-                said = f"nothing is priced by {one.name}"
-            else:
-                continue
-            param = f"overrides.{number}.name"
-            raise InvalidRequest(f"{param}: {said}", param=param, allowed=sorted(known))
+        check_overrides(self.book(), overrides)
         self.prices.put_overrides(overrides, self.now())
         self.book.forget()
         return self.prices.load()

@@ -21,7 +21,7 @@ class Option:
     ``mode`` is how instances run: ``always-on`` at the peak's number, ``following`` the load hour by hour with none in
     empty hours, or ``baseline`` of ``instances`` with the rest spilled to Bedrock. ``is_lower_bound`` marks a cost
     that holds only if what its notes assume does; such an option never counts as the cheapest. ``on`` is the family of
-    a mix's instances.
+    a mix's instances, ``throughput`` how their type's was measured.
     """
 
     family: Family
@@ -38,6 +38,7 @@ class Option:
     transport_usd: float = 0.0
     is_lower_bound: bool = False
     on: Family | None = None
+    throughput: str | None = None
 
 
 def bedrock(world: World, shape: Shape) -> Option | None:
@@ -187,4 +188,5 @@ def _option(
         transport_usd=round(transport_usd, _DIGITS),
         is_lower_bound=is_lower_bound,
         on=machine.family if machine and family is Family.MIX else None,
+        throughput=machine.throughput.kind if machine else None,
     )
