@@ -57,6 +57,8 @@ def test_json_is_the_same_every_time(tmp_path: Path, capsys: pytest.CaptureFixtu
         ('{"colour": 1}', "unknown colour"),
         ('{"max_instances": 1.5}', "max_instances must be a whole number"),
         ('{"usd_per_instance_hour": -1}', "usd_per_instance_hour is -1"),
+        ('{"usd_per_instance_hour": 1e308}', "usd_per_instance_hour is 1e+308: it must be a number from 0 to 1e+12"),
+        ("[" * 100_000, "scenario.json: maximum recursion"),
         ('{"prompt_usd_per_million": NaN}', "prompt_usd_per_million is nan"),
         ('{"min_instances": 5, "max_instances": 2}', "min_instances <= max_instances"),
         ('{"waiting_usd_per_request": -1}', "waiting_usd_per_request is -1"),

@@ -35,6 +35,11 @@ def test_windows_of_an_hour_or_more_are_hours_with_their_own_requests() -> None:
     assert [hour.requests for hour in longer.hours] == pytest.approx([10, 10, 20, 20])
 
 
+def test_hours_with_next_to_no_requests_have_none() -> None:
+    shape = shape_of_log([_HEADER, "0,5e-324,1e12,1e12", "3600,0,5,5", "7200,10,10,10", "10740,10,10,10"])
+    assert [hour.tokens for hour in shape.hours] == [0, 0, 40]
+
+
 def test_columns_are_found_by_name_and_others_are_ignored() -> None:
     shape = shape_of_log(["model,completion_tokens,prompt_tokens,requests,t_seconds", "x,3,6,3,0", "x,3,6,3,3599"])
     assert (shape.hours[0].prompt_tokens, shape.hours[0].completion_tokens) == (2, 1)

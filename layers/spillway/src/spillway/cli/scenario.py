@@ -27,7 +27,7 @@ def read_scenario(path: Path | None) -> tuple[AnyScenario, list[str]]:
         return Scenario(), [field.name for field in fields(Scenario)]
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise BadInput(f"{path}: {err}") from err
     try:
         return _scenario(given)

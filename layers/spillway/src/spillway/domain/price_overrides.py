@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.planner.platform import LOAD_BALANCER
+from spillway.domain.prices import LOAD_BALANCER
 from spillway.domain.price_layers import Override, PriceTable
 from spillway.domain.price_updates import names_in
 from spillway.domain.prices import PriceBook

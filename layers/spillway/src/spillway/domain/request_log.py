@@ -4,12 +4,11 @@ import csv
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
+from spillway.domain.economics.scenario import LARGEST
 from spillway.domain.economics.trace import Trace
 from spillway.domain.errors import InvalidRequest
 
 COLUMNS = ("t_seconds", "requests", "prompt_tokens", "completion_tokens")
-# More of anything in a row than this is a slip of the pen, or milliseconds.
-LARGEST = 1e12
 _SECONDS_PER_MINUTE = 60
 # Ten years: what spans more has a broken clock, and would fill the memory with empty minutes.
 _MOST_MINUTES = 10 * 366 * 24 * 60

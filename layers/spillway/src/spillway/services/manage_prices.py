@@ -9,7 +9,7 @@ from spillway.domain.errors import Retryable
 from spillway.domain.price_layers import Override, PriceTable, StoredPrices
 from spillway.domain.price_overrides import check_overrides
 from spillway.domain.price_updates import AnyPrice, current, names_in, numbers
-from spillway.domain.prices import LOAD_BALANCER, PriceBook, TokenPrice
+from spillway.domain.prices import PriceBook, TokenPrice
 from spillway.ports import Prices
 
 logger = logging.getLogger(__name__)

@@ -6,6 +6,8 @@ from typing import Any
 
 MINUTES_PER_HOUR = 60
 TOKENS_PER_MILLION = 1_000_000
+# More of anything than this is a slip of the pen, or milliseconds.
+LARGEST = 1e12
 # Nothing that starts takes longer than a day.
 _LONGEST_START_SECONDS = 86_400
 _MOST_INSTANCES = 1_000
@@ -32,11 +34,11 @@ class Elsewhere:
 
 
 def check_numbers(scenario: Any, *above_zero: str) -> None:
-    """Raise ValueError for a number that is not finite, is negative, or is zero where it must be above that."""
+    """Raise ValueError for a number that is negative, above LARGEST, or zero where it must be above that."""
     for field in fields(scenario):
         value = getattr(scenario, field.name)
-        if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{field.name} is {value}: it must be a finite number, zero or more")
+        if isinstance(value, int | float) and not 0 <= value <= LARGEST:
+            raise ValueError(f"{field.name} is {value}: it must be a number from 0 to {LARGEST:g}")
     for name in above_zero:
         if getattr(scenario, name) == 0:
             raise ValueError(f"{name} must be above zero")

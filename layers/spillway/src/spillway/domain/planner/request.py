@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from spillway.domain.catalog import ec2_instance_type
 from spillway.domain.credits import Credit
+from spillway.domain.economics.scenario import LARGEST
 from spillway.domain.planner.shape import Shape, examples, shape_of_curve, shape_of_log
-from spillway.domain.request_log import LARGEST
 
 _DAY, _WEEK = 24, 168
 # Assumed where a request says nothing else; see PlanRequest.

@@ -15,6 +15,8 @@ HOURS_PER_MONTH = 730
 _MINUTES_PER_HOUR = 60
 # A last hour with less than this belongs to the hour before: a few minutes say nothing about an hour.
 _SHORTEST_HOUR_MINUTES = 10
+# Fewer in an hour are none: tokens by so small a number would have no end.
+_FEWEST = 1e-6
 _LONGEST_LOG_MINUTES = 366 * 24 * _MINUTES_PER_HOUR
 
 
@@ -114,8 +116,6 @@ def shape_of_log(lines: Iterable[str], param: str = "traffic.log") -> Shape:
 def _hour(trace: Trace, start: int, end: int) -> Hour:
     columns = (trace.requests, trace.prompt_tokens, trace.completion_tokens)
     requests, prompt, completion = (sum(column[start:end]) for column in columns)
-    return Hour(
-        requests * _MINUTES_PER_HOUR / (end - start),
-        prompt / requests if requests else 0.0,
-        completion / requests if requests else 0.0,
-    )
+    if requests < _FEWEST:
+        return Hour(0.0, 0.0, 0.0)
+    return Hour(requests * _MINUTES_PER_HOUR / (end - start), prompt / requests, completion / requests)
