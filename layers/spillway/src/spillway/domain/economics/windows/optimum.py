@@ -12,15 +12,17 @@ def layer_optimum(spill_usd: Sequence[float], imported: Imported) -> float:
     """Return one layer's least cost; one entry a minute, what its requests cost elsewhere.
 
     Exact, by dynamic programming over what a copy can be before a minute: cold, or loaded and idle for so many minutes.
-    A start and a window are jumps over their minutes: the one pays elsewhere meanwhile, in the other all is free.
+    A start and a window are jumps over their minutes: the one pays elsewhere meanwhile, in the other all is free. Free
+    requests may be sent elsewhere all the same at a window's end: the sooner unloaded, the sooner started anew.
     """
     cold, idle = 0.0, [_NEVER] * imported.window_minutes
     starts: deque[float] = deque()
     windows: deque[float] = deque()
-    last_request, spent = 0, 0.0
-    for minute, usd in enumerate(spill_usd):
+    recent: deque[float] = deque(maxlen=imported.window_minutes)
+    spent = 0.0
+    for usd in spill_usd:
         has_traffic = usd > 0.0
-        last_request = minute if has_traffic else last_request
+        recent.append(usd)
         starts.append(cold - spent if has_traffic else _NEVER)
         windows.append(min(idle) + imported.window_usd if has_traffic else _NEVER)
         spent += usd
@@ -29,8 +31,9 @@ def layer_optimum(spill_usd: Sequence[float], imported: Imported) -> float:
         if len(starts) == imported.start_minutes:
             idle[0] = starts.popleft() + spent
         if len(windows) == imported.window_minutes:
-            closed, quiet = windows.popleft(), minute - last_request
-            # A window begins with a request, so one that ends now has had its last one within its minutes.
-            if closed < _NEVER:
-                idle[quiet] = min(idle[quiet], closed)
+            closed = windows.popleft()
+            for quiet, last in enumerate(reversed(recent)):
+                if last > 0.0:
+                    idle[quiet] = min(idle[quiet], closed)
+                closed += last
     return min(cold, *idle, *windows)
