@@ -83,6 +83,15 @@ async def test_the_snapshot_holds_for_its_own_region_and_a_users_own_price_for_e
     assert prompt_price(await prices.in_force()) == 1000
 
 
+async def test_cached_prompts_cost_a_key_ones_own_price_where_there_is_one() -> None:
+    mine = [Override(PriceTable.BEDROCK, MODEL, usd=(1.0, 3.0, 0.25)), Override(PriceTable.BEDROCK, discount=0.5)]
+    prices = await token_prices(FakeStoredPrices(StoredPrices(overrides=mine)), FakeClock()).in_force()
+    price = prices.of(TARGET)
+    # Half of $1, $0.25 and $3 a million.
+    assert price is not None
+    assert price.cost(Usage(prompt=1000, completion=100, cached=400)) == 600 * 500 + 400 * 125 + 100 * 1500
+
+
 async def test_what_bills_by_the_hour_costs_a_key_nothing() -> None:
     prices = await token_prices(FakeStoredPrices(), FakeClock()).in_force()
     imported = BedrockTarget("arn:aws:bedrock:us-east-1:123456789012:imported-model/abc", "openai")

@@ -225,7 +225,8 @@ def test_cached_prompts_cost_bedrock_less_in_the_mix_and_at_the_break_even_too()
 
 
 def test_crossovers_follow_on_each_other() -> None:
-    plan = _plan(_request(traffic={"example": "steady", "scale": 1000}))
+    # Between two of the volumes drawn, Bedrock is followed by a fleet and the fleet by a mix.
+    plan = _plan(_request(traffic={"example": "steady", "scale": 30}))
     crossovers = plan.volumes.crossovers
     assert len(crossovers) > 2
     for before, after in pairwise(crossovers):

@@ -15,7 +15,8 @@ from spillway.domain.alert import Alert
 from spillway.domain.errors import Retryable
 from spillway.domain.price_layers import TOKEN_TABLES, Override, PriceTable, Reading, StoredPrices
 from spillway.domain.price_updates import compare, current, names_in, numbers, plausible
-from spillway.domain.prices import price_book
+from spillway.domain.prices import HourlyPrice, Source, price_book
+from spillway.domain.spec import Path
 from spillway.domain.throughput import benchmarks
 from spillway.services.refresh_prices import RefreshPrices
 from tests.builders import NOW, a_deployment, a_spec
@@ -225,6 +226,15 @@ def test_a_users_own_price_has_not_moved_because_the_list_differs() -> None:
     user = a_deployment(spec=a_spec(capacity={"min": 0, "max": 1, "instance_types": ["g5.xlarge"]}))
     _refresh(_Source(), prices, alerts, deployments=FakeDeployments(user)).run()
     assert alerts.sent == []
+
+
+def test_a_fleets_type_has_its_price_however_it_is_written() -> None:
+    book = replace(price_book(), spot={"g5.xlarge": HourlyPrice(0.4, Source("a test", "2026-11"))})
+    for name in ("g5.xlarge", "ml.g5.xlarge"):
+        assert book.instance(Path.FLEET, name, "us-east-1") == book.ec2["g5.xlarge"]
+        assert book.instance(Path.JUMPSTART, name, "us-east-1") == book.sagemaker["ml.g5.xlarge"]
+        spot = a_spec(capacity={"min": 0, "max": 1, "instance_types": [name], "market": "spot"})
+        assert book.instance_of(spot, "us-east-1") == book.spot["g5.xlarge"]
 
 
 def test_exactly_half_is_not_refused() -> None:

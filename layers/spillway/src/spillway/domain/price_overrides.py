@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.prices import LOAD_BALANCER
 from spillway.domain.price_layers import Override, PriceTable
 from spillway.domain.price_updates import names_in
-from spillway.domain.prices import PriceBook
+from spillway.domain.prices import LOAD_BALANCER, PriceBook
 
 # Tables whose names are Spillway's own: another one would change nothing, and not say so.
 _CLOSED = (PriceTable.IMPORTS, PriceTable.PLATFORM)
