@@ -90,6 +90,14 @@ def test_a_fleet_that_runs_is_kept_by_its_traffic_and_sleeps_without() -> None:
     assert memory.economy is not None
 
 
+def test_what_another_version_kept_is_not_read_but_the_fleet_goes_on() -> None:
+    _, memory = watch(a_measured(Status.SERVING, 1), [FULL] * 10)
+    assert memory.economy is not None
+    other = {**memory.economy, "state": {"layers": [["of another form"]], "minute": 1, "wanted": 1}}
+    decisions, _ = watch(a_measured(Status.SERVING, 1), [FULL] * 10, replace(memory, economy=other))
+    assert {decision.action for decision in decisions} == {Action.HOLD}
+
+
 def test_more_traffic_gets_more_instances_within_the_maximum() -> None:
     decisions, _ = watch(a_measured(Status.SERVING, 1), [9 * FULL] * 60)
     assert decisions[-1].desired == 3

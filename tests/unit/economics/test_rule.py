@@ -56,6 +56,16 @@ def test_traffic_that_ends_gives_it_back() -> None:
     assert reason.code is Code.TRAFFIC_FELL
 
 
+def test_a_start_after_many_that_earned_comes_below_every_rules_threshold_and_says_so() -> None:
+    reasons = [reason for _, reason in decide(([FULL] * 60 + [0.0] * 30) * 4) if reason is not None]
+    starts = [
+        (reason.observed or 0.0, reason.threshold or 0.0) for reason in reasons if reason.code is Code.TRAFFIC_PAYS
+    ]
+    assert all(observed >= threshold > 0 for observed, threshold in starts)
+    # The most eager rule starts at half a start's five dollars.
+    assert starts[-1][1] < 2.5
+
+
 def test_traffic_that_never_pays_gets_none() -> None:
     assert {wanted for wanted, _ in decide([FULL * 0.4] * 3000)} == {0}
 

@@ -7,29 +7,16 @@ unit), costs of rules are relative to never having an instance. The reasoning is
 from dataclasses import dataclass, field
 from typing import Any
 
-OFF, READY = -1, 0
+from spillway.domain.economics.paper import OFF, READY, RULES, Paper
+
 MINUTES_PER_HOUR = 60
 HOURS_PER_DAY = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Start at ``start`` and stop at ``stop`` times the start price of regret.
-
-    Where the forecast agrees with the step the threshold is divided by ``trust``, where it speaks against it the
-    threshold is multiplied.
-    """
-
-    start: float
-    stop: float
-    trust: float
-
-
-RULES = (Rule(0.5, 0.5, 1.0), Rule(1.0, 0.5, 2.0), Rule(4.0, 0.5, 2.0), Rule(8.0, 0.5, 2.0))
 # Beside the rules there is always the choice of never starting anything, whose relative cost is zero.
 NEVER = len(RULES)
 # A layer that nothing is known of yet follows the patient rule.
-FIRST = 2
+FIRST = 3
 # Against the factor of the proof; what the rules may lose beyond it before the layer falls back, in start prices.
 WORST_FACTOR = 3.0
 ALLOWANCE = 4.0
@@ -39,31 +26,16 @@ FORECAST_PAYS, FORECAST_IDLE = 1.2, 0.6
 _DAY_WEIGHT = 0.5
 _UNKNOWN = -1.0
 
-# By the forecast's lean (0 none, 1 busy, -1 idle: the last entry) the thresholds of all rules.
-_START = (
-    tuple(rule.start for rule in RULES),
-    tuple(rule.start / rule.trust for rule in RULES),
-    tuple(rule.start * rule.trust for rule in RULES),
-)
-_STOP = (
-    tuple(rule.stop for rule in RULES),
-    tuple(rule.stop * rule.trust for rule in RULES),
-    tuple(rule.stop / rule.trust for rule in RULES),
-)
-_ALL = range(len(RULES))
-
 
 @dataclass(slots=True)
 class Layer:
-    """``modes`` and ``mode``: OFF, READY, or the minutes left until ready, of each rule and of what was followed.
+    """``leader`` is the rule on ``paper`` that is followed; ``mode``: OFF, READY, or the minutes left until ready.
 
     ``paid`` is what the followed decisions cost so far; ``best_off`` and ``best_on`` are the cheapest way to have spent
     the past and end without and with an instance (the work function of the clairvoyant optimum with instant starts).
     """
 
-    modes: list[int] = field(default_factory=lambda: [OFF] * len(RULES))
-    regrets: list[float] = field(default_factory=lambda: [0.0] * len(RULES))
-    costs: list[float] = field(default_factory=lambda: [0.0] * len(RULES))
+    paper: Paper = field(default_factory=Paper)
     leader: int = FIRST
     mode: int = OFF
     paid: float = 0.0
@@ -75,19 +47,18 @@ class Layer:
     hour_minutes: int = 0
     lean: int = 0
     is_quiet: bool = True
-    crossed: list[float] = field(default_factory=lambda: [0.0] * len(RULES))
 
     @classmethod
     def running(cls) -> "Layer":
         """Return a layer whose instance is ready, of which nothing else is known."""
-        return cls(modes=[READY] * len(RULES), mode=READY, best_on=0.0, is_worth=True, is_quiet=False)
+        return cls(Paper(modes=[READY] * len(RULES)), mode=READY, best_on=0.0, is_worth=True, is_quiet=False)
 
     def see(self, spill: float, start: int) -> None:
         """Account for one minute; ``start`` is the start price, which is also the minutes a start takes."""
         if spill == 0.0 and self.is_quiet:
             return
         self._pay(spill)
-        self._run_rules(spill - 1.0, start)
+        self.is_quiet = self.paper.see(spill - 1.0, start, self.lean) and self.mode == OFF
         off, on = self.best_off + spill, self.best_on + 1.0
         if off >= on:
             off, self.is_worth, self.is_quiet = on, True, False
@@ -96,33 +67,6 @@ class Layer:
         else:
             self.is_quiet = False
         self.best_off, self.best_on = off, on
-
-    def _run_rules(self, gain: float, start: int) -> None:
-        modes, regrets, costs = self.modes, self.regrets, self.costs
-        starts, stops = _START[self.lean], _STOP[self.lean]
-        quiet = True
-        for rule in _ALL:
-            mode = modes[rule]
-            if mode == OFF:
-                regret = regrets[rule] + gain
-                if regret <= 0.0:
-                    regrets[rule] = 0.0
-                    continue
-                if regret >= starts[rule] * start:
-                    modes[rule], self.crossed[rule], regret = start, regret, 0.0
-            elif mode == READY:
-                costs[rule] -= gain
-                regret = regrets[rule] - gain
-                if regret <= 0.0:
-                    regret = 0.0
-                elif regret >= stops[rule] * start:
-                    modes[rule], self.crossed[rule], regret = OFF, regret, 0.0
-            else:
-                costs[rule] += 1.0
-                modes[rule], regret = mode - 1, 0.0
-            regrets[rule] = regret
-            quiet = False
-        self.is_quiet = quiet and self.mode == OFF
 
     def _pay(self, spill: float) -> None:
         if self.mode == OFF:
@@ -141,7 +85,7 @@ class Layer:
         """Whether the instance should run: as the leading rule has it, or the plain one once that lost too much."""
         if not self.is_bounded(start):
             return self.is_worth
-        return self.leader != NEVER and self.modes[self.leader] != OFF
+        return self.leader != NEVER and self.paper.modes[self.leader] != OFF
 
     def follow(self, wanted: bool, start: int) -> None:
         """Take the decision into effect from the next minute on."""
@@ -170,30 +114,20 @@ class Layer:
         spill = self.forecast(minute_of_day)
         self.lean = 0 if spill is None else 1 if spill > FORECAST_PAYS else -1 if spill < FORECAST_IDLE else 0
 
-    def threshold(self, *, is_start: bool) -> float:
-        """Return the leading rule's threshold as the forecast leans it, in start prices."""
-        return (_START if is_start else _STOP)[self.lean][self.leader]
-
     def to_json(self) -> list[Any]:
         """Return the state in a short JSON form."""
         on = None if self.best_on == float("inf") else round(self.best_on - self.best_off, 3)
         return [
-            *(self.modes, [round(value, 3) for value in self.regrets], [round(value, 2) for value in self.costs]),
-            *(self.leader, self.mode, round(self.paid, 2), round(self.best_off, 2), on, int(self.is_worth)),
-            *([round(value, 2) for value in self.hours], round(self.hour_spill, 2), self.hour_minutes),
-            *(self.lean, int(self.is_quiet), [round(value, 2) for value in self.crossed]),
+            *(self.paper.to_json(), self.leader, self.mode, round(self.paid, 2), round(self.best_off, 2), on),
+            *(int(self.is_worth), [round(value, 2) for value in self.hours], round(self.hour_spill, 2)),
+            *(self.hour_minutes, self.lean, int(self.is_quiet)),
         ]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> "Layer":
         """Read back what :meth:`to_json` wrote."""
-        modes, regrets, costs, leader, mode, paid, off, on, worth, hours, spill, minutes, *rest = data
+        paper, leader, mode, paid, off, on, worth, hours, spill, minutes, lean, quiet = data
         best_on = float("inf") if on is None else off + on
         return cls(
-            *(modes, regrets, costs, leader, mode, paid, off, best_on, bool(worth), hours),
-            hour_spill=spill,
-            hour_minutes=minutes,
-            lean=rest[0],
-            is_quiet=bool(rest[1]),
-            crossed=rest[2],
+            Paper(*paper), leader, mode, paid, off, best_on, bool(worth), hours, spill, minutes, lean, bool(quiet)
         )

@@ -8,7 +8,7 @@ from typing import Any
 from spillway.domain.decision import Code, Reason, reason_to_json
 from spillway.domain.deployment import Deployment
 from spillway.domain.economics.ladders import live as on_paper
-from spillway.domain.economics.rule import State, Traffic, step
+from spillway.domain.economics.rule import FORM, State, Traffic, step
 from spillway.domain.economics.scenario import Scenario
 from spillway.domain.economics.waiting import size_after, unserved_tokens
 from spillway.domain.load import Load, Minute
@@ -58,7 +58,8 @@ def advance(
     scenario = _scenario(deployment, usd_per_hour, price)
     if scenario is None:
         return None
-    state = State.from_json(memory["state"]) if memory else State.of(deployment.desired)
+    known_state = memory["state"] if memory else {}
+    state = State.from_json(known_state) if known_state.get("form") == FORM else State.of(deployment.desired)
     last = int((now - _SETTLED_AFTER).timestamp()) // 60 - 1
     first = last if state.minute is None else max(state.minute + 1, last - _LONGEST_GAP_MINUTES + 1)
     minutes = {int(minute.at.timestamp()) // 60: minute for minute in load.minutes}

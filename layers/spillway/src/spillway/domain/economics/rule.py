@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spillway.domain.decision import Code, Reason
-from spillway.domain.economics.layer import HOURS_PER_DAY, MINUTES_PER_HOUR, NEVER, OFF, RULES, WORST_FACTOR, Layer
+from spillway.domain.economics.layer import HOURS_PER_DAY, MINUTES_PER_HOUR, NEVER, WORST_FACTOR, Layer
+from spillway.domain.economics.paper import OFF, RULES
 from spillway.domain.economics.scenario import Scenario
 
 # How much a layer learns from what the rules cost the others, and by how many start prices another rule must lead.
@@ -12,6 +13,8 @@ _SHARED = 0.2
 _LEAD = 1.0
 # Which rule leads and where the forecast leans is looked at this often, in minutes.
 _REVIEW_MINUTES = 5
+# Changes with what is kept of a layer: what another version of this package kept is not read.
+FORM = 2
 
 
 @dataclass(slots=True)
@@ -32,7 +35,8 @@ class State:
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON."""
-        return {"layers": [layer.to_json() for layer in self.layers], "minute": self.minute, "wanted": self.wanted}
+        layers = [layer.to_json() for layer in self.layers]
+        return {"layers": layers, "minute": self.minute, "wanted": self.wanted, "form": FORM}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "State":
@@ -84,10 +88,10 @@ def _grow(state: State, tokens: float, scenario: Scenario) -> None:
 
 
 def _review(state: State, start: int, minute: int) -> None:
-    totals = [sum(layer.costs[rule] for layer in state.layers) for rule in range(len(RULES))]
+    totals = [sum(layer.paper.costs[rule] for layer in state.layers) for rule in range(len(RULES))]
     for layer in state.layers:
         layer.look_ahead(minute % (HOURS_PER_DAY * MINUTES_PER_HOUR))
-        costs = [own + _SHARED * (total - own) for own, total in zip(layer.costs, totals, strict=True)]
+        costs = [own + _SHARED * (total - own) for own, total in zip(layer.paper.costs, totals, strict=True)]
         costs.append(0.0)
         best = min(costs)
         if best < costs[layer.leader] - _LEAD * start:
@@ -120,10 +124,11 @@ def _explain(layer: Layer, is_start: bool, scenario: Scenario) -> Reason:
         observed, limit = layer.paid * minute_usd, min(layer.best_off, layer.best_on) * WORST_FACTOR * minute_usd
         what = f"${observed:.4f} was spent where hindsight bounds it to ${limit:.4f}, so the plain regret rule decides"
     elif layer.leader == NEVER:
-        observed, limit = -min(layer.costs) * minute_usd, 0.0
+        observed, limit = -min(layer.paper.costs) * minute_usd, 0.0
         what = f"no rule for own instances has earned anything so far (best: ${observed:.4f})"
     else:
-        observed, limit = layer.crossed[layer.leader] * minute_usd, layer.threshold(is_start=is_start) * start_usd
+        observed, limit = layer.paper.crossed[layer.leader] * minute_usd, start_usd
+        limit *= layer.paper.threshold(layer.leader, layer.lean, is_start=is_start)
         dear, cheap = (scenario.elsewhere, "an instance") if is_start else ("an instance", scenario.elsewhere)
         what = f"{dear} cost ${observed:.4f} more than {cheap} would have; the threshold is ${limit:.4f}"
     sentence = f"{what[0].upper()}{what[1:]}. A start costs ${start_usd:.4f}."
