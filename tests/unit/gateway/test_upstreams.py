@@ -125,6 +125,25 @@ async def test_a_containers_400_comes_out_of_sagemakers_424() -> None:
             await upstreams.open(SAGEMAKER, a_request(), 5.0)
 
 
+async def test_a_refusal_that_comes_in_pieces_is_read_to_its_end() -> None:
+    original = json.dumps({"error": {"message": f"too long: {'word ' * 200}", "param": "input_tokens", "code": 400}})
+    wire = json.dumps({"OriginalStatusCode": 400, "OriginalMessage": original}).encode()
+    pieces = [wire[at : at + 16] for at in range(0, len(wire), 16)]
+    async with upstreams_to(Played(pieces, status=424)) as (upstreams, _):
+        with pytest.raises(UpstreamRejected, match="too long") as failed:
+            await upstreams.open(SAGEMAKER, a_request(), 5.0)
+    assert failed.value.param == "input_tokens"
+
+
+async def test_a_refusal_without_an_end_is_read_so_far_and_no_further() -> None:
+    played = Played([b"x" * 65_536, b"y" * 65_536], status=500, ending="silence")
+    async with upstreams_to(played) as (upstreams, fake):
+        with pytest.raises(UpstreamUnavailable):
+            await upstreams.open(FLEET, a_request(), 5.0)
+        async with asyncio.timeout(2):
+            await fake.hung_up.wait()
+
+
 @pytest.mark.parametrize("target", ALL)
 async def test_nobody_listens(target: Target) -> None:
     async with open_session() as session:

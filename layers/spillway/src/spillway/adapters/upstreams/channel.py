@@ -1,6 +1,8 @@
 """One signed request to an upstream and the bytes of its answer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
@@ -16,6 +18,10 @@ from spillway.gateway.upstream import UpstreamStream
 
 Chunks: TypeAlias = AsyncIterator[bytes]
 Judge: TypeAlias = Callable[[Refusal], UpstreamRejected | UpstreamUnavailable]
+
+# What is read of an error: its status is known already.
+_REFUSAL_BYTES = 65_536
+_REFUSAL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -76,11 +82,13 @@ def _written(body: Mapping[str, Any]) -> bytes:
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> Refusal:
+    body = b""
     async with response:
-        try:
-            body = await response.content.read(65_536)
-        except (aiohttp.ClientError, OSError):
-            body = b""
+        with suppress(aiohttp.ClientError, OSError, TimeoutError):
+            async with asyncio.timeout(_REFUSAL_SECONDS):
+                # One read gives what has arrived, and half an error cannot be told from another kind of error.
+                while len(body) < _REFUSAL_BYTES and (part := await response.content.readany()):
+                    body += part
         return refusal_of(response.status, response.headers, body)
 
 
