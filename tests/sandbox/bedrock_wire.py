@@ -151,6 +151,8 @@ def read_converse(model_id: str, body: dict[str, Any], created: int, usual_token
     if messages[0].get("role") != "user":
         raise _invalid("A conversation must start with a user message. Try again with a conversation that does.")
     _check_texts(messages)
+    if not body.get("toolConfig") and any(_is_of_tools(block) for message in messages for block in message["content"]):
+        raise _invalid("The toolConfig field must be defined when using toolUse and toolResult content blocks.")
     spoken = [{"content": body.get("system", [])}, *messages] if body.get("system") else messages
     limit = body.get("inferenceConfig", {}).get("maxTokens")
     return _asked(model_id, spoken, limit, created, usual_tokens)
@@ -200,6 +202,10 @@ def _check_texts(messages: list[dict[str, Any]]) -> None:
             if "text" in block and not block["text"].strip():
                 place = f"messages.{index}.content.{block_index}"
                 raise _invalid(f"The text field in the ContentBlock object at {place} is blank.")
+
+
+def _is_of_tools(block: dict[str, Any]) -> bool:
+    return "toolUse" in block or "toolResult" in block
 
 
 def _invalid(message: str) -> AwsError:

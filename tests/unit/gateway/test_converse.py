@@ -98,6 +98,45 @@ def test_no_tools_when_none_may_be_used() -> None:
     assert "toolConfig" not in translated(tools=[TOOL], tool_choice="none")
 
 
+ROUND: list[dict[str, Any]] = [
+    {"role": "user", "content": "1+1?"},
+    {"role": "assistant", "content": None, "tool_calls": [CALL, {**CALL, "id": "t2"}]},
+    {"role": "tool", "tool_call_id": "t1", "content": "2"},
+    {"role": "tool", "tool_call_id": "t2", "content": "2"},
+]
+
+
+@pytest.mark.parametrize("fields", [{}, {"tools": []}, {"tools": None, "tool_choice": "none"}])
+def test_tools_that_were_used_are_told_of_though_none_are_offered_any_more(fields: dict[str, Any]) -> None:
+    schema = {"json": {"type": "object", "properties": {}}}
+    assert translated(*ROUND, **fields)["toolConfig"] == {
+        "tools": [{"toolSpec": {"name": "add", "inputSchema": schema}}]
+    }
+
+
+def test_blank_texts_say_nothing() -> None:
+    body = translated(
+        {"role": "system", "content": " \n"},
+        user([{"type": "text", "text": "\n"}, {"type": "text", "text": "hi"}]),
+        {"role": "assistant", "content": " ", "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "t1", "content": "\n"},
+        tools=[TOOL],
+    )
+    assert "system" not in body
+    texts = [block.get("text") for message in body["messages"] for block in message["content"]]
+    assert texts == ["hi", None, None]
+    assert body["messages"][2]["content"][0]["toolResult"]["content"] == [{"text": "(empty)"}]
+
+
+def test_a_conversation_that_an_assistant_begins() -> None:
+    body = translated({"role": "assistant", "content": "How can I help?"}, user("hi"))
+    assert [(m["role"], m["content"][0]["text"]) for m in body["messages"]] == [
+        ("user", "(empty)"),
+        ("assistant", "How can I help?"),
+        ("user", "hi"),
+    ]
+
+
 def test_sampling() -> None:
     body = translated(max_tokens=9, temperature=1.7, top_p=0.5, stop="END", seed=1, frequency_penalty=1)
     assert body["inferenceConfig"] == {"maxTokens": 9, "temperature": 1.0, "topP": 0.5, "stopSequences": ["END"]}

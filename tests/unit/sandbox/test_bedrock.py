@@ -193,6 +193,7 @@ async def test_unknown_models_are_refused(url: str, connect: Connect, model_id: 
         ([{"role": "assistant", "content": [{"text": "hello"}]}], "start with a user message"),
         ([{"role": "user", "content": [{"text": " "}]}], r"messages\.0\.content\.0 is blank"),
         ([{"role": "user", "content": []}], r"messages\.0 is empty"),
+        ([{"role": "user", "content": [{"toolResult": {"toolUseId": "t", "content": []}}]}], "toolConfig"),
     ],
 )
 async def test_converse_refuses_what_bedrock_refuses(

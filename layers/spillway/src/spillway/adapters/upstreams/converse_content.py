@@ -11,9 +11,12 @@ from spillway.domain.errors import InvalidRequest
 # Only inlined images: a URL would have to be fetched from in here, and could name any private address.
 _IMAGE = re.compile(r"data:image/(png|jpeg|jpg|gif|webp);base64,([A-Za-z0-9+/=\s]+)")
 
+# Stands where OpenAI's form allows nothing at all: Converse refuses texts without a visible character.
+NOTHING = "(empty)"
+
 
 def content_blocks(message: Mapping[str, Any], param: str) -> list[dict[str, Any]]:
-    """Return the blocks of a message of a user, an assistant or a tool; empty texts are left out."""
+    """Return the blocks of a message of a user, an assistant or a tool; blank texts are left out."""
     if message["role"] == "tool":
         return [_tool_result(message, param)]
     blocks = _parts(message.get("content"), f"{param}.content")
@@ -36,7 +39,7 @@ def _parts(content: Any, param: str) -> list[dict[str, Any]]:
         where = f"{param}.{index}"
         if part.get("type") == "image_url":
             blocks.append(_image(part, where))
-        elif text := _text(part, where):
+        elif (text := _text(part, where)).strip():
             blocks.append({"text": text})
     return blocks
 
@@ -88,4 +91,4 @@ def _tool_result(message: Mapping[str, Any], param: str) -> dict[str, Any]:
     if not isinstance(call_id, str):
         raise InvalidRequest("a tool's message needs its tool_call_id", param=f"{param}.tool_call_id")
     text = text_of(message.get("content"), f"{param}.content")
-    return {"toolResult": {"toolUseId": call_id, "content": [{"text": text or " "}]}}
+    return {"toolResult": {"toolUseId": call_id, "content": [{"text": text if text.strip() else NOTHING}]}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from spillway.adapters.upstreams.converse_content import content_blocks, text_of
+from spillway.adapters.upstreams.converse_content import NOTHING, content_blocks, text_of
 from spillway.domain.errors import InvalidRequest
 
 _SYSTEM_ROLES = frozenset({"system", "developer"})
@@ -24,11 +24,15 @@ def converse_body(body: Mapping[str, Any]) -> dict[str, Any]:
     system = [
         {"text": text}
         for message in body["messages"]
-        if message["role"] in _SYSTEM_ROLES and (text := text_of(message.get("content"), "messages"))
+        if message["role"] in _SYSTEM_ROLES and (text := text_of(message.get("content"), "messages")).strip()
     ]
-    request: dict[str, Any] = {"messages": list(_turns(body["messages"]))}
-    if not request["messages"]:
+    turns = list(_turns(body["messages"]))
+    if not turns:
         raise InvalidRequest("messages needs at least one message of a user", param="messages")
+    if turns[0]["role"] == "assistant":
+        # A bot's greeting, for OpenAI; Converse wants a user to begin.
+        turns.insert(0, {"role": "user", "content": [{"text": NOTHING}]})
+    request: dict[str, Any] = {"messages": turns}
     optional = {
         "system": system,
         "inferenceConfig": _inference_config(body),
@@ -74,21 +78,23 @@ def _inference_config(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tool_config(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    tools, choice = body.get("tools"), body.get("tool_choice")
-    if not tools:
+    """Return the tools that may be used; those that were used have to be among them, though the request has none."""
+    choice, used = body.get("tool_choice"), _used_tools(body["messages"])
+    tools = body.get("tools") or used
+    if not tools or (choice == "none" and not used):
         return None
     if not isinstance(tools, list):
         raise InvalidRequest("tools must be a list", param="tools", code="invalid_type")
-    if choice == "none" and not any(_uses_tools(message) for message in body["messages"]):
-        return None
     config: dict[str, Any] = {"tools": [_tool(tool, f"tools.{index}") for index, tool in enumerate(tools)]}
     if chosen := _tool_choice(choice):
         config["toolChoice"] = chosen
     return config
 
 
-def _uses_tools(message: Mapping[str, Any]) -> bool:
-    return message["role"] == "tool" or bool(message.get("tool_calls"))
+def _used_tools(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the tools that a conversation's calls name, as a request would offer them."""
+    calls = [call for message in messages if message["role"] == "assistant" for call in message.get("tool_calls") or []]
+    return [{"function": {"name": name}} for name in dict.fromkeys(call["function"]["name"] for call in calls)]
 
 
 def _tool(tool: Any, param: str) -> dict[str, Any]:
