@@ -139,6 +139,41 @@ async def test_a_limited_key_never_gets_more_than_was_reserved(body: dict[str, A
     assert world.upstreams.requests[-1][1].body.get("max_tokens") == sent
 
 
+IMAGE = "data:image/png;base64," + "A" * 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/v1/chat/completions",
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": IMAGE}}]}]},
+        ),
+        (
+            "/v1/chat/completions",
+            {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": IMAGE}}]}]},
+        ),
+        ("/v1/responses", {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": IMAGE}]}]}),
+        ("/v1/responses", {"input": [{"role": "user", "content": [{"type": "input_file", "file_data": IMAGE}]}]}),
+    ],
+)
+async def test_a_pictures_bytes_are_no_tokens(path: str, body: dict[str, Any]) -> None:
+    world = a_world(spilling(), bedrock=[completion()])
+    # 1,024 tokens of a picture and 100 of an answer are likely; 4,096 at the most, and 600 of the rest, cost $0.001.
+    limits = KeyLimits(tokens_per_minute=2_000, usd_per_month=0.002).to_context()
+    context = {**CONTEXT, "authorizer": {**CONTEXT["authorizer"], **limits}}  # type: ignore[dict-item]
+    asked = {"model": "support-llama", "max_tokens": 100, "max_output_tokens": 100, **body}
+    answer = await call(world, asked, path=path, context=context)
+    assert answer.status == 200, answer.body
+
+
+async def test_text_is_counted_wherever_it_stands() -> None:
+    parts = [{"type": "thinking", "thinking": "x" * 9_000}, {"type": ["odd"]}, {"type": "text", "text": "hi"}]
+    world = a_world(spilling(), bedrock=[completion()])
+    answer = await ask(world, streaming(messages=[{"role": "user", "content": parts}]), tokens_per_minute=6_500)
+    assert answer.status == 429
+
+
 async def test_a_table_that_does_not_answer_refuses_limited_keys_only() -> None:
     world = a_world(fleet=[completion()])
     world.limits._losses = itertools.cycle(["request"])

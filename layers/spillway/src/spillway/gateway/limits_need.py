@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spillway.gateway.media import other_parts
 from spillway.gateway.upstream import UpstreamRequest
 
 # What a request without a limit of its own is limited to when its key has limits: they can't be kept otherwise.
@@ -46,7 +47,7 @@ class Need:
 def need_of(request: UpstreamRequest, context_length: int | None) -> Need:
     """Return what a request may use of a model with this context."""
     body, fields = request.body, _FIELDS.get(request.endpoint, ())
-    parts = _other_parts(body)
+    parts = sum(1 for _ in other_parts(body))
     asked = next((value for field in fields if (value := _positive(body.get(field)))), None)
     longest = asked or (DEFAULT_COMPLETION_TOKENS if fields else 0)
     if context_length is not None:
@@ -69,17 +70,3 @@ def _answers(body: dict[str, Any]) -> int:
     several = isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list)
     each = max(_positive(body.get("n")) or 1, _positive(body.get("best_of")) or 1)
     return each * (len(prompt) if several and isinstance(prompt, list) else 1)
-
-
-def _other_parts(body: dict[str, Any]) -> int:
-    """Count the parts that are not text: their tokens have nothing to do with their bytes."""
-    messages = body.get("messages") or body.get("input")
-    if not isinstance(messages, list):
-        return 0
-    contents = [message.get("content") for message in messages if isinstance(message, dict)]
-    return sum(
-        isinstance(part, dict) and part.get("type") not in ("text", "input_text", "output_text", "refusal")
-        for content in contents
-        if isinstance(content, list)
-        for part in content
-    )

@@ -7,6 +7,7 @@ import orjson
 
 from spillway.domain.errors import InvalidRequest, NotFound
 from spillway.gateway.addresses import check_addresses
+from spillway.gateway.media import inlined_bytes
 from spillway.gateway.shapes import check_shape
 from spillway.gateway.upstream import Endpoint, UpstreamRequest
 
@@ -28,7 +29,7 @@ def parse_completion(raw: bytes, endpoint: Endpoint, request_id: str) -> Upstrea
     check_addresses(body)
     check_name(model)
     wants_usage = bool(options and options.get("include_usage"))
-    return UpstreamRequest(model, endpoint, body, stream, wants_usage, request_id, len(raw))
+    return UpstreamRequest(model, endpoint, body, stream, wants_usage, request_id, len(raw) - inlined_bytes(body))
 
 
 def check_name(model: str) -> None:

@@ -15,6 +15,7 @@ class UpstreamRequest:
     """One request to a model as the client sent it; ``body`` is never changed in place.
 
     ``stream`` and ``wants_usage`` are what the client asked for: upstream, usage is always asked for.
+    ``size`` is its bytes without the media that are inlined in it.
     """
 
     deployment: str
