@@ -139,6 +139,31 @@ async def test_a_limited_key_never_gets_more_than_was_reserved(body: dict[str, A
     assert world.upstreams.requests[-1][1].body.get("max_tokens") == sent
 
 
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        # 75 bytes of body: 75 tokens and 256 of a template are its most, which leaves 3,765 of the context.
+        ("hi", 3765),
+        # 12,073 bytes: surely nothing fits beside so many tokens; likely are 3,019, and half of the rest is 538.
+        ("x" * 12_000, 538),
+        # 20,073 bytes are likely too many: the engine is to say so.
+        ("x" * 20_000, 1),
+    ],
+)
+async def test_a_limit_that_nobody_asked_for_leaves_room_for_the_prompt(content: str, sent: int) -> None:
+    world = a_world(replace(a_route(), context_length=4096), fleet=[completion()])
+    await ask(world, {"model": "support-llama", "messages": [{"role": "user", "content": content}]}, usd_per_month=1)
+    assert world.upstreams.requests[-1][1].body["max_tokens"] == sent
+
+
+async def test_a_text_completion_of_a_limited_key_is_as_long_as_any_other() -> None:
+    world = a_world(fleet=[completion()])
+    limits = KeyLimits(tokens_per_minute=50_000).to_context()
+    context = {**CONTEXT, "authorizer": {**CONTEXT["authorizer"], **limits}}  # type: ignore[dict-item]
+    await call(world, {"model": "support-llama", "prompt": "hi"}, path="/v1/completions", context=context)
+    assert world.upstreams.requests[-1][1].body["max_tokens"] == 16
+
+
 IMAGE = "data:image/png;base64," + "A" * 4_000_000
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from spillway.gateway.media import other_parts
 from spillway.gateway.upstream import UpstreamRequest
 
-# What a request without a limit of its own is limited to when its key has limits: they can't be kept otherwise.
-DEFAULT_COMPLETION_TOKENS = 4096
+# What a request without a limit of its own is limited to when its key has limits: they can't be kept otherwise. A text
+# completion's is OpenAI's and the engines' own default.
+_DEFAULTS = {"chat/completions": 4096, "completions": 16, "responses": 4096, "embeddings": 0}
 # Byte-level vocabularies have no token shorter than a byte; the rest is for what a chat template adds by itself.
 _TEMPLATE_TOKENS = 256
 _BYTES_PER_TOKEN = 4
@@ -49,15 +50,25 @@ def need_of(request: UpstreamRequest, context_length: int | None) -> Need:
     body, fields = request.body, _FIELDS.get(request.endpoint, ())
     parts = sum(1 for _ in other_parts(body))
     asked = next((value for field in fields if (value := _positive(body.get(field)))), None)
-    longest = asked or (DEFAULT_COMPLETION_TOKENS if fields else 0)
+    at_most = request.size + _TEMPLATE_TOKENS + parts * _PART_TOKENS_AT_MOST
+    likely = request.size // _BYTES_PER_TOKEN + 1 + parts * _PART_TOKENS
+    longest = asked or _DEFAULTS[request.endpoint]
     if context_length is not None:
-        longest = min(longest, context_length)
+        longest = min(longest, context_length if asked else _room(context_length, at_most, likely))
     return Need(
-        prompt_at_most=request.size + _TEMPLATE_TOKENS + parts * _PART_TOKENS_AT_MOST,
-        prompt_likely=request.size // _BYTES_PER_TOKEN + 1 + parts * _PART_TOKENS,
+        prompt_at_most=at_most,
+        prompt_likely=likely,
         completion=longest * _answers(body),
         cap=(_CAPPED_BY[request.endpoint], longest) if fields and asked is None else None,
     )
+
+
+def _room(context_length: int, at_most: int, likely: int) -> int:
+    """Return what surely fits beside the prompt, or else half of what likely does.
+
+    Engines refuse a prompt and a limit that are more than the context together, and answer the same prompt without one.
+    """
+    return max(context_length - at_most, (context_length - likely) // 2, 1)
 
 
 def _positive(value: object) -> int | None:
