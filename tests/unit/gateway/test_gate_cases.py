@@ -102,6 +102,20 @@ async def test_what_the_spill_target_has_no_form_for_is_a_400() -> None:
     assert (answer.status, answer.error["param"]) == (400, "n")
 
 
+async def test_what_the_spill_target_has_no_form_for_is_the_primarys() -> None:
+    saturated = a_route(state=RouteState.SATURATED, spill_share=1.0)
+    world = a_world(saturated, fleet=GOOD_STREAM, bedrock=InvalidRequest("one choice only", param="n"))
+    answer = await call(world, streaming(n=2))
+    assert (answer.status, answer.text, answer.headers["x-spillway-target"]) == (200, "hello", "fleet")
+
+
+async def test_a_primary_in_trouble_is_no_mistake_of_the_client_whom_the_spill_target_has_no_form_for() -> None:
+    world = a_world(fleet=FULL, bedrock=InvalidRequest("one choice only", param="n"))
+    answer = await call(world, streaming(n=2))
+    assert (answer.status, answer.error["code"]) == (503, "engine_saturated")
+    assert answer.headers["retry-after"] == "1"
+
+
 async def test_everything_failed() -> None:
     world = a_world(a_route(retry_after_seconds=240), fleet=REFUSED, bedrock=FULL)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from spillway.domain.decision import Code
+from spillway.domain.errors import InvalidRequest
 from spillway.domain.route import Choice
 from spillway.domain.targets import Target
 from spillway.gateway.deadlines import Deadlines
@@ -92,10 +93,12 @@ class Gate:
         """Return the first answer that begins well; what failed on the way is added to ``failures``.
 
         ``on_last`` hears of the last choice before it is tried. Raises NothingAnswered, or UpstreamRejected when an
-        engine says that the request itself is wrong.
+        engine says that the request itself is wrong. A target that has no form for the request says nothing of the
+        others: InvalidRequest is raised when there are none.
         """
         choices = self._health.order(choices)
         begun = self._health.now()
+        formless: InvalidRequest | None = None
         for index, choice in enumerate(choices):
             if not self._health.may_try(choice, index):
                 break
@@ -109,6 +112,10 @@ class Gate:
             except UpstreamUnavailable as err:
                 self._health.failed(choice.target, err)
                 failures.append(Failure(choice, err))
+            except InvalidRequest as err:
+                formless = err
+        if formless is not None and not failures:
+            raise formless
         raise NothingAnswered(failures)
 
     async def _attempt(
