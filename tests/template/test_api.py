@@ -1,6 +1,7 @@
 """The front door: who may come in, what streams, and what API Gateway answers by itself."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -124,3 +125,39 @@ def test_an_engine_is_reached_through_the_load_balancer_or_from_its_peers_alone(
     }
     groups = map(fleet_stack.properties, fleet_stack.of_type("AWS::EC2::SecurityGroup"))
     assert not [group for group in groups if "SecurityGroupIngress" in group]
+
+
+def test_what_one_group_lets_in_the_other_lets_out(fleet_stack: StaticStack) -> None:
+    def port_of(rule: Mapping[str, Any]) -> tuple[Any, ...]:
+        return rule["IpProtocol"], rule["FromPort"], rule["ToPort"]
+
+    out = {
+        (name, fleet_stack.resolve(rule["DestinationSecurityGroupId"]), port_of(rule))
+        for name in fleet_stack.of_type("AWS::EC2::SecurityGroup")
+        for rule in fleet_stack.properties(name).get("SecurityGroupEgress", [])
+        if "DestinationSecurityGroupId" in rule
+    }
+    groups = {
+        fleet_stack.resolve({"Fn::GetAtt": [name, "GroupId"]}): name
+        for name in fleet_stack.of_type("AWS::EC2::SecurityGroup")
+    }
+    alone = map(fleet_stack.properties, fleet_stack.of_type("AWS::EC2::SecurityGroupEgress"))
+    out |= {
+        (
+            groups[fleet_stack.resolve(rule["GroupId"])],
+            fleet_stack.resolve(rule["DestinationSecurityGroupId"]),
+            port_of(rule),
+        )
+        for rule in alone
+    }
+    let_in = map(fleet_stack.properties, fleet_stack.of_type("AWS::EC2::SecurityGroupIngress"))
+    wanted = {
+        (
+            groups[fleet_stack.resolve(rule["SourceSecurityGroupId"])],
+            fleet_stack.resolve(rule["GroupId"]),
+            port_of(rule),
+        )
+        for rule in let_in
+    }
+    assert len(wanted) == 3
+    assert wanted == out
