@@ -18,6 +18,11 @@ def machines_of(sandbox: Sandbox, name: str) -> list[Machine]:
     return [each for each in list(sandbox.emulation.fleet.machines.values()) if each.deployment == name]
 
 
+def copies_of(sandbox: Sandbox, name: str) -> int:
+    (component,) = [found for found in sandbox.emulation.sagemaker.components.values() if found.name.endswith(name)]
+    return component.desired
+
+
 async def test_a_deploy_that_is_aborted_is_released_and_failed(sandbox: Sandbox, operator: Operator) -> None:
     await operator.ask_for("aborted")
     warming = await operator.when("aborted", lambda found: found["status"] == "warming")
@@ -42,6 +47,23 @@ async def test_a_wake_that_is_aborted_goes_back_to_sleep(sandbox: Sandbox, opera
     assert asleep["status_reason"].startswith("ABORTED")
     await operator.eventually(lambda: not machines_of(sandbox, "sleeper"))
     await operator.alerted("sleeper", "scale_failed")
+
+
+async def test_a_wake_that_cannot_be_taken_back_at_once_is_taken_back_later(
+    sandbox: Sandbox, operator: Operator
+) -> None:
+    await operator.serving("stubborn", path="jumpstart", capacity={"max": 1, "instance_types": ["ml.g5.2xlarge"]})
+    await operator.call("POST", "/deployments/stubborn/sleep")
+    await operator.until("stubborn", "asleep")
+    # SageMaker takes no other number while it works on the last one, and goes on for longer than the workflow asks.
+    sandbox.emulation.sagemaker.times.copy_seconds = 1200
+    await operator.call("POST", "/deployments/stubborn/wake")
+    waking = await operator.when("stubborn", lambda found: found["status"] == "waking")
+    await operator.eventually(lambda: copies_of(sandbox, "stubborn") == 1)
+    abort(waking["workflow"])
+    await operator.until("stubborn", "asleep")
+    assert copies_of(sandbox, "stubborn") == 1
+    await operator.eventually(lambda: copies_of(sandbox, "stubborn") == 0)
 
 
 async def test_a_retirement_that_is_aborted_is_retired(sandbox: Sandbox, operator: Operator) -> None:

@@ -52,6 +52,26 @@ def test_a_busy_fleet_within_its_thresholds_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "action", "desired"),
+    [
+        ({"status": Status.ASLEEP, "desired": 0}, Action.SLEEP, 0),
+        ({"status": Status.SERVING, "desired": 1}, Action.SCALE, 1),
+        ({"status": Status.ASLEEP, "desired": 0, "workflow": "arn:at:work"}, Action.HOLD, 0),
+        ({"status": Status.ASLEEP, "desired": 0, "hold_until": NOW + timedelta(seconds=1)}, Action.HOLD, 0),
+        ({"status": Status.DRAINING, "desired": 0, "workflow": "arn:at:work"}, Action.HOLD, 0),
+    ],
+)
+def test_what_aws_was_asked_for_beyond_the_record_is_given_back(
+    changes: dict[str, Any], action: Action, desired: int
+) -> None:
+    decision = decide(a_snapshot(a_deployment(**changes), Capacity(desired=3, ready=1, starting=1)), NOW)
+    assert (decision.action, decision.desired) == (action, desired)
+    if action is not Action.HOLD:
+        assert (decision.reason.code, decision.reason.observed) == (Code.LEFT_BEHIND, 3)
+        assert decision.usd_per_hour == (desired - 3) * 2.0
+
+
+@pytest.mark.parametrize(
     ("idle_after", "last_request", "sleeps"),
     [
         (900, timedelta(seconds=899), False),

@@ -186,6 +186,13 @@ def test_calls_grow_by_batches() -> None:
     assert not sagemaker.calls
 
 
+def test_a_component_whose_last_workflow_failed_is_asked_for() -> None:
+    sagemaker = FakeSageMaker(("spillway-aa", "InService", 1, 1))
+    failed = replace(a_jumpstart("aa", 0), hold_until=NOW)
+    seen = read(failed, sagemaker=sagemaker)
+    assert told(seen["aa"]) == Capacity(desired=1, ready=1, instance_type="ml.g5.2xlarge")
+
+
 def test_components_at_rest_are_not_asked_for_one_by_one() -> None:
     sagemaker = FakeSageMaker(
         ("spillway-aa", "InService", 0, 0), ("spillway-bb", "Updating", 2, 1), ("somebody-elses", "InService", 0, 0)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.decision import Action, reason_to_json
+from spillway.domain.decision import Action, Code, reason_to_json
 from spillway.domain.deployment import CLAIM_LIMIT, Deployment
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
 from spillway.domain.news import News
 from spillway.domain.route import Route, RouteState
+from spillway.domain.routing import route_of
 from spillway.domain.status import Status
 from spillway.domain.targets import FleetTarget, target_to_json
 from spillway.services.advance import Advance, ensure_can
@@ -239,6 +240,19 @@ def test_a_scale_that_is_not_called_for_does_nothing(changes: dict[str, Any]) ->
     untouched = world.record
     assert world.step("begin_scale", desired=2, reason=REASON) == {"direction": "none"}
     assert (world.record, world.events.published) == (untouched, [])
+
+
+@pytest.mark.parametrize(("status", "desired"), [(Status.ASLEEP, 0), (Status.SERVING, 1)])
+def test_what_was_left_behind_is_given_back_without_a_move(status: Status, desired: int) -> None:
+    deployment = a_deployment(status=status, desired=desired)
+    world = World(deployment, route=route_of(deployment, version=1))
+    event: dict[str, Any] = {"desired": desired, "reason": reason_to_json(a_reason(code=Code.LEFT_BEHIND))}
+    plan = world.step("begin_scale", **event)
+    assert (plan["direction"], plan["desired"], plan["restore"]) == ("down", desired, desired)
+    assert world.step("begin_scale", **event) == plan
+    assert (world.record.status, world.record.workflow, world.statuses) == (status, MINE, [])
+    world.step("settle", started_at=NOW.isoformat())
+    assert (world.record.status, world.record.desired, world.record.workflow) == (status, desired, None)
 
 
 def test_a_claim_that_was_never_given_back_runs_out() -> None:

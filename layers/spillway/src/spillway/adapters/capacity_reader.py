@@ -38,8 +38,9 @@ class AwsCapacityReader:
     """Implements the ``CapacityReader`` port over Auto Scaling, EC2 and SageMaker.
 
     A fleet's instances are in service only once their engines have answered, so the group alone says what is ready.
-    SageMaker's list has no copy counts: a component at rest runs what was last asked for, and one that is changing
-    is described; those beyond the limit count as not ready, which sends their requests to the spill target.
+    SageMaker's list has no copy counts: a component at rest runs what was last asked for. One that is changing, or
+    whose last workflow failed, is described; those beyond the limit count as not ready, which sends their requests to
+    the spill target.
     """
 
     def __init__(
@@ -105,7 +106,8 @@ class AwsCapacityReader:
             if deployment is None or status == "Deleting":
                 continue
             changed[name] = summary["LastModifiedTime"]
-            if status == "InService":
+            # A workflow that failed may not have been able to take back what it had asked for.
+            if status == "InService" and deployment.hold_until is None:
                 found[name] = _copies(deployment, deployment.desired, deployment.desired)
                 continue
             described += 1

@@ -109,11 +109,19 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
         return _hold(snapshot, Reason(Code.STARTING, f"A workflow is at work ({deployment.status})."))
     if deployment.hold_until is not None and now < deployment.hold_until:
         return _hold(snapshot, Reason(Code.NO_CAPACITY, f"Waiting until {deployment.hold_until.isoformat()}."))
-    if deployment.status is Status.ASLEEP:
-        return _decide_asleep(snapshot, now)
-    if deployment.status is Status.SERVING:
-        return _decide_serving(snapshot, now)
-    return _hold(snapshot, Reason(Code.STEADY, f"Nothing is decided while it is {deployment.status}."))
+    if deployment.status not in (Status.ASLEEP, Status.SERVING):
+        return _hold(snapshot, Reason(Code.STEADY, f"Nothing is decided while it is {deployment.status}."))
+    if snapshot.capacity.desired > deployment.desired:
+        return _give_back(snapshot)
+    return _decide_asleep(snapshot, now) if deployment.status is Status.ASLEEP else _decide_serving(snapshot, now)
+
+
+def _give_back(snapshot: Snapshot) -> Decision:
+    """Ask once more for what the record says: a workflow could not take back what it had asked for."""
+    there, wanted = snapshot.capacity.desired, snapshot.deployment.desired
+    sentence = f"AWS was asked for {there} instance(s), and only {wanted} should run."
+    reason = Reason(Code.LEFT_BEHIND, sentence, there, wanted, "instances")
+    return _change(snapshot, Action.SCALE if wanted else Action.SLEEP, wanted, reason, there)
 
 
 def _decide_asleep(snapshot: Snapshot, now: datetime) -> Decision:
@@ -249,7 +257,7 @@ def _hold(snapshot: Snapshot, reason: Reason) -> Decision:
     return Decision(Action.HOLD, snapshot.deployment.desired, reason, 0.0)
 
 
-def _change(snapshot: Snapshot, action: Action, desired: int, reason: Reason) -> Decision:
-    price = snapshot.usd_per_hour
-    delta = None if price is None else (desired - snapshot.deployment.desired) * price
+def _change(snapshot: Snapshot, action: Action, desired: int, reason: Reason, before: int | None = None) -> Decision:
+    price, before = snapshot.usd_per_hour, snapshot.deployment.desired if before is None else before
+    delta = None if price is None else (desired - before) * price
     return Decision(action, desired, reason, delta)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from spillway.domain.decision import Action, Reason
+from spillway.domain.decision import Action, Code, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.errors import Conflict, NotFound, Superseded
 from spillway.domain.news import News
@@ -94,7 +94,7 @@ class Advance:
             current = current if deployment.restore is None else deployment.restore
             if deployment.status is not Status.SERVING:
                 self._moves.complete(deployment)
-        elif wanted == current or not _is_at_rest(deployment, now):
+        elif (wanted == current and not _is_left_behind(event)) or not _is_at_rest(deployment, now):
             return {"direction": "none"}
         else:
             self._claim_for_scale(deployment, wanted, event)
@@ -122,9 +122,9 @@ class Advance:
             hold_until=None,
             restore=deployment.desired,
         )
-        if deployment.status is Status.ASLEEP:
+        if deployment.status is Status.ASLEEP and wanted:
             self._moves.move(claimed, Status.WAKING, reason.sentence)
-        elif wanted == 0:
+        elif deployment.status is Status.SERVING and wanted == 0:
             self._moves.move(claimed, Status.DRAINING, reason.sentence)
         else:
             self.deployments.update(replace(claimed, updated_at=self.now()))
@@ -218,6 +218,11 @@ def ensure_can(action: Action, deployment: Deployment, now: datetime) -> None:
         raise NotFound(f"deployment {deployment.name} does not exist", param="name")
     if deployment.status is not wanted or deployment.is_claimed(now):
         raise Conflict(f"{deployment.name} is {deployment.status}; {action} needs it to be {wanted} and at rest")
+
+
+def _is_left_behind(event: Mapping[str, Any]) -> bool:
+    """Whether the record is right, and AWS has more than it says."""
+    return bool(event["reason"]["code"] == Code.LEFT_BEHIND)
 
 
 def _is_held(deployment: Deployment, now: datetime) -> bool:
