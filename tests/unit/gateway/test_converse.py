@@ -243,6 +243,32 @@ async def test_finish_reasons(stop: str, finish: str) -> None:
     assert (await completed(answer({"text": "x"}, stop=stop)))["choices"][0]["finish_reason"] == finish
 
 
+TOO_MANY = Played(
+    [
+        b'{"message": "The maximum tokens you requested exceeds the model limit of 2048. Try again with a maximum '
+        b'tokens value that is lower than 2048."}'
+    ],
+    status=400,
+    headers={"x-amzn-errortype": "ValidationException"},
+)
+
+
+async def test_a_limit_above_the_models_own_is_cut_to_it_and_asked_for_no_more() -> None:
+    async with upstreams_to(TOO_MANY, Played([answer({"text": "hey"})])) as (upstreams, fake):
+        for asked in (4096, 3000, 100):
+            (found,) = await read(upstreams, TARGET, a_request(max_tokens=asked))
+            assert json.loads(found)["choices"][0]["message"]["content"] == "hey"
+    assert [seen.body["inferenceConfig"]["maxTokens"] for seen in fake.seen] == [4096, 2048, 2048, 100]
+
+
+@pytest.mark.parametrize("fields", [{"max_tokens": 2048}, {"max_tokens": "many"}, {}])
+async def test_a_model_that_takes_no_limit_at_all_is_asked_once(fields: dict[str, Any]) -> None:
+    async with upstreams_to(TOO_MANY) as (upstreams, fake):
+        with pytest.raises(UpstreamRejected, match="model limit of 2048"):
+            await read(upstreams, TARGET, a_request(**fields))
+    assert len(fake.seen) == 1
+
+
 async def test_an_answer_that_is_not_converses() -> None:
     with pytest.raises(UpstreamUnavailable):
         await completed(b'{"hello": 1}')

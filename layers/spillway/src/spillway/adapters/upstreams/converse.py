@@ -1,8 +1,10 @@
 """Bedrock's Converse API, for models that the OpenAI-compatible endpoint does not serve."""
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -20,16 +22,45 @@ from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.sse import parsed
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 
+# "The maximum tokens you requested exceeds the model limit of 2048. Try again …": an engine of that model takes more.
+_MOST_TOKENS = re.compile(r"maximum tokens .* model limit of (\d+)")
+
 
 @dataclass(frozen=True)
 class ConverseUpstream:
-    """Translates chat completions to Converse and its answers back; ``now`` dates the answers."""
+    """Translates chat completions to Converse and its answers back; ``now`` dates the answers.
+
+    ``most_tokens`` is what models have said to be the most that they answer with, by their id.
+    """
 
     aws: AwsHttp
     now: Callable[[], datetime]
+    most_tokens: dict[str, int] = field(default_factory=dict)
 
     async def open(self, target: BedrockTarget, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
         """As Upstream.open; raises InvalidRequest for what Converse has no form for."""
+        body = converse_body(request.body)
+        asked = body.get("inferenceConfig", {}).get("maxTokens")
+        try:
+            return await self._send(target, request, self._capped(body, target), connect_seconds)
+        except UpstreamRejected as err:
+            found = _MOST_TOKENS.search(err.message)
+            if found is None or not isinstance(asked, int) or asked <= (most := int(found[1])):
+                raise
+            self.most_tokens[target.model_id] = most
+        return await self._send(target, request, self._capped(body, target), connect_seconds)
+
+    def _capped(self, body: dict[str, Any], target: BedrockTarget) -> dict[str, Any]:
+        """Return the request with no higher limit than the model is known to take."""
+        config, most = body.get("inferenceConfig", {}), self.most_tokens.get(target.model_id)
+        asked = config.get("maxTokens")
+        if most is None or not isinstance(asked, int) or asked <= most:
+            return body
+        return body | {"inferenceConfig": config | {"maxTokens": most}}
+
+    async def _send(
+        self, target: BedrockTarget, request: UpstreamRequest, body: Mapping[str, Any], connect_seconds: float
+    ) -> UpstreamStream:
         operation = "converse-stream" if request.stream else "converse"
         head = Head(f"chatcmpl-{request.request_id}", int(self.now().timestamp()), request.deployment)
 
@@ -39,7 +70,7 @@ class ConverseUpstream:
         call = Call(
             url=self.aws.url("BEDROCK_RUNTIME", f"/model/{quote(target.model_id, safe='')}/{operation}"),
             signed_as="bedrock",
-            body=converse_body(request.body),
+            body=body,
             headers={},
             connect_seconds=connect_seconds,
         )
