@@ -91,6 +91,18 @@ def test_the_gateways_mark_survives_a_write_and_is_no_route_by_itself(
     assert item["version"] == {"N": "1"}
 
 
+@pytest.mark.parametrize("changes", [{"primary": {"kind": "moon"}}, {"state": "new"}, {"spill": {"kind": "fleet"}}])
+def test_a_route_of_another_version_keeps_no_other_from_being_read(
+    dynamodb: "DynamoDBClient", make_table: "MakeTable", changes: dict[str, Any]
+) -> None:
+    table = make_table("name")
+    store = RoutesTable(dynamodb, table)
+    store.put(a_route("readable"))
+    body = json.dumps(route_to_json(a_route("newer")) | changes)
+    dynamodb.put_item(TableName=table, Item={"name": {"S": "newer"}, "body": {"S": body}, "version": {"N": "1"}})
+    assert store.get_many(["newer", "readable"]) == {"readable": a_route("readable", version=1)}
+
+
 class Partial:
     """A table that processes one key a call, or none at all."""
 

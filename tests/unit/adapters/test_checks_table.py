@@ -1,5 +1,6 @@
 """The check's lease and memory, in memory and in DynamoDB alike."""
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -129,3 +130,14 @@ def test_a_memory_of_an_earlier_version_is_still_read(dynamodb: "DynamoDBClient"
     assert older != item["memories"]["S"]
     dynamodb.put_item(TableName="table", Item={**item, "memories": {"S": older}})
     assert table.load(["support-llama"]) == {"support-llama": Memory(month="2026-11")}
+
+
+def test_what_a_newer_version_remembers_is_left_out(dynamodb: "DynamoDBClient", make_table: "MakeTable") -> None:
+    table = make_table("id")
+    store = ChecksTable(dynamodb, table)
+    store.save({"one": FULL})
+    (item,) = dynamodb.scan(TableName=table)["Items"]
+    memories = json.loads(item["memories"]["S"])
+    memories["one"]["invented_later"] = memories["one"]["lives"][0]["invented_later"] = [1]
+    dynamodb.put_item(TableName=table, Item={**item, "memories": {"S": json.dumps(memories)}})
+    assert store.load(["one"]) == {"one": FULL}

@@ -128,6 +128,8 @@ async def test_a_route_that_cannot_be_read_counts_as_unread(aws: AwsHttp, dynamo
     dynamo.put_item(TableName="routes", Item={"name": {"S": "odd"}, **item})
     with pytest.raises(RoutesUnavailable):
         await GatewayRoutes(aws, "routes").get("odd")
+    store(dynamo, "a-model")
+    assert [route.name for route in await GatewayRoutes(aws, "routes").scan()] == ["a-model"]
 
 
 async def test_a_missing_table_and_a_missing_server_are_unavailable(aws: AwsHttp) -> None:

@@ -104,9 +104,14 @@ def _to_json(memory: Memory) -> dict[str, Any]:
 
 
 def _from_json(data: dict[str, Any]) -> Memory:
-    lives = tuple(Life(**{**life, **_moments(life, _LIFE_TIMES)}) for life in data.get("lives", ()))
+    """Read back a memory; what a newer version remembers beside it is left out."""
+    lives = tuple(Life(**_known(Life, life | _moments(life, _LIFE_TIMES))) for life in data.get("lives", ()))
     alerts = frozenset(data["open_alerts"])
-    return Memory(**{**data, **_moments(data, _TIMES), "open_alerts": alerts, "lives": lives})
+    return Memory(**_known(Memory, data | _moments(data, _TIMES)) | {"open_alerts": alerts, "lives": lives})
+
+
+def _known(kind: type[Memory] | type[Life], data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name in kind.__dataclass_fields__}
 
 
 def _texts(found: object, names: Sequence[str]) -> dict[str, str | None]:

@@ -1,6 +1,7 @@
 """What the gateway reads and writes in DynamoDB and on the event bus, without an SDK."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,12 +32,14 @@ class GatewayRoutes:
         return _route(item) if _is_route(item) else None
 
     async def scan(self) -> Sequence[Route]:
-        """Return all routes, page by page; raises RoutesUnavailable."""
+        """Return all routes that this version can read, page by page; raises RoutesUnavailable."""
         payload: dict[str, Any] = {"TableName": self.table}
         routes: list[Route] = []
         while True:
             page = await dynamo(self.aws, "Scan", payload, _SCAN_SECONDS)
-            routes += [_route(item) for item in page.get("Items", []) if _is_route(item)]
+            for item in filter(_is_route, page.get("Items", [])):
+                with suppress(RoutesUnavailable):
+                    routes.append(_route(item))
             if not (last := page.get("LastEvaluatedKey")):
                 return routes
             payload["ExclusiveStartKey"] = last

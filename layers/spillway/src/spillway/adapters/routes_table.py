@@ -4,6 +4,7 @@ The gateway marks wake requests on the same items (``wake_requested_at``); write
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from spillway.domain.route import Route, route_from_json, route_to_json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+logger = logging.getLogger(__name__)
 
 
 class RoutesTable:
@@ -62,9 +65,17 @@ class RoutesTable:
             self._client.delete_item(TableName=self._table, Key={"name": {"S": name}})
 
     def get_many(self, names: Sequence[str]) -> Mapping[str, Route]:
-        """Read many routes, 100 a call; a name without a route has no entry."""
-        found = (_route_of(item) for item in batch_get(self._client, self._table, "name", names))
+        """Read many routes, 100 a call; a name without a route, or one that this version can read, has no entry."""
+        found = (_readable(item) for item in batch_get(self._client, self._table, "name", names))
         return {route.name: route for route in found if route is not None}
+
+
+def _readable(item: Mapping[str, Any]) -> Route | None:
+    try:
+        return _route_of(item)
+    except (KeyError, TypeError, ValueError) as err:
+        logger.error("a stored route cannot be read", extra={"deployment": item["name"]["S"], "error": repr(err)})
+        return None
 
 
 def _route_of(item: Mapping[str, Any]) -> Route | None:
