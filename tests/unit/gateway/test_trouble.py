@@ -13,7 +13,18 @@ from spillway.gateway.gate import Gate, Limits, NothingAnswered
 from spillway.gateway.health import Health
 from spillway.gateway.retry_budget import ALWAYS_ALLOWED
 from tests.builders import a_route
-from tests.unit.gateway.doubles import GOOD_STREAM, FakeClock, World, a_world, call, chunk, completion, sse, streaming
+from tests.unit.gateway.doubles import (
+    GOOD_STREAM,
+    SILENCE,
+    FakeClock,
+    World,
+    a_world,
+    call,
+    chunk,
+    completion,
+    sse,
+    streaming,
+)
 from tests.unit.gateway.servers import Played, a_request, upstreams_to
 
 FULL = UpstreamUnavailable(Code.ENGINE_SATURATED, "HTTP 429")
@@ -52,6 +63,24 @@ async def test_one_that_is_alone_is_always_tried() -> None:
         assert (await call(world)).status == 503
     world.upstreams.scripts["fleet"] = [completion()]
     assert (await call(world)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("wait", "then"),
+    [
+        # The deployment allows 0.02 s: who waits for less proves nothing, who waits for more does.
+        (b"0.001", ["fleet", "bedrock"]),
+        (b"0.03", ["bedrock"]),
+    ],
+)
+async def test_a_client_in_a_hurry_puts_nobody_last_for_others(wait: bytes, then: list[str]) -> None:
+    world = a_world(a_route(first_byte_seconds=0.02), fleet=[SILENCE], bedrock=GOOD_STREAM)
+    for _ in range(3):
+        answer = await call(world, streaming(), headers=[(b"x-spillway-max-wait", wait)])
+        assert answer.headers["x-spillway-reason"] == "first_byte_timeout"
+    world.upstreams.requests.clear()
+    await call(world, streaming())
+    assert asked(world) == then
 
 
 async def test_the_clients_own_mistakes_put_nobody_last() -> None:

@@ -45,10 +45,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Limits:
-    """``first_byte_seconds`` is what every choice but the last has, ``answer_seconds`` what all have together."""
+    """``first_byte_seconds`` is what every choice but the last has, ``answer_seconds`` what all have together.
+
+    ``hurried`` when the request asked for less than its deployment allows: what is too slow for it is not in trouble.
+    """
 
     first_byte_seconds: float
     answer_seconds: float = ANSWER_SECONDS
+    hurried: bool = False
 
     def of(self, request: UpstreamRequest, left: float, *, is_last: bool) -> tuple[float, float]:
         """Return one choice's seconds to connect and to begin its answer, of those that are ``left``.
@@ -110,7 +114,8 @@ class Gate:
             try:
                 return await self._attempt(choice, code, request, limits.of(request, left, is_last=is_last))
             except UpstreamUnavailable as err:
-                self._health.failed(choice.target, err)
+                if is_last or not limits.hurried or err.code is Code.ENGINE_SATURATED:
+                    self._health.failed(choice.target, err)
                 failures.append(Failure(choice, err))
             except InvalidRequest as err:
                 formless = err

@@ -114,10 +114,10 @@ class Opening:
 
     def _limits(self, errand: Errand) -> Limits:
         """Return the limits of an answer's beginning; an unstreamed one's includes what was waited already."""
-        first_byte_seconds = errand.wishes.max_wait_seconds or errand.route.first_byte_seconds
-        if errand.request.stream:
-            return Limits(first_byte_seconds)
-        return Limits(first_byte_seconds, ANSWER_SECONDS - (self.monotonic() - errand.record.begun))
+        usual = errand.route.first_byte_seconds
+        first_byte_seconds = errand.wishes.max_wait_seconds or usual
+        waited = 0.0 if errand.request.stream else self.monotonic() - errand.record.begun
+        return Limits(first_byte_seconds, ANSWER_SECONDS - waited, hurried=first_byte_seconds < usual)
 
     def _all_failed(self, route: Route, failures: Sequence[Failure]) -> Unavailable:
         """Return what the client is told: to come back when the first of the targets is tried first again."""
