@@ -1,5 +1,6 @@
 """OpenAI's chat form to Converse and back."""
 
+import asyncio
 import json
 from contextlib import suppress
 from typing import Any
@@ -262,11 +263,50 @@ async def test_a_limit_above_the_models_own_is_cut_to_it_and_asked_for_no_more()
 
 
 @pytest.mark.parametrize("fields", [{"max_tokens": 2048}, {"max_tokens": "many"}, {}])
-async def test_a_model_that_takes_no_limit_at_all_is_asked_once(fields: dict[str, Any]) -> None:
+async def test_a_model_that_refuses_all_the_same_is_asked_once(fields: dict[str, Any]) -> None:
     async with upstreams_to(TOO_MANY) as (upstreams, fake):
         with pytest.raises(UpstreamRejected, match="model limit of 2048"):
             await read(upstreams, TARGET, a_request(**fields))
     assert len(fake.seen) == 1
+
+
+async def test_a_model_that_streams_no_tools_is_asked_for_the_whole_answer() -> None:
+    refused = Played([b'{"message": "This model doesn\'t support tool use in streaming mode."}'], status=400)
+    use = {"toolUse": {"toolUseId": "t1", "name": "add", "input": {"a": 1}}}
+    whole = Played([answer({"text": "so"}, use, stop="tool_use")])
+    async with upstreams_to(refused, whole) as (upstreams, fake):
+        for _ in range(2):
+            (block,) = await read(upstreams, TARGET, a_request(stream=True, tools=[TOOL]))
+    assert [seen.path.rsplit("/", 1)[-1] for seen in fake.seen] == ["converse-stream", "converse", "converse"]
+    *chunks, end = [part.removeprefix("data: ") for part in block.decode().split("\n\n") if part]
+    said, finish, usage = map(json.loads, chunks)
+    assert end == "[DONE]"
+    assert said["object"] == "chat.completion.chunk"
+    assert said["choices"][0]["delta"] == {
+        "role": "assistant",
+        "content": "so",
+        "tool_calls": [
+            {"index": 0, "id": "t1", "type": "function", "function": {"name": "add", "arguments": '{"a":1}'}}
+        ],
+    }
+    assert (finish["choices"][0]["delta"], finish["choices"][0]["finish_reason"]) == ({}, "tool_calls")
+    assert (usage["choices"], usage["usage"]["total_tokens"]) == ([], 17)
+
+
+async def test_requests_at_once_all_learn_from_their_own_refusals() -> None:
+    async with upstreams_to(TOO_MANY, TOO_MANY, TOO_MANY, Played([answer({"text": "hey"})])) as (upstreams, fake):
+        found = await asyncio.gather(*(read(upstreams, TARGET, a_request(max_tokens=4096)) for _ in range(3)))
+    assert len(found) == 3
+    assert sorted(seen.body["inferenceConfig"]["maxTokens"] for seen in fake.seen) == [2048] * 3 + [4096] * 3
+
+
+async def test_without_tools_such_a_model_streams() -> None:
+    refused = Played([b'{"message": "This model doesn\'t support tool use in streaming mode."}'], status=400)
+    async with upstreams_to(refused, Played([answer({"text": "so"})])) as (upstreams, fake):
+        await read(upstreams, TARGET, a_request(stream=True, tools=[TOOL]))
+        fake.scripts = [Played([START, text("hi"), STOP])]
+        await read(upstreams, TARGET, a_request(stream=True))
+    assert fake.seen[-1].path.endswith("/converse-stream")
 
 
 async def test_an_answer_that_is_not_converses() -> None:
