@@ -75,7 +75,7 @@ def used(sandbox: Sandbox, name: str) -> dict[str, Counter[str]]:
     )
     counts: dict[str, Counter[str]] = {}
     for item in found["Items"]:
-        _hour, role, path, _key = item["bucket"]["S"].split("#")
+        _hour, role, path, *_ = item["bucket"]["S"].split("#")
         if role != "instances":
             numbers = {key: int(value["N"]) for key, value in item.items() if "N" in value}
             counts.setdefault(path, Counter()).update(numbers)
