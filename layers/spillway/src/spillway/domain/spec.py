@@ -16,6 +16,7 @@ class Path(StrEnum):
     """Where a model runs."""
 
     BEDROCK = "bedrock"
+    IMPORT = "import"
     JUMPSTART = "jumpstart"
     FLEET = "fleet"
 

@@ -15,6 +15,13 @@ class BedrockTarget:
 
 
 @dataclass(frozen=True)
+class ImportedTarget:
+    """A model of the user's own in Bedrock (Custom Model Import), reached by InvokeModel with OpenAI's bodies."""
+
+    model_arn: str
+
+
+@dataclass(frozen=True)
 class SageMakerTarget:
     """A SageMaker real-time endpoint, and the inference component on it."""
 
@@ -29,14 +36,16 @@ class FleetTarget:
     deployment: str
 
 
-Target: TypeAlias = BedrockTarget | SageMakerTarget | FleetTarget
+Target: TypeAlias = BedrockTarget | ImportedTarget | SageMakerTarget | FleetTarget
 
 
 def path_of(target: Target) -> str:
-    """Return the path that a target belongs to: ``bedrock``, ``jumpstart`` or ``fleet``."""
+    """Return the path that a target belongs to: ``bedrock``, ``import``, ``jumpstart`` or ``fleet``."""
     match target:
         case BedrockTarget():
             return "bedrock"
+        case ImportedTarget():
+            return "import"
         case SageMakerTarget():
             return "jumpstart"
         case FleetTarget():
@@ -56,6 +65,8 @@ def target_from_json(data: dict[str, Any]) -> Target:
     match data["kind"]:
         case "bedrock":
             return BedrockTarget(**fields)
+        case "import":
+            return ImportedTarget(**fields)
         case "jumpstart":
             return SageMakerTarget(**fields)
         case "fleet":
