@@ -29,7 +29,7 @@ from spillway.domain.prices import price_book
 from spillway.domain.routing import route_of
 from spillway.domain.spec import Path
 from spillway.domain.status import Status
-from spillway.domain.targets import BedrockTarget, FleetTarget, SageMakerTarget, Target
+from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.services.check import Check
 from tests.bench.memory_aws import (
     MemoryAutoScaling,
@@ -150,6 +150,8 @@ def _target(path: Path, name: str) -> Target:
             return SageMakerTarget(base, base)
         case Path.BEDROCK:
             return BedrockTarget(SPILL_MODEL, "converse")
+        case Path.IMPORT:
+            return ImportedTarget(f"arn:aws:bedrock:us-east-1:123456789012:imported-model/{name}", 2)
 
 
 if __name__ == "__main__":

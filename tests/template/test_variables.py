@@ -29,6 +29,7 @@ _FUNCTIONS = (
     "control_api",
     "drive_bedrock",
     "drive_fleet",
+    "drive_import",
     "drive_jumpstart",
     "drive_load",
     "react_to_event",

@@ -14,6 +14,7 @@ UNLIMITED = {
     "autoscaling:DescribeAutoScalingGroups": "reads have no resources",
     "autoscaling:DescribeAutoScalingInstances": "reads have no resources",
     "autoscaling:DescribeScalingActivities": "reads have no resources",
+    "bedrock:CreateModelImportJob": "a job has no ARN before it is made; a condition names the stack's tag",
     "bedrock:GetFoundationModelAvailability": "has no resources",
     "bedrock:ListInferenceProfiles": "lists have no resources",
     "ce:GetCostAndUsage": "the bill has no resources that bear tags",

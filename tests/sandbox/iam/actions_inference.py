@@ -93,6 +93,32 @@ def _anywhere(action: str) -> _Rule:
     return lambda _params, _place: [Request(action)]
 
 
+def _create_import_job(params: _Params, place: Place) -> list[Request]:
+    requests = [
+        Request("bedrock:CreateModelImportJob", context=_lower_tags(params.get("jobTags"))),
+        Request("iam:PassRole", params["roleArn"], {"iam:PassedToService": "bedrock.amazonaws.com"}),
+    ]
+    for kind, parameter in (("model-import-job", "jobTags"), ("imported-model", "importedModelTags")):
+        if tags := _lower_tags(params.get(parameter)):
+            requests.append(Request("bedrock:TagResource", place.arn("bedrock", f"{kind}/abcdef123456"), tags))
+    return requests
+
+
+def _lower_tags(tags: Any) -> Mapping[str, str | list[str]]:
+    return tag_context({tag["key"]: tag["value"] for tag in tags or ()})
+
+
+def _on_import(action: str, kind: str, parameter: str) -> _Rule:
+    """Return the rule of a call on what Bedrock gave an id: its tags are taken to be those that its name speaks of."""
+
+    def rule(params: _Params, place: Place) -> list[Request]:
+        name = str(params[parameter])
+        tags = tag_context({"spillway:stack": name.split("-", 1)[0]}, "aws:ResourceTag")
+        return [Request(f"bedrock:{action}", place.arn("bedrock", f"{kind}/abcdef123456"), tags)]
+
+    return rule
+
+
 _COMPONENT = ("inference-component", "InferenceComponentName")
 _INVOKE, _STREAM = "bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"
 
@@ -119,6 +145,10 @@ RULES: Mapping[tuple[str, str], _Rule] = {
     ("sagemaker", "ListTags"): lambda params, _place: [Request("sagemaker:ListTags", params["ResourceArn"])],
     ("sagemaker-runtime", "InvokeEndpoint"): _invoke_endpoint("InvokeEndpoint"),
     ("sagemaker-runtime", "InvokeEndpointWithResponseStream"): _invoke_endpoint("InvokeEndpointWithResponseStream"),
+    ("bedrock", "CreateModelImportJob"): _create_import_job,
+    ("bedrock", "GetModelImportJob"): _on_import("GetModelImportJob", "model-import-job", "jobIdentifier"),
+    ("bedrock", "GetImportedModel"): _on_import("GetImportedModel", "imported-model", "modelIdentifier"),
+    ("bedrock", "DeleteImportedModel"): _on_import("DeleteImportedModel", "imported-model", "modelIdentifier"),
     ("bedrock", "GetFoundationModel"): _get_foundation_model,
     ("bedrock", "GetFoundationModelAvailability"): _anywhere("bedrock:GetFoundationModelAvailability"),
     ("bedrock", "GetInferenceProfile"): _get_inference_profile,

@@ -27,6 +27,6 @@ class Options:
     engine_url: str | None = None
     engine: EngineConfig = ENGINE
     times: Times = field(default_factory=Times)
-    parameters: Mapping[str, str] = field(default_factory=lambda: {"EnableFleets": "true"})
+    parameters: Mapping[str, str] = field(default_factory=lambda: {"EnableFleets": "true", "WeightsBucket": "weights"})
     stack: str = "spillway"
     folder: Path = DEFAULT_FOLDER

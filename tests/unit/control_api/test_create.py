@@ -123,7 +123,7 @@ BAD: list[tuple[dict[str, Any], str, list[str] | None]] = [
     ({"model": {"id": ""}}, "model.id", None),
     ({"model": {}}, "model.id", None),
     ({"name": "Not_A_Name"}, "name", None),
-    ({"path": "balloon"}, "path", ["bedrock", "jumpstart", "fleet"]),
+    ({"path": "balloon"}, "path", ["bedrock", "import", "jumpstart", "fleet"]),
     ({"capacity": {"market": "black"}}, "capacity.market", ["on-demand", "spot"]),
     ({"capacity": {"min": 3, "max": 2}}, "capacity.min", None),
     ({"capacity": {"max": 0}}, "capacity.max", None),
@@ -260,3 +260,13 @@ def test_an_idempotency_key_that_is_none_is_rejected(world: World, key: str) -> 
     answer = world.call("POST", "/deployments", spec_body(), headers={"Idempotency-Key": key})
     assert answer.status == 400
     assert answer.error["param"] == "Idempotency-Key"
+
+
+def test_an_import_needs_weights(world: World) -> None:
+    model = {"id": "Qwen/Qwen3-8B"}
+    refused = world.call("POST", "/deployments", {"name": "mine", "path": "import", "model": model})
+    assert (refused.status, refused.error["param"]) == (400, "model.weights"), refused.text
+    assert world.nothing_changed()
+    model["weights"] = "s3://weights/qwen3/"
+    accepted = world.call("POST", "/deployments", {"name": "mine", "path": "import", "model": model})
+    assert accepted.status == 202, accepted.text

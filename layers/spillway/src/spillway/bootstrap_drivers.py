@@ -15,6 +15,14 @@ def bedrock_drive(settings: Settings) -> Drive:
     return _drive(settings, BedrockDriver(settings.region, client("bedrock")))
 
 
+def import_drive(settings: Settings) -> Drive:
+    """Build the service of ``drive_import``."""
+    from spillway.adapters.import_driver import ImportDriver
+
+    role_arn = settings.import_role_arn if settings.has("IMPORT_ROLE_ARN") else None
+    return _drive(settings, ImportDriver(settings.stack, settings.region, role_arn, client("bedrock")))
+
+
 def jumpstart_drive(settings: Settings) -> Drive:
     """Build the service of ``drive_jumpstart``."""
     from spillway.adapters.jumpstart.driver import jumpstart_driver

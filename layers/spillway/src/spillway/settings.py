@@ -53,6 +53,7 @@ class Settings:
     benchmark_workflow_arn = _variable("BENCHMARK_WORKFLOW_ARN")
     admin_secret_arn = _variable("ADMIN_SECRET_ARN")
     endpoint_role_arn = _variable("ENDPOINT_ROLE_ARN")
+    import_role_arn = _variable("IMPORT_ROLE_ARN")
     fleets_url = _variable("FLEETS_URL")
     fleet_vpc_id = _variable("FLEET_VPC_ID")
     fleet_subnet_ids = _variable("FLEET_SUBNET_IDS")

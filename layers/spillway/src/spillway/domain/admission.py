@@ -70,7 +70,7 @@ def _check_model(spec: DeploymentSpec) -> None:
             catalog.bedrock_id(spec)
         case Path.JUMPSTART:
             catalog.jumpstart_id(spec)
-        case Path.FLEET:
+        case Path.FLEET | Path.IMPORT:
             catalog.hugging_face_id(spec)
 
 
@@ -95,7 +95,7 @@ def allowed_instance_types(path: Path) -> tuple[str, ...]:
             return known_instance_types()
         case Path.JUMPSTART:
             return tuple(sorted(endpoints))
-        case Path.BEDROCK:
+        case Path.BEDROCK | Path.IMPORT:
             # Bedrock has no instances; a body that moved here from another path stays valid.
             return tuple(sorted({*endpoints, *known_instance_types()}))
 

@@ -4,6 +4,7 @@ A repeated call makes nothing twice and a release finds everything, because a na
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 STACK_TAG = "spillway:stack"
@@ -24,6 +25,16 @@ class Names:
         SageMaker allows 63 characters: a longer pair is cut and closed with a digest.
         """
         return _fit(f"{self.stack}-{self.deployment}", 63)
+
+    @property
+    def imported_model(self) -> str:
+        """Name of an imported model, in which no two dashes may follow each other."""
+        single = re.sub("-{2,}", "-", self.base)
+        return (
+            single
+            if single == self.base
+            else _fit(f"{single}-{hashlib.sha256(self.base.encode()).hexdigest()[:8]}", 63)
+        )
 
     @property
     def target_group(self) -> str:

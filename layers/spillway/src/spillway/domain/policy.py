@@ -15,7 +15,6 @@ from spillway.domain.load import Load
 from spillway.domain.prices import TokenPrice
 from spillway.domain.saturation import KV_CACHE_FULL, saturation
 from spillway.domain.schedule import floor_at
-from spillway.domain.spec import Path
 from spillway.domain.status import Status
 
 # A fleet is made smaller only after this long with room to spare; SageMaker and Kubernetes default to 5 to 15 minutes.
@@ -103,7 +102,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
     Only deployments that serve or sleep are acted on: in every other state a workflow is at work.
     """
     deployment = snapshot.deployment
-    if deployment.spec.path is Path.BEDROCK:
+    if not deployment.spec.path.has_instances:
         return _hold(snapshot, Reason(Code.STEADY, "Bedrock scales by itself; nothing to decide."))
     if deployment.is_claimed(now):
         return _hold(snapshot, Reason(Code.STARTING, f"A workflow is at work ({deployment.status})."))
@@ -219,7 +218,7 @@ def _underused(snapshot: Snapshot, floor: int, now: datetime) -> Decision | None
 
 def has_lost_capacity(deployment: Deployment, capacity: Capacity) -> bool:
     """Whether a deployment should answer by its own instances, and none does."""
-    is_serving = deployment.status is Status.SERVING and deployment.spec.path is not Path.BEDROCK
+    is_serving = deployment.status is Status.SERVING and deployment.spec.path.has_instances
     return is_serving and capacity.ready == 0
 
 

@@ -112,7 +112,7 @@ class PriceBook:
                 return self.ec2.get(instance_type.removeprefix("ml."))
             case Path.JUMPSTART:
                 return self.sagemaker.get(f"ml.{instance_type.removeprefix('ml.')}")
-            case Path.BEDROCK:
+            case Path.BEDROCK | Path.IMPORT:
                 return None
 
     def instance_of(self, spec: DeploymentSpec, region: str, instance_type: str | None = None) -> HourlyPrice | None:

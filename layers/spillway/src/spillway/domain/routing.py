@@ -52,7 +52,7 @@ def route_of(
         first_byte_seconds=spec.thresholds.cold_start_after_seconds,
         retry_after_seconds=retry_after_seconds(deployment),
         # Where traffic is weighed in dollars, the check wakes when it pays; a single request does not.
-        wakes=spec.path is not Path.BEDROCK and not is_measured(deployment),
+        wakes=spec.path.has_instances and not is_measured(deployment),
         context_length=spec.engine.max_model_len if spec.path is Path.FLEET else None,
         created=int(deployment.created_at.timestamp()),
         version=version,

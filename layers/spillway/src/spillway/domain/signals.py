@@ -22,9 +22,9 @@ class Signal(StrEnum):
 def signals_of(deployment: Deployment) -> Set[Signal]:
     """Return what a decision about the deployment can depend on now.
 
-    Requests wake and keep awake what has instances; tokens matter to a budget, and to
-    what weighs its traffic in dollars; without a spill target, how many requests found nobody matters too;
-    only a fleet's own instances tell about their engines, and only while there are any.
+    Requests wake and keep awake what has instances; tokens matter to a budget, and to what weighs its traffic in
+    dollars; without a spill target, how many requests found nobody matters too. An imported model is billed for the
+    minutes in which it answers. Only a fleet's own instances tell about their engines, and only while there are any.
     """
     spec = deployment.spec
     signals = set()
@@ -36,6 +36,8 @@ def signals_of(deployment: Deployment) -> Set[Signal]:
         signals.add(Signal.PRIMARY_TOKENS)
         if spec.spill is None:
             signals.add(Signal.PRIMARY_REQUESTS)
+    if spec.path is Path.IMPORT:
+        signals.add(Signal.PRIMARY_REQUESTS)
     if spec.path is Path.FLEET and deployment.status is Status.SERVING:
         signals.add(Signal.ENGINES)
     return signals

@@ -20,6 +20,11 @@ class Path(StrEnum):
     JUMPSTART = "jumpstart"
     FLEET = "fleet"
 
+    @property
+    def has_instances(self) -> bool:
+        """Whether instances run for it that can be counted, put to sleep and woken; Bedrock has none to show."""
+        return self in (Path.JUMPSTART, Path.FLEET)
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -194,6 +199,14 @@ class DeploymentSpec(_Frozen):
     spill: SpillSpec | None = None
     budget: BudgetSpec | None = None
     request_log: RequestLogSpec = RequestLogSpec()
+
+    @model_validator(mode="after")
+    def _an_import_has_weights(self) -> "DeploymentSpec":
+        if self.path is Path.IMPORT and self.model.weights is None:
+            raise PydanticCustomError(
+                "weights", "is required with path import: the S3 prefix of the weights", {"field": "model.weights"}
+            )
+        return self
 
     @model_validator(mode="after")
     def _nobody_waits_beside_a_spill_target(self) -> "DeploymentSpec":

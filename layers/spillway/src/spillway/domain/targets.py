@@ -19,6 +19,8 @@ class ImportedTarget:
     """A model of the user's own in Bedrock (Custom Model Import), reached by InvokeModel with OpenAI's bodies."""
 
     model_arn: str
+    # Custom model units that one copy of it runs on: what is billed.
+    units_per_copy: int | None = None
 
 
 @dataclass(frozen=True)

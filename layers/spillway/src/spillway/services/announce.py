@@ -9,7 +9,6 @@ from spillway.domain.decision import Action, Code, Decision, Reason, decision_to
 from spillway.domain.deployment import Deployment
 from spillway.domain.news import News, alert_of
 from spillway.domain.prices import PriceBook
-from spillway.domain.spec import Path
 from spillway.ports import Alerts, Decisions, Events
 
 _CODES = {
@@ -55,7 +54,7 @@ class Announce:
 
     def _usd_per_hour(self, news: News, deployment: Deployment, event: Mapping[str, Any]) -> float | None:
         change = int(event.get("change", deployment.desired if news is News.DEPLOYED else 0))
-        if change == 0 or deployment.spec.path is Path.BEDROCK:
+        if change == 0 or not deployment.spec.path.has_instances:
             return 0.0
         price = self.prices().instance_of(deployment.spec, self.region)
         return None if price is None else change * price.usd_per_hour

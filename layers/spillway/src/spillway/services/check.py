@@ -19,7 +19,6 @@ from spillway.domain.prices import PriceBook
 from spillway.domain.route import Route
 from spillway.domain.routing import is_still_lost, may_replace, route_of
 from spillway.domain.signals import signals_of
-from spillway.domain.spec import Path
 from spillway.domain.spend import add_up, count_instances
 from spillway.domain.status import Status
 from spillway.domain.usage import InstanceTime, hour_at
@@ -204,8 +203,8 @@ class Check:
             return
         if is_still_lost(route, deployment, sight.capacity, now):
             return
-        # A Bedrock model has no capacity that could be lost.
-        seen = None if deployment.spec.path is Path.BEDROCK else sight.capacity
+        # A model in Bedrock has no capacity that could be lost.
+        seen = sight.capacity if deployment.spec.path.has_instances else None
         wanted = route_of(deployment, seen, sight.load, version=route.version)
         if wanted == route:
             return

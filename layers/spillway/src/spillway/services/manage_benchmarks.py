@@ -130,7 +130,7 @@ def ensure_measurable(deployment: Deployment, now: datetime) -> None:
     name = deployment.name
     if deployment.status is Status.RETIRED:
         raise NotFound(f"no deployment is named '{name}': it is retired", param="name")
-    if deployment.spec.path is Path.BEDROCK:
+    if not deployment.spec.path.has_instances:
         raise InvalidRequest(
             f"{name} runs on Bedrock: it has no instances whose capacity could be measured", code="not_measurable"
         )
