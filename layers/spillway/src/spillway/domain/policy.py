@@ -10,6 +10,8 @@ from spillway.domain.capacity import Capacity
 from spillway.domain.decision import Action, Code, Decision, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.economics.live import advance, advice
+from spillway.domain.economics.windows import live as windows
+from spillway.domain.economics.windows.copies import Imported
 from spillway.domain.lives import Life
 from spillway.domain.load import Load
 from spillway.domain.prices import TokenPrice
@@ -59,7 +61,8 @@ class Snapshot:
     """Everything a decision is taken on.
 
     ``usd_per_hour`` is one instance's price, ``spill_price`` that of the spill target's tokens, ``larger_usd_per_hour``
-    that of one of ``capacity.larger``; None where unknown.
+    that of one of ``capacity.larger``; None where unknown. ``imported`` are the prices that an imported model is
+    weighed by; None for what is none.
     """
 
     deployment: Deployment
@@ -69,6 +72,7 @@ class Snapshot:
     usd_per_hour: float | None
     spill_price: TokenPrice | None = None
     larger_usd_per_hour: float | None = None
+    imported: Imported | None = None
 
 
 def remember(snapshot: Snapshot, now: datetime) -> Memory:
@@ -84,15 +88,21 @@ def remember(snapshot: Snapshot, now: datetime) -> Memory:
         last_request_at=max(seen, default=None),
         roomy_since=(memory.roomy_since or now) if _is_roomy(snapshot) else None,
         checked_at=now,
-        economy=advance(
-            memory.economy,
-            snapshot.deployment,
-            load,
-            snapshot.usd_per_hour,
-            snapshot.spill_price,
-            now,
-            snapshot.larger_usd_per_hour,
-        ),
+        economy=_weighed(snapshot, now),
+    )
+
+
+def _weighed(snapshot: Snapshot, now: datetime) -> Mapping[str, Any] | None:
+    if snapshot.imported is not None:
+        return windows.advance(snapshot.memory.economy, snapshot.load, snapshot.imported, now)
+    return advance(
+        snapshot.memory.economy,
+        snapshot.deployment,
+        snapshot.load,
+        snapshot.usd_per_hour,
+        snapshot.spill_price,
+        now,
+        snapshot.larger_usd_per_hour,
     )
 
 
@@ -103,7 +113,8 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
     """
     deployment = snapshot.deployment
     if not deployment.spec.path.has_instances:
-        return _hold(snapshot, Reason(Code.STEADY, "Bedrock scales by itself; nothing to decide."))
+        weighed = windows.advice(snapshot.memory.economy)
+        return _hold(snapshot, weighed[1] if weighed else Reason(Code.STEADY, "Bedrock scales by itself."))
     if deployment.is_claimed(now):
         return _hold(snapshot, Reason(Code.STARTING, f"A workflow is at work ({deployment.status})."))
     if deployment.hold_until is not None and now < deployment.hold_until:

@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 
 from spillway.domain.capacity import Capacity
-from spillway.domain.decision import Code
+from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.economics.live import is_measured
 from spillway.domain.load import Load
@@ -32,13 +32,20 @@ _BY_STATUS: dict[Status, tuple[RouteState, Code, str]] = {
 
 
 def route_of(
-    deployment: Deployment, capacity: Capacity | None = None, load: Load | None = None, version: int = 0
+    deployment: Deployment,
+    capacity: Capacity | None = None,
+    load: Load | None = None,
+    version: int = 0,
+    unused: Reason | None = None,
 ) -> Route:
     """Return the deployment's route; ``version`` is that of the stored route it replaces.
 
-    Without ``capacity`` a serving deployment is taken to be ready, as when a workflow has just proved it.
+    Without ``capacity`` a serving deployment is taken to be ready, as when a workflow has just proved it. ``unused`` is
+    why a primary that could answer is to be left alone.
     """
     state, code, reason, share = _state_of(deployment, capacity, load)
+    if unused is not None and state is RouteState.READY:
+        state, code, reason = RouteState.COLD, unused.code, unused.sentence
     ready, starting = (capacity.ready, capacity.starting) if capacity is not None else _expected(deployment)
     spec = deployment.spec
     return Route(

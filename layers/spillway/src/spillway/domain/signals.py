@@ -37,7 +37,9 @@ def signals_of(deployment: Deployment) -> Set[Signal]:
         if spec.spill is None:
             signals.add(Signal.PRIMARY_REQUESTS)
     if spec.path is Path.IMPORT:
-        signals.add(Signal.PRIMARY_REQUESTS)
+        signals |= {Signal.PRIMARY_REQUESTS, Signal.PRIMARY_TOKENS}
+        if spec.spill is not None:
+            signals.add(Signal.BEDROCK_TOKENS)
     if spec.path is Path.FLEET and deployment.status is Status.SERVING:
         signals.add(Signal.ENGINES)
     return signals

@@ -60,13 +60,11 @@ def advance(
         return None
     known_state = memory["state"] if memory else {}
     state = State.from_json(known_state) if known_state.get("form") == FORM else State.of(deployment.desired)
-    last = int((now - _SETTLED_AFTER).timestamp()) // 60 - 1
-    first = last if state.minute is None else max(state.minute + 1, last - _LONGEST_GAP_MINUTES + 1)
     minutes = {int(minute.at.timestamp()) // 60: minute for minute in load.minutes}
     reason = memory["reason"] if memory else None
     size = memory.get("tokens_per_request") if memory else None
     seen = []
-    for at in range(first, last + 1):
+    for at in minutes_due(state.minute, now):
         floor = floor_at(deployment.spec, datetime.fromtimestamp(at * 60, UTC) + _MINUTE)
         minute = minutes.get(at, Minute(datetime.fromtimestamp(at * 60, UTC)))
         size = size_after(size, minute)
@@ -86,6 +84,19 @@ def advice(memory: Mapping[str, Any] | None) -> Advice | None:
     if (reason := memory["reason"]) is None:
         return Advice(memory["state"]["wanted"], Reason(Code.STEADY, "No traffic so far would have paid.", 0, 0, "USD"))
     return Advice(memory["state"]["wanted"], Reason(**{**reason, "code": Code(reason["code"])}))
+
+
+def minutes_due(last: int | None, now: datetime) -> range:
+    """Return the minutes (since the epoch) after the ``last`` one seen that are final by ``now``."""
+    final = int((now - _SETTLED_AFTER).timestamp()) // 60 - 1
+    return range(final if last is None else max(last + 1, final - _LONGEST_GAP_MINUTES + 1), final + 1)
+
+
+def tokens_by_kind(minute: Minute, unserved: float = 0.0) -> tuple[float, float]:
+    """Return a minute's prompt and completion tokens, whoever answered; ``unserved`` ones count as the primary's."""
+    own = minute.primary_tokens + unserved
+    prompt = minute.bedrock_prompt_tokens + own * _PROMPT_SHARE
+    return prompt, minute.bedrock_completion_tokens + own * (1 - _PROMPT_SHARE)
 
 
 def _scenario(deployment: Deployment, usd_per_hour: float | None, price: TokenPrice | None) -> Scenario | None:
@@ -108,9 +119,8 @@ def _scenario(deployment: Deployment, usd_per_hour: float | None, price: TokenPr
 
 
 def _traffic(minute: Minute, scenario: Scenario, tokens_per_request: float | None) -> Traffic:
-    own = float(minute.primary_tokens)
+    unserved = 0.0
     if scenario.waiting_usd_per_request is not None:
-        own += unserved_tokens(minute, tokens_per_request, scenario.tokens_per_minute_per_instance)
-    prompt = minute.bedrock_prompt_tokens + own * _PROMPT_SHARE
-    completion = minute.bedrock_completion_tokens + own * (1 - _PROMPT_SHARE)
+        unserved = unserved_tokens(minute, tokens_per_request, scenario.tokens_per_minute_per_instance)
+    prompt, completion = tokens_by_kind(minute, unserved)
     return Traffic(prompt + completion, scenario.spill_usd(prompt, completion, minute.requests))
