@@ -12,11 +12,13 @@ from aiohttp import web
 from tests.sandbox.aws_errors import AwsError, answering_errors
 from tests.sandbox.bedrock_catalog import Catalog, default_catalog
 from tests.sandbox.bedrock_control import BedrockControl
+from tests.sandbox.bedrock_copies import ModelCopies
 from tests.sandbox.bedrock_faults import CONNECTION_RESET, Fault, Pace, Use
 from tests.sandbox.bedrock_responses import ResponsesWire, read_response
 from tests.sandbox.bedrock_wire import (
     Asked,
     ConverseWire,
+    InvokeTextWire,
     InvokeWire,
     OpenAiWire,
     Wire,
@@ -24,6 +26,7 @@ from tests.sandbox.bedrock_wire import (
     read_converse,
     read_json,
     read_openai,
+    read_prompt,
 )
 
 __all__ = ["CONNECTION_RESET", "BedrockControl", "BedrockRuntime", "Catalog", "Fault", "Pace", "default_catalog"]
@@ -36,6 +39,7 @@ class BedrockRuntime:
     """Answers for every model of the catalog.
 
     ``settle`` is called before a model is looked up, so that an import that has just ended is found.
+    An imported model's copy loads for ``copy_seconds`` of the time that ``now`` tells.
     ``faults`` holds each model id's failures to come, the first first; ``use`` what was answered, by model id.
     """
 
@@ -47,6 +51,7 @@ class BedrockRuntime:
         pace: Pace | None = None,
         completion_tokens: int = 128,
         settle: Callable[[], None] = lambda: None,
+        copy_seconds: float = 0.0,
     ) -> None:
         self.pace = pace or Pace()
         self.completion_tokens = completion_tokens
@@ -55,6 +60,7 @@ class BedrockRuntime:
         self._catalog = catalog
         self._now = now
         self._settle = settle
+        self._copies = ModelCopies(now, copy_seconds)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes, to be mounted in one application; one that cancels handlers when clients go away."""
@@ -79,10 +85,12 @@ class BedrockRuntime:
         return await self._stream(request, ConverseWire(), asked)
 
     async def _invoke(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer(request, InvokeWire(), self._read(request, read_openai, await request.read()))
+        asked, wire = self._read_invoked(request, await request.read())
+        return await self._answer(request, wire, asked)
 
     async def _invoke_stream(self, request: web.Request) -> web.StreamResponse:
-        return await self._stream(request, InvokeWire(), self._read(request, read_openai, await request.read()))
+        asked, wire = self._read_invoked(request, await request.read())
+        return await self._stream(request, wire, asked)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         return await self._openai(request, OpenAiWire(), read_openai)
@@ -108,6 +116,11 @@ class BedrockRuntime:
         self._check_access(model_id)
         return read(model_id, read_json(raw), self._created(), self.completion_tokens)
 
+    def _read_invoked(self, request: web.Request, raw: bytes) -> tuple[Asked, Wire]:
+        if "prompt" in read_json(raw):
+            return self._read(request, read_prompt, raw), InvokeTextWire()
+        return self._read(request, read_openai, raw), InvokeWire()
+
     def _created(self) -> int:
         return int(self._now().timestamp())
 
@@ -119,9 +132,12 @@ class BedrockRuntime:
                 message = "You don't have access to the model with the specified model ID."
                 raise AwsError(403, "AccessDeniedException", message)
             return
-        if not self._catalog.find_imported(model_id):
-            if ":imported-model/" in model_id:
-                raise AwsError(404, "ResourceNotFoundException", f"Could not find the model {model_id}.")
+        imported = self._catalog.find_imported(model_id)
+        if imported:
+            self._copies.ask(imported.arn)
+        elif ":imported-model/" in model_id:
+            raise AwsError(404, "ResourceNotFoundException", f"Could not find the model {model_id}.")
+        else:
             raise AwsError(400, "ValidationException", "The provided model identifier is invalid.")
 
     def _start(self, asked: Asked, *, streaming: bool) -> Fault | None:

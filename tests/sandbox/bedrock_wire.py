@@ -120,10 +120,10 @@ class InvokeWire(OpenAiWire):
     content_type = eventstream.CONTENT_TYPE
 
     def opening(self, asked: Asked) -> bytes:
-        return _payload_part(_chunk(asked, {"role": "assistant", "content": ""}))
+        return payload_part(_chunk(asked, {"role": "assistant", "content": ""}))
 
     def piece(self, asked: Asked, start: int, stop: int) -> bytes:
-        return _payload_part(_chunk(asked, {"content": asked.wording.text(start, stop)}))
+        return payload_part(self._chunk(asked, asked.wording.text(start, stop)))
 
     def closing(self, asked: Asked, latency_ms: int) -> bytes:
         metrics = {
@@ -132,11 +132,28 @@ class InvokeWire(OpenAiWire):
             "invocationLatency": latency_ms,
             "firstByteLatency": latency_ms,
         }
-        end = _chunk(asked, {}, _finish_reason(asked))
-        return _payload_part(end | {"amazon-bedrock-invocationMetrics": metrics})
+        end = self._chunk(asked, "", _finish_reason(asked))
+        return payload_part(end | {"amazon-bedrock-invocationMetrics": metrics})
 
     def failure(self, error: AwsError) -> bytes:
         return _stream_exception(error)
+
+    def _chunk(self, asked: Asked, text: str, finish_reason: str | None = None) -> dict[str, Any]:
+        return _chunk(asked, {"content": text} if text else {}, finish_reason)
+
+
+class InvokeTextWire(InvokeWire):
+    """InvokeModel with OpenAI's body for text completions."""
+
+    def whole(self, asked: Asked, latency_ms: int) -> dict[str, Any]:
+        return self._chunk(asked, asked.text, _finish_reason(asked)) | {"usage": _openai_usage(asked)}
+
+    def opening(self, asked: Asked) -> bytes:
+        return b""
+
+    def _chunk(self, asked: Asked, text: str, finish_reason: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish_reason}
+        return _head(asked, "text_completion") | {"choices": [choice]}
 
 
 def openai_error(error: AwsError) -> dict[str, Any]:
@@ -164,6 +181,13 @@ def read_openai(model_id: str, body: dict[str, Any], created: int, usual_tokens:
     include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     asked = _asked(model_id, _messages(body), limit, created, usual_tokens)
     return replace(asked, include_usage=include_usage)
+
+
+def read_prompt(model_id: str, body: dict[str, Any], created: int, usual_tokens: int) -> Asked:
+    """Return what an OpenAI body for a text completion asks for. Raises :class:`AwsError`."""
+    if not isinstance(body["prompt"], str):
+        raise _invalid("The prompt field must be a string.")
+    return _asked(model_id, [{"content": body["prompt"]}], body.get("max_tokens"), created, usual_tokens)
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
@@ -235,7 +259,8 @@ def _padded(kind: str, body: dict[str, Any]) -> bytes:
     return eventstream.event(kind, json.dumps(body | {"p": "abcdefghij"}).encode())
 
 
-def _payload_part(chunk: dict[str, Any]) -> bytes:
+def payload_part(chunk: dict[str, Any]) -> bytes:
+    """Return the event of InvokeModelWithResponseStream that carries one chunk of the model's."""
     part = {"bytes": base64.b64encode(json.dumps(chunk).encode()).decode(), "p": "abcdefghij"}
     return eventstream.event("chunk", json.dumps(part).encode())
 

@@ -40,6 +40,7 @@ class Times:
     fleet: FleetTimes = field(default_factory=FleetTimes)
     machine_learning: MlTimes = field(default_factory=MlTimes)
     import_seconds: float = 600.0
+    model_copy_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,17 @@ class Emulation:
         self.sagemaker = SageMaker(clock, engines, self.events.emit, self.metrics, self.faults, times.machine_learning)
         self.quotas = Quotas(self.faults)
         self.catalog: Catalog = default_catalog()
-        self.bedrock = BedrockRuntime(self.catalog, clock.now)
         self.bedrock_control = BedrockControl(
             clock.now,
             self.catalog,
             import_seconds=times.import_seconds,
             is_throttled=lambda operation: self.faults.is_throttled("bedrock", operation),
+        )
+        self.bedrock = BedrockRuntime(
+            self.catalog,
+            clock.now,
+            settle=self.bedrock_control.imports.settle,
+            copy_seconds=times.model_copy_seconds,
         )
 
     def start(self) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -11,9 +11,11 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EventStreamError
 
 from tests.sandbox.bedrock import CONNECTION_RESET, BedrockRuntime, Fault, Pace, default_catalog
+from tests.sandbox.bedrock_catalog import ImportedModel
 from tests.unit.sandbox.conftest import Connect, Serve, drain
 
 LLAMA = "us.meta.llama3-1-8b-instruct-v1:0"
+IMPORTED = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"
 QWEN = "qwen.qwen3-32b-v1:0"
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": [{"text": "hello there"}]}]}
 OPENAI_HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "hello there"}]}
@@ -230,3 +232,24 @@ async def test_a_client_that_hangs_up_is_charged_only_for_what_was_made(
     made = runtime.use[QWEN].completion_tokens
     await asyncio.sleep(0.05)
     assert runtime.use[QWEN].completion_tokens == made < 20
+
+
+async def test_an_imported_models_copy_loads_serves_and_goes_after_five_idle_minutes(
+    serve: Serve, connect: Connect
+) -> None:
+    times = [NOW]
+    catalog = default_catalog()
+    catalog.imported[IMPORTED] = ImportedModel(IMPORTED, "mine", "job", "job-arn", "s3://b/m", NOW)
+    runtime = BedrockRuntime(catalog, lambda: times[-1], pace=Pace(0.0, 5000.0), copy_seconds=60)
+    client = connect("bedrock-runtime", await serve(runtime.routes()))
+
+    async def ask(after_seconds: float) -> str:
+        times.append(times[-1] + timedelta(seconds=after_seconds))
+        try:
+            answer = await asyncio.to_thread(client.invoke_model, modelId=IMPORTED, body=b'{"prompt": "hello there"}')
+        except client.exceptions.ModelNotReadyException:
+            return "not ready"
+        return str(json.loads(answer["body"].read())["object"])
+
+    served = [await ask(seconds) for seconds in (0, 59, 1, 299, 299, 300, 60)]
+    assert served == ["not ready"] * 2 + ["text_completion"] * 3 + ["not ready", "text_completion"]
