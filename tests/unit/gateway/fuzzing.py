@@ -7,10 +7,11 @@ from copy import deepcopy
 from typing import Any, cast
 
 from spillway.adapters.aws_http import AwsHttp
-from spillway.domain.targets import BedrockTarget, FleetTarget, SageMakerTarget, Target
+from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import Endpoint
 from tests.builders import a_route
 from tests.sandbox import eventstream
+from tests.sandbox.bedrock_wire import payload_part
 from tests.unit.gateway.doubles import Answer, World, a_world, call, chunk, completion, sse, usage_chunk
 from tests.unit.gateway.servers import all_upstreams
 
@@ -19,6 +20,7 @@ TARGETS: Mapping[str, Target] = {
     "sagemaker": SageMakerTarget("spillway-ep", "spillway-ic"),
     "openai": BedrockTarget("openai.gpt-oss-20b-1:0", "openai"),
     "converse": BedrockTarget("meta.llama3-1-8b-instruct-v1:0", "converse"),
+    "imported": ImportedTarget("arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"),
 }
 TYPES = {
     "invalid_request_error",
@@ -35,6 +37,7 @@ _CONVERSE_STREAM = eventstream.event("contentBlockDelta", b'{"delta":{"text":"hi
     "messageStop", b'{"stopReason":"end_turn"}'
 )
 _STREAM = sse(chunk("hi"), usage_chunk(), "[DONE]")
+_LAST_CHUNK = {"choices": [{"index": 0, "delta": {"content": "hi"}, "text": "hi", "finish_reason": "stop"}]}
 _DEEP_TEXT = "[" * 400 + "]" * 400
 
 
@@ -68,6 +71,8 @@ class AgreeableAws:
         request = json.loads(body)
         if url.endswith("/invocations-response-stream"):
             return _Response(eventstream.event("PayloadPart", _STREAM))
+        if url.endswith("/invoke-with-response-stream"):
+            return _Response(payload_part(_LAST_CHUNK))
         if url.endswith("/converse-stream"):
             return _Response(_CONVERSE_STREAM)
         return _Response(_CONVERSE if url.endswith("/converse") else _STREAM if request.get("stream") else completion())

@@ -15,6 +15,7 @@ from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.by_target import UpstreamsByTarget
 from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
+from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
 from spillway.domain.targets import Target
 from spillway.gateway.upstream import UpstreamRequest
@@ -84,7 +85,7 @@ def _cut(request: web.Request, response: web.StreamResponse | None = None) -> we
 
 @asynccontextmanager
 async def upstreams_to(*scripts: Played) -> AsyncIterator[tuple[UpstreamsByTarget, FakeUpstream]]:
-    """All four upstreams, pointed at one fake."""
+    """All five upstreams, pointed at one fake."""
     fake = FakeUpstream(list(scripts))
     app = web.Application(client_max_size=20_000_000)
     app.router.add_post("/{path:.*}", fake.answer)
@@ -100,6 +101,7 @@ def all_upstreams(aws: AwsHttp, fleets_url: str | None) -> UpstreamsByTarget:
         SageMakerUpstream(aws),
         BedrockOpenAiUpstream(aws),
         ConverseUpstream(aws, lambda: NOW),
+        ImportedUpstream(aws),
     )
 
 

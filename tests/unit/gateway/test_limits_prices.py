@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.price_updates import current
 from spillway.domain.prices import price_book
-from spillway.domain.targets import BedrockTarget, FleetTarget
+from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget
 from spillway.gateway.bootstrap import PRICES
 from spillway.gateway.limits_prices import FREE, PriceList, TokenPrices
 from spillway.gateway.usage import Usage
@@ -92,9 +92,9 @@ async def test_cached_prompts_cost_a_key_ones_own_price_where_there_is_one() -> 
     assert price.cost(Usage(prompt=1000, completion=100, cached=400)) == 600 * 500 + 400 * 125 + 100 * 1500
 
 
-async def test_what_bills_by_the_hour_costs_a_key_nothing() -> None:
+async def test_what_bills_by_time_costs_a_key_nothing() -> None:
     prices = await token_prices(FakeStoredPrices(), FakeClock()).in_force()
-    imported = BedrockTarget("arn:aws:bedrock:us-east-1:123456789012:imported-model/abc", "openai")
+    imported = ImportedTarget("arn:aws:bedrock:us-east-1:123456789012:imported-model/abc")
     assert prices.of(FleetTarget("a")) is prices.of(imported) is FREE
 
 

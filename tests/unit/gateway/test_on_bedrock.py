@@ -1,4 +1,4 @@
-"""Completions and responses from the upstreams to the sandbox's Bedrock, by both of its ways to ask a model."""
+"""Completions and responses from the upstreams to the sandbox's Bedrock, by each of its ways to ask a model."""
 
 import json
 from collections.abc import AsyncIterator
@@ -10,17 +10,24 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from spillway.adapters.aws_http import AwsHttp, open_session
-from spillway.domain.targets import BedrockTarget
+from spillway.domain.targets import BedrockTarget, ImportedTarget, Target
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.sandbox.bedrock import BedrockRuntime, Pace, default_catalog
-from tests.unit.gateway.doubles import World, a_world, call
+from tests.sandbox.bedrock_catalog import ImportedModel
+from tests.unit.gateway.doubles import FakeClock, World, a_world, call, streaming
 from tests.unit.gateway.servers import ENVIRONMENT, all_upstreams
 
+ARN = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"
+IMPORTED = ImportedTarget(ARN)
+SPILL = BedrockTarget("meta.llama3-1-8b-instruct-v1:0", "converse")
 TARGETS = [
     BedrockTarget("meta.llama3-1-8b-instruct-v1:0", "converse"),
     BedrockTarget("qwen.qwen3-32b-v1:0", "openai"),
+    IMPORTED,
 ]
+IDS = ["converse", "openai", "imported"]
+CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "hello there"}], "max_tokens": 20}
 ASKED: dict[str, dict[str, Any]] = {
     "/v1/responses": {"model": "support-llama", "input": "hello there", "max_output_tokens": 20},
     "/v1/completions": {"model": "support-llama", "prompt": "hello there", "max_tokens": 20},
@@ -28,14 +35,20 @@ ASKED: dict[str, dict[str, Any]] = {
 
 
 @asynccontextmanager
-async def on(target: BedrockTarget) -> AsyncIterator[tuple[World, BedrockRuntime]]:
-    runtime = BedrockRuntime(default_catalog(), lambda: NOW, pace=Pace(0.0, 5000.0))
+async def on(
+    target: Target, *, spill: Target | None = None, clock: FakeClock | None = None, copy_seconds: float = 0.0
+) -> AsyncIterator[tuple[World, BedrockRuntime]]:
+    catalog = default_catalog()
+    catalog.imported[ARN] = ImportedModel(ARN, "mine", "job", "job-arn", "s3://b/m", NOW)
+    now = (clock or FakeClock()).now
+    runtime = BedrockRuntime(catalog, now, pace=Pace(0.0, 5000.0), copy_seconds=copy_seconds)
     app = web.Application()
     app.add_routes(runtime.routes())
     async with TestServer(app) as server, open_session() as session:
         url = str(server.make_url("")).rstrip("/")
         aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), lambda: NOW)
-        yield a_world(a_route(primary=target, spill=None), real=all_upstreams(aws, None), idle_seconds=5), runtime
+        route = a_route(primary=target, spill=spill, retry_after_seconds=90)
+        yield a_world(route, real=all_upstreams(aws, None), idle_seconds=5), runtime
 
 
 def words(path: str, body: Any) -> list[str]:
@@ -43,18 +56,18 @@ def words(path: str, body: Any) -> list[str]:
     return text.split()
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=["converse", "openai"])
+@pytest.mark.parametrize("target", TARGETS, ids=IDS)
 @pytest.mark.parametrize("path", ASKED)
-async def test_a_whole_answer(target: BedrockTarget, path: str) -> None:
+async def test_a_whole_answer(target: Target, path: str) -> None:
     async with on(target) as (world, _):
         answer = await call(world, ASKED[path], path=path)
     assert (answer.status, answer.json["model"], len(words(path, answer.json))) == (200, "support-llama", 20)
     assert (world.lines[0]["prompt_tokens"], world.lines[0]["completion_tokens"]) == (7, 20)
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=["converse", "openai"])
+@pytest.mark.parametrize("target", TARGETS, ids=IDS)
 @pytest.mark.parametrize("path", ASKED)
-async def test_a_streamed_answer(target: BedrockTarget, path: str) -> None:
+async def test_a_streamed_answer(target: Target, path: str) -> None:
     async with on(target) as (world, _):
         whole = await call(world, ASKED[path], path=path)
         answer = await call(world, ASKED[path] | {"stream": True}, path=path)
@@ -70,12 +83,66 @@ async def test_a_streamed_answer(target: BedrockTarget, path: str) -> None:
     assert [line["completion_tokens"] for line in world.lines] == [20, 20]
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=["converse", "openai"])
-async def test_a_response_whose_model_fails_on_the_way_ends_with_an_error(target: BedrockTarget) -> None:
+@pytest.mark.parametrize("target", TARGETS, ids=IDS)
+async def test_a_response_whose_model_fails_on_the_way_ends_with_an_error(target: Target) -> None:
     async with on(target) as (world, runtime):
-        runtime.fail_next(target.model_id, "ServiceUnavailableException", after_tokens=10)
+        model_id = target.model_id if isinstance(target, BedrockTarget) else ARN
+        runtime.fail_next(model_id, "ServiceUnavailableException", after_tokens=10)
         answer = await call(world, ASKED["/v1/responses"] | {"stream": True}, path="/v1/responses")
     last = answer.body.decode().strip().split("\n\n")[-1]
     assert last.startswith("event: error\n")
     assert '"code":"stream_interrupted"' in last
     assert world.lines[0]["broken"] is True
+
+
+async def test_a_cold_copy_is_started_by_a_request_that_the_spill_target_answers() -> None:
+    clock = FakeClock()
+    async with on(IMPORTED, spill=SPILL, clock=clock, copy_seconds=60) as (world, _):
+        cold = await call(world, streaming(max_tokens=3))
+        clock.moment += 60
+        warm = await call(world, streaming(max_tokens=3))
+        # Five minutes without a request, and the copy is gone.
+        clock.moment += 299
+        still = await call(world, streaming(max_tokens=3))
+        clock.moment += 300
+        evicted = await call(world, streaming(max_tokens=3))
+    answers = (cold, warm, still, evicted)
+    assert [answer.status for answer in answers] == [200] * 4
+    assert [answer.headers["x-spillway-target"] for answer in answers] == ["bedrock", "import", "import", "bedrock"]
+    assert [answer.headers["x-spillway-reason"] for answer in answers] == ["starting", "ready", "ready", "starting"]
+    assert [bucket.split("#")[1:3] for _, bucket, _, _ in world.counters.added] == [
+        ["spill", "bedrock"],
+        ["primary", "import"],
+        ["primary", "import"],
+        ["spill", "bedrock"],
+    ]
+    # Bedrock bills the spill target by the token, the imported model by the minute.
+    assert ["BedrockCompletionTokens" in line for line in world.lines] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_cold_copy_without_a_spill_target_is_a_503_until_it_is_up(stream: bool) -> None:
+    clock = FakeClock()
+    async with on(IMPORTED, clock=clock, copy_seconds=60) as (world, _):
+        cold = await call(world, streaming(stream=stream, max_tokens=3))
+        clock.moment += 60
+        warm = await call(world, streaming(stream=stream, max_tokens=3))
+    assert (cold.status, cold.error["code"], cold.headers["retry-after"]) == (503, "starting", "90")
+    assert (warm.status, warm.headers["x-spillway-target"]) == (200, "import")
+
+
+async def test_a_client_of_an_imported_model_sees_openais_stream_with_bedrocks_own_counts_as_its_usage() -> None:
+    async with on(IMPORTED) as (world, _):
+        whole = await call(world, {"model": "support-llama", **CHAT})
+        asked = await call(world, streaming(**CHAT, stream_options={"include_usage": True}))
+        unasked = await call(world, streaming(**CHAT))
+    assert asked.text == unasked.text == whole.json["choices"][0]["message"]["content"]
+    assert asked.events[-1] == unasked.events[-1] == "[DONE]"
+    # "hello there" has 11 characters: 3 tokens, and 4 for the message.
+    usage = asked.events[-2].pop("usage")
+    assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (7, 20, 27)
+    assert asked.events[-2]["choices"] == []
+    assert unasked.events[-2]["choices"][0]["finish_reason"] == "length"
+    assert b"amazon-bedrock" not in asked.body + unasked.body
+    assert {event["model"] for event in asked.events[:-1]} == {"support-llama"}
+    assert [(line["prompt_tokens"], line["completion_tokens"]) for line in world.lines] == [(7, 20)] * 3

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spillway.adapters.aws_http import AwsHttp, open_session
 from spillway.domain.decision import Code
-from spillway.domain.targets import BedrockTarget, FleetTarget, SageMakerTarget, Target
+from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.settings import Settings
 from tests.builders import NOW
@@ -22,7 +22,8 @@ FLEET = FleetTarget("support-llama")
 SAGEMAKER = SageMakerTarget("spillway-ep", "spillway-ic")
 OPENAI = BedrockTarget("openai.gpt-oss-20b-1:0", "openai")
 CONVERSE = BedrockTarget("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.meta.llama-v1:0", "converse")
-ALL: list[Target] = [FLEET, SAGEMAKER, OPENAI, CONVERSE]
+IMPORTED = ImportedTarget("arn:aws:bedrock:eu-west-1:1:imported-model/abcdefghijkl")
+ALL: list[Target] = [FLEET, SAGEMAKER, OPENAI, CONVERSE, IMPORTED]
 STREAM = sse(chunk("a")) + sse(chunk("b")) + sse("[DONE]")
 
 
@@ -84,7 +85,7 @@ async def test_our_troubles_are_reasons_to_go_elsewhere(target: Target, status: 
     assert failed.value.retry_after_seconds == 9
 
 
-@pytest.mark.parametrize("target", [FLEET, OPENAI, CONVERSE])
+@pytest.mark.parametrize("target", [FLEET, OPENAI, CONVERSE, IMPORTED])
 @pytest.mark.parametrize("status", [400, 413, 422])
 async def test_the_clients_mistakes_are_told_to_the_client(target: Target, status: int) -> None:
     error = {"error": {"message": "too long", "type": "BadRequestError", "param": "input_tokens", "code": status}}

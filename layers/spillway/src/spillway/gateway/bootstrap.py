@@ -19,6 +19,7 @@ from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.by_target import UpstreamsByTarget
 from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
+from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
 from spillway.gateway.app import Gateway
 from spillway.gateway.caller import BEHIND_API_GATEWAY, Door
@@ -158,4 +159,5 @@ def build_upstreams(aws: AwsHttp, settings: Settings) -> UpstreamsByTarget:
         sagemaker=SageMakerUpstream(aws),
         bedrock_openai=BedrockOpenAiUpstream(aws),
         converse=ConverseUpstream(aws, clock.utc_now),
+        imported=ImportedUpstream(aws),
     )

@@ -23,7 +23,6 @@ from spillway.gateway.usage import Usage
 MAX_AGE_SECONDS = 60.0
 # USD per million tokens, as prices are listed, in nano-dollars a token.
 _NANO_PER_TOKEN = 1000
-_IMPORTED = ":imported-model/"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class PriceList:
         What bills by the hour, and imported models that bill by the minute, charge a key nothing for a token: who pays
         for them, and when they stop, is the deployment's budget's matter.
         """
-        if not isinstance(target, BedrockTarget) or _IMPORTED in target.model_id:
+        if not isinstance(target, BedrockTarget):
             return FREE
         return self.bedrock.get(target.model_id)
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from spillway.domain.decision import Code
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.route import Choice, Plan, Route, RouteState, plan
 from spillway.domain.targets import path_of
@@ -120,14 +121,19 @@ class Opening:
         return Limits(first_byte_seconds, ANSWER_SECONDS - waited, hurried=first_byte_seconds < usual)
 
     def _all_failed(self, route: Route, failures: Sequence[Failure]) -> Unavailable:
-        """Return what the client is told: to come back when the first of the targets is tried first again."""
+        """Return what the client is told: to come back when the first of the targets is up, or tried first again."""
         asked = [failure.err.retry_after_seconds for failure in failures if failure.err.retry_after_seconds]
-        left = [math.ceil(self.gate.seconds_left(failure.choice.target)) for failure in failures]
+        left = [self._seconds_left(route, failure) for failure in failures]
         return Unavailable(
             f"no target of '{route.name}' could answer; try again",
             code=failures[-1].err.code,
             retry_after_seconds=min(asked) if asked else max(1, min(left)),
         )
+
+    def _seconds_left(self, route: Route, failure: Failure) -> int:
+        if failure.err.code is Code.STARTING:
+            return route.retry_after_seconds
+        return math.ceil(self.gate.seconds_left(failure.choice.target))
 
 
 def _able(planned: Plan, errand: Errand) -> list[Choice]:

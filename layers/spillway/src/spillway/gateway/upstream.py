@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, assert_never
 
-from spillway.domain.targets import BedrockTarget, FleetTarget, SageMakerTarget, Target
+from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 
 Endpoint: TypeAlias = Literal["chat/completions", "completions", "embeddings", "responses"]
-TargetT_contra = TypeVar("TargetT_contra", bound=BedrockTarget | FleetTarget | SageMakerTarget, contravariant=True)
+TargetT_contra = TypeVar("TargetT_contra", bound=Target, contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Upstreams(Protocol):
 
 def can_answer(target: Target, endpoint: Endpoint) -> bool:
     """Whether a target can answer an endpoint at all, by itself or mapped onto chat: Bedrock embeds nothing here."""
-    return endpoint != "embeddings" or not isinstance(target, BedrockTarget)
+    return endpoint != "embeddings" or not isinstance(target, BedrockTarget | ImportedTarget)
 
 
 def speaks(target: Target, endpoint: Endpoint) -> bool:
@@ -83,7 +83,7 @@ def speaks(target: Target, endpoint: Endpoint) -> bool:
     match target:
         case FleetTarget():
             return True
-        case SageMakerTarget():
+        case SageMakerTarget() | ImportedTarget():
             return endpoint != "responses"
         case BedrockTarget(api="openai"):
             return endpoint in ("chat/completions", "responses")

@@ -7,8 +7,9 @@ from spillway.adapters.upstreams.as_chat import open_as_chat
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
+from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
-from spillway.domain.targets import BedrockTarget, FleetTarget, SageMakerTarget, Target
+from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream, speaks
 
 
@@ -20,6 +21,7 @@ class UpstreamsByTarget:
     sagemaker: SageMakerUpstream
     bedrock_openai: BedrockOpenAiUpstream
     converse: ConverseUpstream
+    imported: ImportedUpstream
 
     async def open(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
         """As Upstream.open; an endpoint that the target lacks is mapped onto chat."""
@@ -37,5 +39,7 @@ class UpstreamsByTarget:
                 return await self.bedrock_openai.open(target, request, connect_seconds)
             case BedrockTarget():
                 return await self.converse.open(target, request, connect_seconds)
+            case ImportedTarget():
+                return await self.imported.open(target, request, connect_seconds)
             case _:
                 assert_never(target)

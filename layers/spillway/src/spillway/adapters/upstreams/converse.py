@@ -14,7 +14,7 @@ from spillway.adapters.upstreams.converse_answer import Head, completion_of
 from spillway.adapters.upstreams.converse_lessons import Fitted, Lessons
 from spillway.adapters.upstreams.converse_request import converse_body
 from spillway.adapters.upstreams.converse_stream import StreamTranslator, stream_of
-from spillway.adapters.upstreams.event_stream import Event, decoded, failure
+from spillway.adapters.upstreams.event_stream import bedrock_failure, decoded
 from spillway.domain.decision import Code
 from spillway.domain.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
@@ -92,14 +92,8 @@ async def _streamed(chunks: Chunks, head: Head) -> AsyncIterator[bytes]:
     translator = StreamTranslator(head)
     async for event in decoded(chunks):
         if event.is_error:
-            raise _stream_error(event)
+            raise bedrock_failure(event)
         if block := translator.translate(event.name, event.fields()):
             yield block
     if translator.stopped:
         yield b"data: [DONE]\n\n"
-
-
-def _stream_error(event: Event) -> UpstreamUnavailable | UpstreamRejected:
-    if event.name == "validationException":
-        return UpstreamRejected(400, str(event.fields().get("message") or "the model rejected the request"))
-    return failure(event)

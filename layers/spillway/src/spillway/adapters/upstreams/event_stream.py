@@ -8,7 +8,7 @@ import orjson
 from botocore.eventstream import EventStreamBuffer, ParserError
 
 from spillway.domain.decision import Code
-from spillway.gateway.errors import UpstreamUnavailable
+from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 
 _SATURATED = frozenset({"throttlingException", "serviceUnavailableException"})
 
@@ -49,6 +49,13 @@ def failure(event: Event) -> UpstreamUnavailable:
     message = fields.get("message") or fields.get("Message") or fields.get("ErrorCode") or ""
     code = Code.ENGINE_SATURATED if event.name in _SATURATED else Code.PRIMARY_FAILED
     return UpstreamUnavailable(code, f"{event.name}: {message}"[:500])
+
+
+def bedrock_failure(event: Event) -> UpstreamUnavailable | UpstreamRejected:
+    """As :func:`failure`; Bedrock may also find only now that the request itself is wrong."""
+    if event.name == "validationException":
+        return UpstreamRejected(400, str(event.fields().get("message") or "the model rejected the request"))
+    return failure(event)
 
 
 def _event(headers: Mapping[str, Any], payload: bytes) -> Event:

@@ -24,14 +24,14 @@ class Refusal:
     retry_after_seconds: int | None = None
     fields: Mapping[str, Any] | None = None
 
-    def unavailable(self) -> UpstreamUnavailable:
-        """Return the refusal as a reason to try the next target.
+    def unavailable(self, code: Code | None = None) -> UpstreamUnavailable:
+        """Return the refusal as a reason to try the next target, ``code`` in place of what its status says.
 
         401, 403 and 404 count too: it is our access or our address that is wrong, never the client's.
         """
-        code = Code.ENGINE_SATURATED if self.status in _SATURATED else Code.PRIMARY_FAILED
+        by_status = Code.ENGINE_SATURATED if self.status in _SATURATED else Code.PRIMARY_FAILED
         detail = f"HTTP {self.status} {self.kind} {self.message}"[:500]
-        return UpstreamUnavailable(code, detail, retry_after_seconds=self.retry_after_seconds)
+        return UpstreamUnavailable(code or by_status, detail, retry_after_seconds=self.retry_after_seconds)
 
     def error(self) -> UpstreamRejected | UpstreamUnavailable:
         """Return what the refusal means, by its status alone."""
