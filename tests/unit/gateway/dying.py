@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from spillway.adapters.aws_http import AwsHttp, open_session
-from spillway.domain.targets import BedrockTarget, FleetTarget, SageMakerTarget, Target
+from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.sandbox import eventstream
+from tests.sandbox.bedrock_wire import payload_part
 from tests.unit.gateway.doubles import (
     USAGE,
     Answer,
@@ -150,6 +151,7 @@ def _until_closed(*parts: bytes) -> bytes:
 FLEET = FleetTarget("support-llama")
 SAGEMAKER = SageMakerTarget("spillway-ep", "spillway-ic")
 CONVERSE = BedrockTarget("meta.llama3-1-8b-instruct-v1:0", "converse")
+IMPORTED = ImportedTarget("arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl")
 _EVENTS = (sse(chunk("al")), sse(chunk("pha")), sse(usage_chunk()), sse("[DONE]"))
 _TOKENS = {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10}
 _CONVERSE_EVENTS = (
@@ -160,6 +162,17 @@ _CONVERSE_EVENTS = (
     eventstream.event("metadata", json.dumps({"usage": _TOKENS}).encode()),
 )
 _SAGEMAKER_EVENTS = tuple(eventstream.event("PayloadPart", part) for part in _EVENTS)
+_IMPORTED_EVENTS = tuple(
+    payload_part(part)
+    for part in (
+        chunk("al"),
+        chunk("pha"),
+        {
+            "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+            "amazon-bedrock-invocationMetrics": {"inputTokenCount": 7, "outputTokenCount": 3},
+        },
+    )
+)
 _CONVERSE_WHOLE = json.dumps(
     {"output": {"message": {"role": "assistant", "content": [{"text": FIRST}]}}, "usage": _TOKENS}
 ).encode()
@@ -173,5 +186,7 @@ ANSWERS: dict[str, tuple[Target, bool, bytes]] = {
     "SageMaker's stream": (SAGEMAKER, True, _chunked(*_SAGEMAKER_EVENTS)),
     "Converse's answer": (CONVERSE, False, _sized(_CONVERSE_WHOLE)),
     "Converse's stream": (CONVERSE, True, _chunked(*_CONVERSE_EVENTS)),
+    "an imported model's answer": (IMPORTED, False, _sized(completion(FIRST))),
+    "an imported model's stream": (IMPORTED, True, _chunked(*_IMPORTED_EVENTS)),
 }
 WHOLE_USAGE = (USAGE["prompt_tokens"], USAGE["completion_tokens"])
