@@ -59,7 +59,9 @@ def elsewhere(
 ) -> dict[str, int | None]:
     """Return micro-dollars by path, None where a price, a capacity or a model's units are unknown."""
     own = deployment.spec.path
-    found: dict[str, int | None] = {"import": _imported(deployment, hour, prices, region)}
+    found: dict[str, int | None] = {}
+    if own is not Path.IMPORT:
+        found["import"] = _imported(deployment, hour, prices, region)
     if own is not Path.BEDROCK:
         found["bedrock"] = _on_bedrock(deployment, hour, prices, region)
     for path in (Path.FLEET, Path.JUMPSTART):
@@ -91,7 +93,7 @@ def _on_instances(
     deployment: Deployment, path: Path, hour: HourUsed, prices: PriceBook, region: str, capacities: Capacities
 ) -> int | None:
     """Price the same instance time where there was some, otherwise whole hours of as many as the tokens need."""
-    if hour.instance_seconds:
+    if deployment.spec.path.has_instances and hour.instance_seconds:
         usd = 0.0
         for kind, seconds in hour.instance_seconds.items():
             price = prices.instance(path, kind.removeprefix("ml."), region)

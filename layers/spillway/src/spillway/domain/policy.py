@@ -39,7 +39,7 @@ class Memory:
     holds the tokens of all minutes before ``counted_until``; with ``has_unpriced`` it lacks something that has no known
     price. ``open_alerts`` are the lasting states that were announced and have not ended; ``code`` is that of the last
     decision. ``economy`` (JSON) is what the weighing of traffic in dollars keeps. ``lives`` are those of the instances
-    that run or ended lately, as of ``instances_until``, up to which their time is counted.
+    that run or ended lately, as of ``instances_until``, up to which their time (or an imported model's) is counted.
     """
 
     last_request_at: datetime | None = None

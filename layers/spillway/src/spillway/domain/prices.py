@@ -10,7 +10,11 @@ from typing import Any
 from spillway.domain.spec import DeploymentSpec, Path
 
 SECONDS_PER_HOUR = 3600
+HOURS_PER_MONTH = 730
 TOKENS_PER_MILLION = 1_000_000
+# What an imported model is billed by: units of a copy that runs, and units of a model that is stored.
+MODEL_UNIT = "custom-model-unit"
+STORED_UNIT = "stored-custom-model-unit"
 # Of the platform's units: an hour of the load balancer that all fleets share.
 LOAD_BALANCER = "load_balancer_hour"
 
@@ -112,8 +116,16 @@ class PriceBook:
                 return self.ec2.get(instance_type.removeprefix("ml."))
             case Path.JUMPSTART:
                 return self.sagemaker.get(f"ml.{instance_type.removeprefix('ml.')}")
-            case Path.BEDROCK | Path.IMPORT:
+            case Path.IMPORT:
+                return self._imported(instance_type)
+            case Path.BEDROCK:
                 return None
+
+    def _imported(self, of: str) -> HourlyPrice | None:
+        if self.imports is None or of not in (MODEL_UNIT, STORED_UNIT):
+            return None
+        unit = self.imports.unit_minute if of == MODEL_UNIT else self.imports.unit_month
+        return HourlyPrice(unit.usd * 60 if of == MODEL_UNIT else unit.usd / HOURS_PER_MONTH, unit.source)
 
     def instance_of(self, spec: DeploymentSpec, region: str, instance_type: str | None = None) -> HourlyPrice | None:
         """Return what one instance of a deployment costs: the running type's price, or the first wanted one's.

@@ -103,8 +103,12 @@ def spill_target(spec: DeploymentSpec) -> BedrockTarget | None:
 
 
 def retry_after_seconds(deployment: Deployment) -> int:
-    """Return how long a client should wait for a start: as long as the last one took."""
-    return math.ceil(deployment.cold_start_seconds or UNMEASURED_COLD_START_SECONDS)
+    """Return how long a client should wait for a start: as long as the last one took.
+
+    Of an imported model only its import was measured, not how long a copy takes to load.
+    """
+    measured = deployment.cold_start_seconds if deployment.spec.path.has_instances else None
+    return math.ceil(measured or UNMEASURED_COLD_START_SECONDS)
 
 
 def _state_of(

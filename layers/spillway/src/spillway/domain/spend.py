@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 
 from spillway.domain.capacity import Capacity
 from spillway.domain.deployment import Deployment
+from spillway.domain.import_windows import WINDOW, storage_times, units_of, window_times, windows_of
 from spillway.domain.limits import month_at
 from spillway.domain.lives import UNSETTLED, hours_lived, lives_of
 from spillway.domain.load import Load
 from spillway.domain.policy import Memory
 from spillway.domain.prices import PriceBook
+from spillway.domain.spec import Path
 from spillway.domain.targets import BedrockTarget
 from spillway.domain.usage import InstanceTime, month_of
 
@@ -53,6 +55,8 @@ def add_up(
         has_unpriced=token_usd is None or (same_month and memory.has_unpriced),
         counted_until=counted_until,
     )
+    if deployment.spec.path is Path.IMPORT:
+        return _count_windows(deployment, load, memory, spent, prices, region, now)
     return count_instances(deployment, capacity, spent, prices, region, now)
 
 
@@ -90,6 +94,29 @@ def count_instances(
             for life in lives
             for hour, seconds, warm_up in hours_lived(life, last - UNSETTLED, now)
         ],
+    )
+
+
+def _count_windows(
+    deployment: Deployment, load: Load, before: Memory, memory: Memory, prices: PriceBook, region: str, now: datetime
+) -> Spent:
+    """Add what an imported model opened windows for, and its storage; ``before`` is the memory of the last look."""
+    until, last, units = memory.counted_until or now, before.checked_at or deployment.created_at, units_of(deployment)
+    if units is None:
+        return Spent(replace(memory, has_unpriced=True))
+    begun = windows_of(load, before.counted_until or until, until, memory.instances_until)
+    opened = list(window_times(deployment, begun, prices, region))
+    stored = list(storage_times(deployment, last, now, prices, region))
+    stored_usd_per_hour = units * sum(one.usd_per_hour or 0.0 for one in stored[:1])
+    usd = sum(one.micro_usd for one in opened) / 1e6 + stored_usd_per_hour * ((now - last) / _HOUR)
+    return Spent(
+        replace(
+            memory,
+            usd_this_month=memory.usd_this_month + usd,
+            has_unpriced=memory.has_unpriced or any(one.usd_per_hour is None for one in (*opened, *stored)),
+            instances_until=begun[-1] + WINDOW if begun else memory.instances_until,
+        ),
+        [*opened, *stored],
     )
 
 

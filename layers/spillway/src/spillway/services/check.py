@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from spillway.domain.alert import Alert
 from spillway.domain.capacity import Capacity
-from spillway.domain.decision import Action, Code, Decision, decision_to_json, reason_to_json
+from spillway.domain.decision import Action, Code, Decision, Reason, decision_to_json, reason_to_json
 from spillway.domain.deployment import Deployment
 from spillway.domain.economics.ladders.live import news_of
+from spillway.domain.economics.windows.live import imported_of, why_unused
 from spillway.domain.errors import Retryable, Superseded
 from spillway.domain.load import Load
 from spillway.domain.policy import LONGEST_GAP, RECENT, Memory, Snapshot, decide, remember
@@ -179,10 +180,11 @@ class Check:
         tokens = prices.tokens(spill.model_id, self.region) if spill else None
         larger = self._larger_price(deployment, prices)
         usd_per_hour = price.usd_per_hour if price else None
-        snapshot = Snapshot(deployment, capacity, load, spent.memory, usd_per_hour, tokens, larger)
+        imported = imported_of(deployment, prices, self.region)
+        snapshot = Snapshot(deployment, capacity, load, spent.memory, usd_per_hour, tokens, larger, imported)
         snapshot = replace(snapshot, memory=remember(snapshot, now))
         decision = decide(snapshot, now)
-        self._keep_route(sight, now)
+        self._keep_route(sight, why_unused(snapshot.memory.economy), now)
         acted = self._act(deployment, decision, snapshot.memory.code, now)
         if (news := news_of(snapshot.memory.economy)) is not None:
             self.decisions.add(deployment.name, Decision(Action.HOLD, deployment.desired, news, 0.0), now)
@@ -196,7 +198,7 @@ class Check:
         price = prices.instance_of(deployment.spec, self.region, larger.instance_type) if larger else None
         return price.usd_per_hour if price else None
 
-    def _keep_route(self, sight: _Sight, now: datetime) -> None:
+    def _keep_route(self, sight: _Sight, unused: Reason | None, now: datetime) -> None:
         deployment, route = sight.deployment, sight.route
         # In every other state the route is the workflow's.
         if deployment.status is not Status.SERVING or route is None or not may_replace(route, deployment):
@@ -205,7 +207,7 @@ class Check:
             return
         # A model in Bedrock has no capacity that could be lost.
         seen = sight.capacity if deployment.spec.path.has_instances else None
-        wanted = route_of(deployment, seen, sight.load, version=route.version)
+        wanted = route_of(deployment, seen, sight.load, version=route.version, unused=unused)
         if wanted == route:
             return
         try:

@@ -12,10 +12,10 @@ from spillway.domain.planner.options import all_options, best_of_each, cheapest
 from spillway.domain.planner.platform import platform_usd
 from spillway.domain.planner.provenance import Fact, facts_of
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.planner.shape import HOURS_PER_MONTH, Shape
+from spillway.domain.planner.shape import Shape
 from spillway.domain.planner.volumes import Volumes, volumes_of
 from spillway.domain.planner.world import Gap, World, world_of
-from spillway.domain.prices import PriceBook
+from spillway.domain.prices import HOURS_PER_MONTH, PriceBook
 from spillway.domain.throughput import Benchmarks
 
 _HOURS_PER_DAY = 24

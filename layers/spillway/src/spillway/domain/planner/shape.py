@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from spillway.domain.economics.trace import Trace
+from spillway.domain.prices import HOURS_PER_MONTH
 from spillway.domain.request_log import read_log
 
-HOURS_PER_MONTH = 730
 _MINUTES_PER_HOUR = 60
 # A last hour with less than this belongs to the hour before: a few minutes say nothing about an hour.
 _SHORTEST_HOUR_MINUTES = 10

@@ -57,6 +57,12 @@ def advice(memory: Mapping[str, Any] | None) -> tuple[bool, Reason] | None:
     return is_used, Reason(**{**reason, "code": Code(reason["code"])})
 
 
+def why_unused(memory: Mapping[str, Any] | None) -> Reason | None:
+    """Return why an imported model's requests go to the spill target; None while they do not."""
+    weighed = advice(memory)
+    return None if weighed is None or weighed[0] else weighed[1]
+
+
 def _to_json(state: State) -> dict[str, Any]:
     copy = {name: value for name, value in asdict(state.copy).items() if name != "imported"}
     return {**asdict(state), "copy": copy}
