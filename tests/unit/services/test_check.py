@@ -15,9 +15,10 @@ from spillway.domain.deployment import Deployment
 from spillway.domain.errors import Retryable
 from spillway.domain.load import Load, Minute
 from spillway.domain.policy import Memory
-from spillway.domain.prices import HourlyPrice
+from spillway.domain.prices import HourlyPrice, ImportPrices, Source, UnitPrice
 from spillway.domain.route import Route, RouteState
 from spillway.domain.status import Status
+from spillway.domain.targets import ImportedTarget
 from spillway.domain.usage import CHECKS, InstanceTime
 from spillway.services.check import LEASE, Check, Looked
 from tests.builders import NOW, a_capacity, a_deployment, a_price_book, a_route, a_spec, an_instance
@@ -505,3 +506,35 @@ def test_that_larger_instances_would_pay_is_noted_beside_the_decision() -> None:
     noted = [decision for decision in world.noted() if decision.reason.code is Code.LARGER_PAYS]
     assert [(decision.action, decision.usd_per_hour) for decision in noted] == [(Action.HOLD, 0.0)]
     assert "g6e.12xlarge would now serve this traffic for $" in noted[0].reason.sentence
+
+
+def an_import() -> Deployment:
+    model = {"id": "Qwen/Qwen3-8B", "weights": "s3://weights/qwen3"}
+    target = ImportedTarget("arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdef123456", 2)
+    return a_deployment(
+        spec=a_spec(path="import", model=model, capacity=None), target=target, created_at=NOW - 60 * MINUTE
+    )
+
+
+def test_an_imported_model_is_used_while_its_windows_cost_less_than_the_spill_target() -> None:
+    world = World(an_import())
+    source = Source("a test", "2026-11-24")
+    prices = replace(a_price_book(), imports=ImportPrices(UnitPrice(0.06, source), UnitPrice(7.3, source)))
+    world.service = replace(world.service, prices=lambda: prices)
+    # A window costs 60 cents. For six minutes the spill target takes 20 cents a minute, then nothing comes.
+    busy = [Minute(NOW + at * MINUTE, 1, bedrock_prompt_tokens=200_000) for at in range(6)]
+    states = []
+    for minute in range(16):
+        world.now = NOW + minute * MINUTE
+        world.loads.loads = {NAME: Load(tuple(one for one in reversed(busy) if one.at < world.now))}
+        world.look()
+        states.append(world.routes.items[NAME].state)
+    changes = [state for at, state in enumerate(states) if at == 0 or states[at - 1] is not state]
+    assert changes == [RouteState.COLD, RouteState.READY, RouteState.COLD]
+    assert [decision.reason.code for decision in world.noted()] == [
+        Code.TRAFFIC_FELL,
+        Code.TRAFFIC_PAYS,
+        Code.TRAFFIC_FELL,
+    ]
+    assert "a window of the imported model costs $0.6000" in world.routes.items[NAME].reason
+    assert world.workflows.executions == {}
