@@ -59,7 +59,7 @@ class AwsCapacityReader:
         return {
             **self._fleets(by_path[Path.FLEET]),
             **self._endpoints(by_path[Path.JUMPSTART], now),
-            **{deployment.name: Capacity(desired=1, ready=1) for deployment in by_path[Path.BEDROCK]},
+            **{one.name: Capacity(desired=1, ready=1) for one in deployments if not one.spec.path.has_instances},
         }
 
     def _fleets(self, deployments: Sequence[Deployment]) -> Mapping[str, Capacity]:

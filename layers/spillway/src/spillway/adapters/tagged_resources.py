@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spillway.adapters.aws_errors import is_gone, translated
+from spillway.adapters.billed_instances import fleet_instances
 from spillway.domain.leftovers import Kind, Resource
 from spillway.domain.names import DEPLOYMENT_TAG, STACK_TAG
 
@@ -52,16 +53,12 @@ class TaggedResources:
                 yield Resource(Kind.GROUP, group["AutoScalingGroupName"], deployment, group["CreatedTime"], types)
 
     def _instances(self, groups: Set[str]) -> Iterator[Resource]:
-        filters = [
-            {"Name": f"tag:{STACK_TAG}", "Values": [self._stack]},
-            {"Name": "tag-key", "Values": [DEPLOYMENT_TAG]},
-            {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
-        ]
-        for page in self._ec2.get_paginator("describe_instances").paginate(Filters=filters):  # type: ignore[arg-type]
-            for one in (one for reservation in page["Reservations"] for one in reservation["Instances"]):
+        for deployment, instances in fleet_instances(self._ec2, self._stack).items():
+            for one in instances:
                 tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
-                if tags.get(_GROUP_TAG) not in groups:
-                    deployment, types = tags[DEPLOYMENT_TAG], (str(one["InstanceType"]),)
+                is_there = one["State"]["Name"] in ("pending", "running", "stopping", "stopped")
+                if is_there and tags.get(_GROUP_TAG) not in groups:
+                    types = (str(one["InstanceType"]),)
                     yield Resource(Kind.INSTANCE, one["InstanceId"], deployment, one["LaunchTime"], types)
 
     def _endpoints(self, known: Set[str]) -> Iterator[Resource]:

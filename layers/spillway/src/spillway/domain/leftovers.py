@@ -92,7 +92,7 @@ def tell(
 def _why_nobodys(resource: Resource, owner: Deployment | None, now: datetime) -> str | None:
     name = resource.deployment
     if owner is None:
-        return f"No deployment is named {name}."
+        return f"No deployment is named {name}." if name else "It bears no deployment's tag."
     if owner.is_claimed(now) or now - owner.updated_at < _SETTLED_AFTER:
         return None
     if owner.status in (Status.RETIRED, Status.FAILED):
