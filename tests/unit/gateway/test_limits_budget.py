@@ -410,7 +410,9 @@ def test_clocks_that_jump_lose_no_cost(
         await world.flush()
         item = world.item
         if servers:
-            assert item.get("used", 0) >= world.spent
+            # What was given back to a lease that had lapsed for somebody else counts again when that lapses too.
+            lapses = sum(amount for name, amount in item.items() if name.startswith("held_"))
+            assert item.get("used", 0) - lapses >= world.spent
         else:
             assert item.get("used", 0) - item.get("held", 0) == world.spent
 
