@@ -95,6 +95,15 @@ def test_instances_of_an_endpoint_come_and_go_when_it_changed_or_at_the_last_loo
     assert spans(lives) == [(NOW + HOUR, NOW + 2 * HOUR + MINUTE), (NOW - MINUTE, None)]
 
 
+def test_what_changes_while_a_look_is_under_way_does_so_when_aws_says() -> None:
+    late = NOW + 40 * SECOND
+    made = EndpointInstances(1, TYPE, late, late)
+    assert spans(looked((NOW, made))) == [(late, None)]
+    assert spans(looked((NOW - 30 * SECOND, an_endpoint(1, NOW - HOUR)), (NOW, an_endpoint(0, late)))) == [
+        (NOW - MINUTE, late)
+    ]
+
+
 def test_an_endpoint_that_sleeps_and_wakes_within_an_hour_has_two_lives() -> None:
     lives = looked(
         (NOW, an_endpoint(1, NOW - HOUR)),

@@ -92,12 +92,9 @@ class EndpointLooks:
         wanted = [name for name in present if _is_changing(listed[name], hosted[name], now)][:_CHANGING]
         wanted = list(dict.fromkeys([*wanted, *(name for name in present if _has_its_turn(name, now))]))
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            counts = dict(zip(wanted, pool.map(self._count, wanted), strict=True))
-        return {
-            name: replace(one, count=counts.get(name, one.count))
-            for name, one in seen.items()
-            if counts.get(name, 0) is not None
-        }
+            looks = zip(wanted, pool.map(lambda name: self._count(name, seen[name], now), wanted), strict=True)
+            counted = {**seen, **dict(looks)}
+        return {name: one for name, one in counted.items() if one is not None}
 
     def _listed(self) -> "Iterable[EndpointSummaryTypeDef]":
         with translated():
@@ -107,8 +104,8 @@ class EndpointLooks:
             )
             return [one for page in pages for one in page["Endpoints"]]
 
-    def _count(self, name: str) -> int | None:
-        """Return how many instances an endpoint has; None when SageMaker doesn't answer now."""
+    def _count(self, name: str, listed: EndpointInstances, now: datetime) -> EndpointInstances | None:
+        """Return an endpoint with the number of its instances; None when SageMaker doesn't answer now."""
         try:
             with translated():
                 found = self.sagemaker.describe_endpoint(EndpointName=name)
@@ -117,11 +114,14 @@ class EndpointLooks:
             return None
         except ClientError as err:
             if is_gone(err):
-                return 0
+                return replace(listed, count=0, changed_at=now)
             raise
-        if found["EndpointStatus"] == "Creating":
-            return INITIAL_INSTANCES
-        return sum(variant.get("CurrentInstanceCount", 0) for variant in found.get("ProductionVariants", []))
+        # It may have changed since it was listed.
+        changed_at = found["LastModifiedTime"].astimezone(UTC)
+        variants = found.get("ProductionVariants", [])
+        is_new = found["EndpointStatus"] == "Creating"
+        count = INITIAL_INSTANCES if is_new else sum(one.get("CurrentInstanceCount", 0) for one in variants)
+        return replace(listed, count=count, changed_at=changed_at)
 
 
 def _gone(hosted: Hosted, now: datetime) -> EndpointInstances:

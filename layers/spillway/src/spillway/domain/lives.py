@@ -78,8 +78,9 @@ def _numbered(seen: EndpointInstances, known: Sequence[Life], last: datetime, no
     living = [life for life in known if life.ended_at is None]
     gone = [life for life in known if life.ended_at is not None]
     count = len(living) if seen.count is None else seen.count
-    changed = min(max(seen.changed_at, last), now)
-    began = min(seen.created_at, now) if seen.created_at >= last else changed
+    # Either may be later than ``now``: a look takes a while, and AWS is asked in the course of it.
+    changed = max(seen.changed_at, last)
+    began = seen.created_at if seen.created_at >= last else changed
     ended = [replace(life, ended_at=max(changed, life.launched_at)) for life in living[count:]]
     born = [Life(f"{number}-{began:%Y%m%dT%H%M%S}", seen.instance_type, began) for number in range(len(living), count)]
     running = [
