@@ -25,8 +25,9 @@ demo: setup
 sandbox: setup
 	$(RUN) -m tests.sandbox
 
+# Two files at a time: most end-to-end tests wait for the sandbox's time.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff format --check .
