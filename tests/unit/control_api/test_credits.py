@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.usage import HourOfTraffic, Traffic
 from tests.builders import NOW, a_deployment, an_instance_time
 from tests.unit.control_api.conftest import World
 
@@ -90,3 +91,16 @@ def test_credits_that_make_no_sense_are_rejected(world: World, body: dict[str, A
     answer = world.call("PUT", "/credits", body)
     assert (answer.status, answer.error["param"]) == (400, param), answer.text
     assert world.credits.ledger is None
+
+
+def test_the_share_of_spillways_own_services_is_paid_by_credits_too(world: World) -> None:
+    put(world, {"name": "activate", "usd": 100})
+    world.deployments.items["support-llama"] = a_deployment()
+    # A thousand requests that occupied 256 MB of Lambda for ten seconds each.
+    traffic = Traffic(1000, 0, 1_000_000, 0, 100_000, lambda_mb_ms=1000 * 256 * 10_000)
+    hour = NOW.replace(minute=0)
+    world.usage.by_hour["support-llama"] = [HourOfTraffic(hour, "spill", "bedrock", "key_a", traffic)]
+    total = world.call("GET", "/costs").json["total"]
+    assert total["shared_usd"] > 0
+    shown = world.call("GET", "/credits").json
+    assert shown["used_usd"] == pytest.approx(total["usd"] + total["shared_usd"], abs=1e-5)

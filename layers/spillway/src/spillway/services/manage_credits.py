@@ -61,7 +61,8 @@ class ManageCredits:
 
 
 def _usd(amounts: Amounts) -> float:
-    return amounts.micro_usd / _MICRO
+    # AWS's credits pay for Spillway's own services as well.
+    return (amounts.micro_usd + amounts.shared_micro_usd) / _MICRO
 
 
 def _add_other(usd_by_day: dict[date, float], ledger: CreditLedger, now: datetime) -> None:
