@@ -4,7 +4,7 @@ import logging
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -53,6 +53,16 @@ def fleet_instances(ec2: "EC2Client", stack: str) -> Mapping[str, "list[Instance
     return found
 
 
+def listed_endpoints(sagemaker: "SageMakerClient", stack: str) -> "list[EndpointSummaryTypeDef]":
+    """Return the endpoints whose names may be the stack's: another stack's name may contain this one's."""
+    with translated():
+        # A long name is cut and closed with a digest, but it always begins with the stack's.
+        pages = sagemaker.get_paginator("list_endpoints").paginate(
+            NameContains=stack[:50], PaginationConfig={"PageSize": 100}
+        )
+        return [one for page in pages for one in page["Endpoints"]]
+
+
 def instance_of(found: "InstanceTypeDef", *, answers: bool) -> Instance:
     """Translate one of EC2's descriptions."""
     runs = found["State"]["Name"] in _RUNNING
@@ -86,7 +96,7 @@ class EndpointLooks:
     def look(self, hosted: Mapping[str, Hosted], now: datetime) -> Mapping[str, EndpointInstances]:
         """Return the instances of endpoints, by name; one that could not be read is left out."""
         seen = {name: _gone(one, now) for name, one in hosted.items()}
-        listed = {one["EndpointName"]: one for one in self._listed()}
+        listed = {one["EndpointName"]: one for one in listed_endpoints(self.sagemaker, self.stack)}
         seen |= {name: _listed(listed[name], one) for name, one in hosted.items() if name in listed}
         present = [name for name in hosted if name in listed]
         wanted = [name for name in present if _is_changing(listed[name], hosted[name], now)][:_CHANGING]
@@ -95,14 +105,6 @@ class EndpointLooks:
             looks = zip(wanted, pool.map(lambda name: self._count(name, seen[name], now), wanted), strict=True)
             counted = {**seen, **dict(looks)}
         return {name: one for name, one in counted.items() if one is not None}
-
-    def _listed(self) -> "Iterable[EndpointSummaryTypeDef]":
-        with translated():
-            # A long name is cut and closed with a digest, but it always begins with the stack's.
-            pages = self.sagemaker.get_paginator("list_endpoints").paginate(
-                NameContains=self.stack[:50], PaginationConfig={"PageSize": 100}
-            )
-            return [one for page in pages for one in page["Endpoints"]]
 
     def _count(self, name: str, listed: EndpointInstances, now: datetime) -> EndpointInstances | None:
         """Return an endpoint with the number of its instances; None when SageMaker doesn't answer now."""

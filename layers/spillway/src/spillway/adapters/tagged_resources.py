@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spillway.adapters.aws_errors import is_gone, translated
-from spillway.adapters.billed_instances import fleet_instances
+from spillway.adapters.billed_instances import fleet_instances, listed_endpoints
 from spillway.domain.leftovers import Kind, Resource
 from spillway.domain.names import DEPLOYMENT_TAG, STACK_TAG
 
@@ -62,11 +62,7 @@ class TaggedResources:
                     yield Resource(Kind.INSTANCE, one["InstanceId"], deployment, one["LaunchTime"], types)
 
     def _endpoints(self, known: Set[str]) -> Iterator[Resource]:
-        # A long name is cut and closed with a digest, but it always begins with the stack's.
-        pages = self._sagemaker.get_paginator("list_endpoints").paginate(
-            NameContains=self._stack[:50], PaginationConfig={"PageSize": 100}
-        )
-        for summary in (summary for page in pages for summary in page["Endpoints"]):
+        for summary in listed_endpoints(self._sagemaker, self._stack):
             if summary["EndpointName"] not in known and summary["EndpointStatus"] != "Deleting":
                 yield from self._endpoint(summary["EndpointName"], summary["EndpointArn"], summary["CreationTime"])
 
@@ -74,7 +70,6 @@ class TaggedResources:
         try:
             pages = self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
             tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
-            # Another stack's name may contain this one's.
             if tags.get(STACK_TAG) == self._stack and DEPLOYMENT_TAG in tags:
                 yield Resource(Kind.ENDPOINT, name, tags[DEPLOYMENT_TAG], since, self._types(name))
         except ClientError as err:

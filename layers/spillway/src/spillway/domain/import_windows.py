@@ -40,37 +40,34 @@ def units_of(deployment: Deployment) -> int | None:
 
 
 def window_times(
-    deployment: Deployment, begun: list[datetime], prices: PriceBook, region: str
+    deployment: Deployment, units: int, begun: list[datetime], prices: PriceBook, region: str
 ) -> Iterator[InstanceTime]:
-    """Yield the windows as unit time, each in the hour in which it began; none where the units are unknown."""
-    price = prices.instance(Path.IMPORT, MODEL_UNIT, region)
+    """Yield the windows as unit time, each in the hour in which it began."""
     for at in begun:
-        yield InstanceTime(
-            deployment=deployment.name,
-            hour=hour_at(at),
-            path=Path.IMPORT,
-            instance_type=MODEL_UNIT,
-            instance=f"window-{at:%H%M}",
-            seconds=round(WINDOW.total_seconds()) * (units_of(deployment) or 0),
-            warm_up_seconds=0,
-            usd_per_hour=price.usd_per_hour if price else None,
-        )
+        seconds = round(WINDOW.total_seconds()) * units
+        yield _unit_time(deployment, MODEL_UNIT, f"window-{at:%H%M}", hour_at(at), seconds, prices, region)
 
 
 def storage_times(
-    deployment: Deployment, since: datetime, now: datetime, prices: PriceBook, region: str
+    deployment: Deployment, units: int, since: datetime, now: datetime, prices: PriceBook, region: str
 ) -> Iterator[InstanceTime]:
     """Yield the unit time in which the model was stored, for the hours from that of ``since`` on."""
-    price = prices.instance(Path.IMPORT, STORED_UNIT, region)
     stored = Life("storage", STORED_UNIT, deployment.created_at, answered_at=deployment.created_at)
     for hour, seconds, _ in hours_lived(stored, since, now):
-        yield InstanceTime(
-            deployment=deployment.name,
-            hour=hour,
-            path=Path.IMPORT,
-            instance_type=STORED_UNIT,
-            instance=stored.id,
-            seconds=seconds * (units_of(deployment) or 0),
-            warm_up_seconds=0,
-            usd_per_hour=price.usd_per_hour if price else None,
-        )
+        yield _unit_time(deployment, STORED_UNIT, stored.id, hour, seconds * units, prices, region)
+
+
+def _unit_time(
+    deployment: Deployment, kind: str, name: str, hour: datetime, seconds: int, prices: PriceBook, region: str
+) -> InstanceTime:
+    price = prices.instance(Path.IMPORT, kind, region)
+    return InstanceTime(
+        deployment=deployment.name,
+        hour=hour,
+        path=Path.IMPORT,
+        instance_type=kind,
+        instance=name,
+        seconds=seconds,
+        warm_up_seconds=0,
+        usd_per_hour=price.usd_per_hour if price else None,
+    )

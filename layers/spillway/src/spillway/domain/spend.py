@@ -105,8 +105,8 @@ def _count_windows(
     if units is None:
         return Spent(replace(memory, has_unpriced=True))
     begun = windows_of(load, before.counted_until or until, until, memory.instances_until)
-    opened = list(window_times(deployment, begun, prices, region))
-    stored = list(storage_times(deployment, last, now, prices, region))
+    opened = list(window_times(deployment, units, begun, prices, region))
+    stored = list(storage_times(deployment, units, last, now, prices, region))
     stored_usd_per_hour = units * sum(one.usd_per_hour or 0.0 for one in stored[:1])
     usd = sum(one.micro_usd for one in opened) / 1e6 + stored_usd_per_hour * ((now - last) / _HOUR)
     return Spent(

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from spillway.domain.costs import MICRO
 from spillway.domain.credits import Credit, CreditLedger, CreditsState, left_of, outlook
 from spillway.domain.ledger import Amounts
 from spillway.ports import Credits
 from spillway.services.show_costs import ShowCosts
 
-_MICRO = 1_000_000
 _DAY = timedelta(days=1)
 # The pace is the mean of this many whole days; of usage that is older than this, nothing is kept.
 _PACE_DAYS = 7
@@ -62,7 +62,7 @@ class ManageCredits:
 
 def _usd(amounts: Amounts) -> float:
     # AWS's credits pay for Spillway's own services as well.
-    return (amounts.micro_usd + amounts.shared_micro_usd) / _MICRO
+    return (amounts.micro_usd + amounts.shared_micro_usd) / MICRO
 
 
 def _add_other(usd_by_day: dict[date, float], ledger: CreditLedger, now: datetime) -> None:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from spillway.domain.costs import MICRO
 from spillway.domain.deployment import Deployment
 from spillway.domain.elsewhere import elsewhere, hours_used
 from spillway.domain.ledger import Part, parts_of, total
@@ -16,7 +17,7 @@ from spillway.domain.review.states import Facts, judge
 from spillway.domain.spec import Path
 from spillway.domain.status import Status
 from spillway.domain.throughput import Benchmarks, Throughput
-from spillway.domain.usage import Hours
+from spillway.domain.usage import Hours, hour_at
 from spillway.ports import Alerts, Decisions, Deployments, Reviews, UsageLog
 from spillway.services.manage_credits import ManageCredits
 from spillway.services.turns import raise_unexpected
@@ -24,7 +25,6 @@ from spillway.services.turns import raise_unexpected
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
-_MICRO = 1_000_000
 _PARALLEL = 8
 # No deployment can have this name.
 STACK = "#stack"
@@ -70,7 +70,7 @@ class ReviewCosts:
         return Reviewed(len(living), sent)
 
     def _one(self, deployment: Deployment, before: Review | None, prices: PriceBook, now: datetime) -> int:
-        until = now.replace(minute=0, second=0, microsecond=0)
+        until = hour_at(now)
         shadow = before.shadow if before else None
         if _needs_shadow(deployment, before, now):
             shadow = self._shadow(deployment, prices, until)
@@ -106,8 +106,7 @@ class ReviewCosts:
 
     def _shadow(self, deployment: Deployment, prices: PriceBook, until: datetime) -> Shadow:
         """Price a fleet over the last week, or over the deployment's life where that is shorter."""
-        begun = deployment.created_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        since = max(until - _WEEK, begun)
+        since = max(until - _WEEK, hour_at(deployment.created_at))
         used = by_hour(self._parts(deployment, self.usage.hours(deployment.name, since, until), prices))
         hours = [used.get(since + number * _HOUR, HourOnBedrock()) for number in range((until - since) // _HOUR)]
         return shadow_of(deployment, hours, prices, self.benchmarks, self.region, until)
@@ -134,7 +133,7 @@ def by_hour(parts: Sequence[Part]) -> Mapping[datetime, HourOnBedrock]:
     summed = {hour: total([part.amounts for part in found]) for hour, found in hours.items()}
     return {
         hour: HourOnBedrock(
-            one.requests, one.prompt_tokens, one.completion_tokens, one.micro_usd / _MICRO if one.is_priced else None
+            one.requests, one.prompt_tokens, one.completion_tokens, one.micro_usd / MICRO if one.is_priced else None
         )
         for hour, one in summed.items()
     }

@@ -6,7 +6,7 @@ sleep or measures it at the same time; the claim is given back with the record c
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from spillway.domain.deployment import Deployment
@@ -19,6 +19,7 @@ from spillway.domain.measuring.record import Benchmark, End, State, Verdict
 from spillway.domain.measuring.steps import best_of, step_of
 from spillway.domain.measuring.tally import merge, tally_from_json
 from spillway.domain.prices import PriceBook
+from spillway.domain.usage import hour_at
 from spillway.ports import BenchmarkRecords, Deployments, Events, UsageLog
 from spillway.services.advance import sentence_of
 from spillway.services.manage_benchmarks import conditions_of, ensure_measurable
@@ -188,7 +189,7 @@ class RunBenchmark:
 
     def _users_tokens(self, name: str, since: datetime) -> int:
         """Return the tokens that users' requests had of the instances, from the beginning of an hour on."""
-        begin = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        begin = hour_at(since)
         hours = self.usage.hours(name, begin, self.now() + timedelta(hours=1))
         primary = [one.traffic for one in hours.traffic if one.role == "primary"]
         return sum(traffic.prompt_tokens + traffic.completion_tokens for traffic in primary)

@@ -16,7 +16,7 @@ from spillway.domain.ledger import Amounts, Capacities, Part, parts_of, total
 from spillway.domain.own_throughput import own_throughput
 from spillway.domain.prices import PriceBook, Source
 from spillway.domain.throughput import Benchmarks, Throughput
-from spillway.domain.usage import CHECKS, Hours, hour_of
+from spillway.domain.usage import CHECKS, Hours, hour_at, hour_of
 from spillway.ports import Bills, Deployments, UsageLog
 
 GroupBy: TypeAlias = Literal["deployment", "path", "key", "day", "hour"]
@@ -139,7 +139,7 @@ class ShowCosts:
         now = self.now().astimezone(UTC)
         until = _next_hour(until.astimezone(UTC) if until else now)
         since = since.astimezone(UTC) if since else (until - timedelta(hours=1)).replace(day=1, hour=0)
-        since = since.replace(minute=0, second=0, microsecond=0)
+        since = hour_at(since)
         if since >= until:
             raise InvalidRequest(
                 f"from ({since:%Y-%m-%dT%H:%MZ}) must be before to ({until:%Y-%m-%dT%H:%MZ})", param="from"
@@ -198,5 +198,5 @@ def _added(would: Sequence[dict[str, int | None]]) -> dict[str, int | None]:
 
 
 def _next_hour(at: datetime) -> datetime:
-    whole = at.replace(minute=0, second=0, microsecond=0)
+    whole = hour_at(at)
     return whole if whole == at else whole + timedelta(hours=1)

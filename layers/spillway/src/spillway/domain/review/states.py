@@ -7,6 +7,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from spillway.domain.alert import Alert
+from spillway.domain.costs import MICRO
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.lasting import Lasting, begin, end, news_of
@@ -26,7 +27,6 @@ ANOMALY_USD = 5.0
 _ANOMALY_ENDS_BELOW = 1.5
 # A fleet is told of when it would have saved a tenth, and no longer once it would have saved nothing.
 FLEET_PAYS_FACTOR = 0.9
-_MICRO = 1_000_000
 _HOURS = 24
 
 _OVER = {
@@ -71,7 +71,7 @@ def _states(deployment: Deployment, facts: Facts, told: Set[str]) -> Iterable[La
 def _dearer(day: Amounts, on_bedrock: int | None, told: Set[str]) -> Iterable[Lasting]:
     if on_bedrock is None or not day.is_priced:
         return
-    usd, there = day.micro_usd / _MICRO, on_bedrock / _MICRO
+    usd, there = day.micro_usd / MICRO, on_bedrock / MICRO
     is_told = News.DEARER_THAN_BEDROCK in told
     limit = there if is_told else max(there * DEARER_FACTOR, there + DEARER_USD)
     if usd <= there or usd < limit:
@@ -84,7 +84,7 @@ def _dearer(day: Amounts, on_bedrock: int | None, told: Set[str]) -> Iterable[La
 def _anomaly(hour: Amounts, last_week: Amounts | None, told: Set[str]) -> Iterable[Lasting]:
     if last_week is None or not (hour.is_priced and last_week.is_priced):
         return
-    usd, then = hour.micro_usd / _MICRO, last_week.micro_usd / _MICRO
+    usd, then = hour.micro_usd / MICRO, last_week.micro_usd / MICRO
     is_told = News.COST_ANOMALY in told
     limit = then * _ANOMALY_ENDS_BELOW if is_told else max(then * ANOMALY_FACTOR, then + ANOMALY_USD)
     if usd <= then or usd < limit:
