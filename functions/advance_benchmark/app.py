@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap_benchmark import benchmark_service
+from spillway.bootstrap.benchmark import benchmark_service
 from spillway.logs import function_logger
 from spillway.services.run_benchmark import RunBenchmark
 from spillway.settings import Settings

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap import AdvanceServices, advance_services
+from spillway.bootstrap.check import AdvanceServices, advance_services
 from spillway.logs import function_logger
 from spillway.settings import Settings
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap_access import authorize_service
+from spillway.bootstrap.access import authorize_service
 from spillway.domain.errors import Unauthorized
 from spillway.domain.keys import Key, Scope
 from spillway.logs import function_logger

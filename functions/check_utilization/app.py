@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap import check_service
+from spillway.bootstrap.check import check_service
 from spillway.logs import function_logger
 from spillway.services.check import Check
 from spillway.settings import Settings

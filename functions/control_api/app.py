@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.api.control_api import ControlApi, build_api, serve
-from spillway.bootstrap_api import control_api_services
+from spillway.bootstrap.control_api import control_api_services
 from spillway.logs import function_logger
 from spillway.settings import Settings
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap_drivers import import_drive
+from spillway.bootstrap.drivers import import_drive
 from spillway.logs import function_logger
 from spillway.services.drive import Drive
 from spillway.settings import Settings

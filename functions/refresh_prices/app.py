@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap_prices import refresh_prices_service
+from spillway.bootstrap.prices import refresh_prices_service
 from spillway.logs import function_logger
 from spillway.services.refresh_prices import RefreshPrices
 from spillway.settings import Settings

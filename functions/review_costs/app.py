@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap_review import review_costs_service
+from spillway.bootstrap.review import review_costs_service
 from spillway.logs import function_logger
 from spillway.services.review_costs import ReviewCosts
 from spillway.settings import Settings

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap_access import SeedServices, seed_services
+from spillway.bootstrap.access import SeedServices, seed_services
 from spillway.logs import function_logger
 from spillway.settings import Settings
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap_review import sweep_service
+from spillway.bootstrap.review import sweep_service
 from spillway.logs import function_logger
 from spillway.services.sweep import Sweep
 from spillway.settings import Settings

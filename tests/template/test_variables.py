@@ -64,7 +64,7 @@ def given(stack: StaticStack, function: str) -> dict[str, str]:
 async def build(function: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Build what a function builds on its first use."""
     if function in ("serve_openai", "smoke_test", "drive_load"):
-        gateway = importlib.import_module("spillway.gateway.bootstrap")
+        gateway = importlib.import_module("spillway.bootstrap.gateway")
         monkeypatch.setattr(gateway, "Settings", lambda: settings)
         if function == "serve_openai":
             await (await gateway.build_gateway()).close()

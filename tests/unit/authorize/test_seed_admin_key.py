@@ -15,7 +15,7 @@ from moto import mock_aws
 from functions.seed_admin_key import app
 from spillway.adapters.custom_resource import respond
 from spillway.adapters.secrets import secret_reader
-from spillway.bootstrap_access import SeedServices
+from spillway.bootstrap.access import SeedServices
 from spillway.domain.keys import Scope, id_of
 from spillway.services.seed_admin_key import SeedAdminKey
 from tests.builders import NOW, a_key

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+from spillway.bootstrap.gateway import PRICES
 from spillway.domain.price_layers import StoredPrices
 from spillway.domain.route import Route
 from spillway.domain.targets import Target, path_of
 from spillway.gateway.app import Gateway
-from spillway.gateway.bootstrap import PRICES
 from spillway.gateway.completions import Completions
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.fresh import Fresh, RouteCache

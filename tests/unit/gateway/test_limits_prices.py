@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spillway.bootstrap.gateway import PRICES
 from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.price_updates import current
 from spillway.domain.prices import price_book
 from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget
-from spillway.gateway.bootstrap import PRICES
 from spillway.gateway.limits_prices import FREE, PriceList, TokenPrices
 from spillway.gateway.usage import Usage
 from tests.unit.gateway.doubles import FakeClock, FakeStoredPrices, a_world, completion

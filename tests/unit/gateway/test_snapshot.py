@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spillway.adapters.aws_http import AwsHttp, open_session
-from spillway.gateway import bootstrap
+from spillway.bootstrap import gateway as bootstrap
 from spillway.gateway.app import Gateway
 from spillway.settings import Settings
 from tests.builders import NOW

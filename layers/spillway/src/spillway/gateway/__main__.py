@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from spillway.gateway.bootstrap import build_server
+from spillway.bootstrap.gateway import build_server
 from spillway.gateway.connections import GuardedConnection
 from spillway.gateway.server import ServerApp
 from spillway.settings import BadSetting, Settings
