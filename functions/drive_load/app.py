@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from spillway import clock
-from spillway.adapters.aws_http import AwsHttp, open_session
-from spillway.adapters.stop_button import StopButton
+from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.dynamodb.benchmark_cancellation import StopButton
 from spillway.bootstrap.gateway import build_upstreams
 from spillway.domain.measuring.order import Order, order_from_json
 from spillway.domain.measuring.tally import Tally, tally_to_json

@@ -12,16 +12,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spillway.adapters.capacity_reader import AwsCapacityReader
-from spillway.adapters.checks_table import ChecksTable
-from spillway.adapters.decisions_table import DecisionsTable
-from spillway.adapters.deployments_table import DeploymentsTable, item_of
-from spillway.adapters.event_bus import EventBus
-from spillway.adapters.load_metrics import LoadMetrics
-from spillway.adapters.routes_table import RoutesTable
-from spillway.adapters.sns_alerts import SnsAlerts
-from spillway.adapters.usage_table import UsageTable
-from spillway.adapters.workflows import StepFunctions
+from spillway.adapters.aws.event_bus import EventBus
+from spillway.adapters.aws.sns_alerts import SnsAlerts
+from spillway.adapters.aws.workflows import StepFunctions
+from spillway.adapters.dynamodb.checks_table import ChecksTable
+from spillway.adapters.dynamodb.decisions_table import DecisionsTable
+from spillway.adapters.dynamodb.deployments_table import DeploymentsTable, item_of
+from spillway.adapters.dynamodb.routes_table import RoutesTable
+from spillway.adapters.dynamodb.usage_table import UsageTable
+from spillway.adapters.observe.capacity_reader import AwsCapacityReader
+from spillway.adapters.observe.load_metrics import LoadMetrics
 from spillway.domain.alert import Topic
 from spillway.domain.deployment import Deployment
 from spillway.domain.names import Names

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spillway.adapters.benchmarks_table import BenchmarksTable
+from spillway.adapters.dynamodb.benchmarks_table import BenchmarksTable
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
 from spillway.domain.measuring.record import Benchmark, End, State
 from spillway.domain.measuring.steps import step_of

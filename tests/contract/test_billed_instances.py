@@ -4,7 +4,7 @@ from typing import Any
 
 import boto3
 
-from spillway.adapters.billed_instances import fleet_instances, instance_of
+from spillway.adapters.observe.billed_instances import fleet_instances, instance_of
 
 
 def test_the_stacks_instances_are_found_by_their_tags_whether_they_run_or_not(aws: None) -> None:

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from spillway.adapters.cost_explorer import ENDPOINT_REGION, CostExplorer
+from spillway.adapters.observe.cost_explorer import ENDPOINT_REGION, CostExplorer
 from spillway.domain.bill import Billed
 from spillway.domain.errors import Retryable
 

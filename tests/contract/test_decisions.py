@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spillway.adapters.decisions_table import DecisionsTable
+from spillway.adapters.dynamodb.decisions_table import DecisionsTable
 from spillway.domain.errors import InvalidRequest
 from spillway.ports import Decisions
 from tests.builders import NOW, a_decision

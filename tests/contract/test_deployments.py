@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spillway.adapters.deployments_table import DeploymentsTable, item_of
+from spillway.adapters.dynamodb.deployments_table import DeploymentsTable, item_of
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
 from spillway.domain.status import Status
 from spillway.domain.targets import BedrockTarget

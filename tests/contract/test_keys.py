@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spillway.adapters.keys_table import KeysTable
+from spillway.adapters.dynamodb.keys_table import KeysTable
 from spillway.domain.errors import InvalidRequest, NotFound, Superseded
 from spillway.domain.keys import Key, OldSecret, Scope, digest_of, id_of
 from spillway.domain.limits import KeyLimits

@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
-from spillway.adapters import limits_table
-from spillway.adapters.aws_http import AwsHttp, open_session
-from spillway.adapters.limits_table import LimitsTable
+from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.dynamodb import limits_table
+from spillway.adapters.dynamodb.limits_table import LimitsTable
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.limits_budget import Budget
 from spillway.gateway.limits_errors import LimitExceeded

@@ -8,8 +8,8 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns import sns_backends
 
-from spillway.adapters.event_bus import EventBus
-from spillway.adapters.sns_alerts import SnsAlerts
+from spillway.adapters.aws.event_bus import EventBus
+from spillway.adapters.aws.sns_alerts import SnsAlerts
 from spillway.domain.alert import Topic, text_of
 from spillway.domain.errors import Retryable
 from spillway.ports import Alerts, Events

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from spillway.adapters.idempotency import IdempotencyTable
+from spillway.adapters.dynamodb.idempotency_table import IdempotencyTable
 from spillway.domain.errors import Conflict, InvalidRequest
 from spillway.ports import Once
 from tests.fakes import FakeOnce

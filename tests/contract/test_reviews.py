@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spillway.adapters.prices_table import PricesTable
-from spillway.adapters.reviews_table import ReviewsTable
+from spillway.adapters.dynamodb.prices_table import PricesTable
+from spillway.adapters.dynamodb.reviews_table import ReviewsTable
 from spillway.domain.credits import Credit, CreditLedger
 from spillway.domain.review.record import Review, Shadow
 from spillway.ports import Credits, Reviews

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spillway.adapters.routes_table import RoutesTable
+from spillway.adapters.dynamodb.routes_table import RoutesTable
 from spillway.domain.errors import Retryable, Superseded
 from spillway.domain.route import RouteState, route_to_json
 from spillway.ports import Routes

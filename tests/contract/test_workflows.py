@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from spillway.adapters.workflows import StepFunctions
+from spillway.adapters.aws.workflows import StepFunctions
 from spillway.ports import Workflows
 from tests.fakes import FakeWorkflows
 

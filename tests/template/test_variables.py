@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spillway.adapters.stop_button import StopButton
+from spillway.adapters.dynamodb.benchmark_cancellation import StopButton
 from spillway.settings import Settings
 from tests.sandbox.iam.static_stack import StaticStack
 

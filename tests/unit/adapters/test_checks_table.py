@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spillway.adapters.checks_table import SHARDS, ChecksTable
+from spillway.adapters.dynamodb.checks_table import SHARDS, ChecksTable
 from spillway.domain.lives import Life
 from spillway.domain.policy import Memory
 from spillway.ports import Memories

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from spillway.adapters.instance_groups import AutoScalingInstanceGroups
+from spillway.adapters.observe.instance_groups import AutoScalingInstanceGroups
 from spillway.domain.errors import Retryable
 from spillway.ports import InstanceGroups
 from tests.fakes import FakeInstanceGroups

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from spillway.adapters.load_metrics import METRICS_PER_CALL, LoadMetrics
+from spillway.adapters.observe.load_metrics import METRICS_PER_CALL, LoadMetrics
 from spillway.domain.errors import Retryable
 from spillway.domain.load import Load, Minute
 from spillway.domain.signals import Signal

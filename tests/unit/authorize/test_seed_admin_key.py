@@ -13,8 +13,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
 from functions.seed_admin_key import app
-from spillway.adapters.custom_resource import respond
-from spillway.adapters.secrets import secret_reader
+from spillway.adapters.aws.custom_resource import respond
+from spillway.adapters.aws.secrets import secret_reader
 from spillway.bootstrap.access import SeedServices
 from spillway.domain.keys import Scope, id_of
 from spillway.services.seed_admin_key import SeedAdminKey

@@ -11,9 +11,9 @@ from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ssm.models import Parameter, ssm_backends
 
-from spillway.adapters.fleet.config import FleetConfig
-from spillway.adapters.fleet.driver import FleetClients, FleetDriver, fleet_driver
-from spillway.adapters.fleet.preflight import IMAGE_PARAMETER
+from spillway.adapters.drivers.fleet.config import FleetConfig
+from spillway.adapters.drivers.fleet.driver import FleetClients, FleetDriver, fleet_driver
+from spillway.adapters.drivers.fleet.preflight import IMAGE_PARAMETER
 
 REGION = "us-east-1"
 TOKEN_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-AbCdEf"

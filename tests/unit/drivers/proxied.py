@@ -14,8 +14,8 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from spillway.adapters.fleet.config import FleetConfig
-from spillway.adapters.fleet.user_data import user_data
+from spillway.adapters.drivers.fleet.config import FleetConfig
+from spillway.adapters.drivers.fleet.user_data import user_data
 from spillway.domain.names import Names
 from tests.builders import a_spec
 

@@ -1,7 +1,7 @@
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from spillway.adapters.aws_errors import gone_is_fine, is_busy, there_already_is_fine, translated
+from spillway.adapters.aws.errors import gone_is_fine, is_busy, there_already_is_fine, translated
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable, SpillwayError
 
 

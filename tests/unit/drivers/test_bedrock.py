@@ -5,7 +5,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from spillway.adapters.bedrock_driver import BedrockDriver
+from spillway.adapters.drivers.bedrock import BedrockDriver
 from spillway.domain.capacity import Capacity
 from spillway.domain.errors import InvalidRequest, Retryable
 from spillway.domain.targets import BedrockTarget

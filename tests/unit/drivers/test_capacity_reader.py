@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from spillway.adapters.capacity_reader import AwsCapacityReader
+from spillway.adapters.observe.capacity_reader import AwsCapacityReader
 from spillway.domain.capacity import Capacity, EndpointInstances, Instance
 from spillway.domain.deployment import Deployment
 from tests.builders import NOW, a_deployment, a_spec

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from spillway.adapters.fleet.config import HOOK_NAME
-from spillway.adapters.fleet.group import MARK_TAG
+from spillway.adapters.drivers.fleet.config import HOOK_NAME
+from spillway.adapters.drivers.fleet.group import MARK_TAG
 from spillway.domain.capacity import Capacity
 from spillway.domain.deployment import Deployment
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable
@@ -426,6 +426,6 @@ def test_preflight_needs_the_machine_image(world: FleetWorld) -> None:
 
 
 def test_the_target_is_the_fleets_door() -> None:
-    from spillway.adapters.fleet.disabled import DisabledFleetDriver
+    from spillway.adapters.drivers.fleet.disabled import DisabledFleetDriver
 
     assert DisabledFleetDriver().target(FLEET) == FleetTarget("support-llama")

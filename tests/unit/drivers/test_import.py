@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from spillway.adapters.import_driver import ImportDriver
+from spillway.adapters.drivers.imported import ImportDriver
 from spillway.domain.capacity import Capacity
 from spillway.domain.deployment import Deployment
 from spillway.domain.errors import InvalidRequest, NotReady, Retryable

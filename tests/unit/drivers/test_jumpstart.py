@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from spillway.adapters.jumpstart import hub
-from spillway.adapters.jumpstart.driver import JumpstartDriver, jumpstart_driver
-from spillway.adapters.quotas import Quotas
+from spillway.adapters.aws.quotas import Quotas
+from spillway.adapters.drivers.jumpstart import hub
+from spillway.adapters.drivers.jumpstart.driver import JumpstartDriver, jumpstart_driver
 from spillway.domain.capacity import Capacity
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable
 from spillway.domain.targets import SageMakerTarget

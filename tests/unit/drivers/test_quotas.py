@@ -5,7 +5,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from spillway.adapters.quotas import Quotas, vcpu_quota_code
+from spillway.adapters.aws.quotas import Quotas, vcpu_quota_code
 from spillway.domain.errors import Retryable
 
 NAME = "ml.g5.2xlarge for endpoint usage"

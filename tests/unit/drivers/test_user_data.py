@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spillway.adapters.fleet.config import FleetConfig
-from spillway.adapters.fleet.user_data import ENGINE_IMAGE, PROXY_IMAGE, user_data
+from spillway.adapters.drivers.fleet.config import FleetConfig
+from spillway.adapters.drivers.fleet.user_data import ENGINE_IMAGE, PROXY_IMAGE, user_data
 from spillway.domain.names import Names
 from tests.builders import a_spec
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spillway.adapters.checks_table import _from_json, _to_json
+from spillway.adapters.dynamodb.checks_table import _from_json, _to_json
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployment import Deployment
 from spillway.domain.economics.ladders.live import news_of

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from spillway.adapters.aws_http import AwsHttp, open_session
+from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.settings import Settings
 from tests.builders import NOW
 from tests.unit.gateway.servers import ENVIRONMENT

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from spillway.adapters.aws_http import AwsHttp, open_session
+from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from spillway.settings import Settings

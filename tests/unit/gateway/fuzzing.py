@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, cast
 
-from spillway.adapters.aws_http import AwsHttp
+from spillway.adapters.aws.http import AwsHttp
 from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import Endpoint
 from tests.builders import a_route

@@ -10,12 +10,12 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from spillway.adapters.aws_http import AwsHttp, open_session
+from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
-from spillway.adapters.upstreams.by_target import UpstreamsByTarget
 from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.imported import ImportedUpstream
+from spillway.adapters.upstreams.registry import UpstreamsByTarget
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
 from spillway.domain.targets import Target
 from spillway.gateway.upstream import UpstreamRequest

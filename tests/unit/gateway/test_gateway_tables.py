@@ -8,10 +8,10 @@ from typing import Any
 import boto3
 import pytest
 
-from spillway.adapters.aws_http import AwsHttp
-from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
-from spillway.adapters.prices_table import PricesTable
-from spillway.adapters.text_log import LogGroup
+from spillway.adapters.aws.http import AwsHttp
+from spillway.adapters.aws.log_group import LogGroup
+from spillway.adapters.dynamodb.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
+from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.route import route_to_json
 from spillway.gateway.errors import RoutesUnavailable

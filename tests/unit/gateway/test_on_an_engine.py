@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from aiohttp import web
 
-from spillway.adapters.aws_http import AwsHttp, open_session
+from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.sandbox.engine import Engine, EngineConfig

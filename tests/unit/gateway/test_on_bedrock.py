@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from spillway.adapters.aws_http import AwsHttp, open_session
+from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.domain.targets import BedrockTarget, ImportedTarget, Target
 from spillway.settings import Settings
 from tests.builders import NOW, a_route

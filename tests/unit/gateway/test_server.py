@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 import uvicorn
 
-from spillway.adapters.key_items import item_of, pointer
+from spillway.adapters.dynamodb.key_items import item_of, pointer
 from spillway.bootstrap import gateway as bootstrap
 from spillway.domain.keys import OldSecret, Scope, digest_of, id_of
 from spillway.domain.limits import KeyLimits

@@ -9,7 +9,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spillway.adapters.sigv4 import Credentials, Signer
+from spillway.adapters.aws.sigv4 import Credentials, Signer
 
 NOW = datetime(2026, 11, 24, 9, 30, 5, tzinfo=UTC)
 SEGMENT = st.text("abcXYZ019-._~%:+ ", min_size=1, max_size=12).filter(lambda text: text.strip(".") != "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spillway.adapters.aws_http import AwsHttp, open_session
+from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.bootstrap import gateway as bootstrap
 from spillway.gateway.app import Gateway
 from spillway.settings import Settings

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from spillway.adapters.price_list import PriceList
+from spillway.adapters.observe.price_list import PriceList
 from spillway.domain.alert import Alert
 from spillway.domain.errors import Retryable
 from spillway.domain.price_layers import TOKEN_TABLES, Override, PriceTable, Reading, StoredPrices

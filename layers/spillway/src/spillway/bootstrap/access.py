@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from spillway import clock
-from spillway.adapters.clients import client
-from spillway.adapters.custom_resource import respond
-from spillway.adapters.keys_table import KeysTable
-from spillway.adapters.secrets import secret_reader
+from spillway.adapters.aws.clients import client
+from spillway.adapters.aws.custom_resource import respond
+from spillway.adapters.aws.secrets import secret_reader
+from spillway.adapters.dynamodb.keys_table import KeysTable
 from spillway.services.authorize import Authorize
 from spillway.services.seed_admin_key import SeedAdminKey
 from spillway.settings import Settings

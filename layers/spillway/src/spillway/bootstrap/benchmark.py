@@ -3,12 +3,12 @@
 import time
 
 from spillway import clock
-from spillway.adapters.benchmarks_table import BenchmarksTable
-from spillway.adapters.clients import client
-from spillway.adapters.deployments_table import DeploymentsTable
-from spillway.adapters.event_bus import EventBus
-from spillway.adapters.prices_table import PricesTable
-from spillway.adapters.usage_table import UsageTable
+from spillway.adapters.aws.clients import client
+from spillway.adapters.aws.event_bus import EventBus
+from spillway.adapters.dynamodb.benchmarks_table import BenchmarksTable
+from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
+from spillway.adapters.dynamodb.prices_table import PricesTable
+from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.domain.prices import price_book
 from spillway.services.manage_prices import CurrentPrices
 from spillway.services.run_benchmark import RunBenchmark

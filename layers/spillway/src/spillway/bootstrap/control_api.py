@@ -4,19 +4,19 @@ import secrets
 from functools import partial
 
 from spillway import clock
-from spillway.adapters.benchmarks_table import BenchmarksTable
-from spillway.adapters.clients import client
-from spillway.adapters.cost_explorer import ENDPOINT_REGION as COST_EXPLORER_REGION
-from spillway.adapters.cost_explorer import CostExplorer
-from spillway.adapters.decisions_table import DecisionsTable
-from spillway.adapters.deployments_table import DeploymentsTable
-from spillway.adapters.idempotency import IdempotencyTable
-from spillway.adapters.keys_table import KeysTable
-from spillway.adapters.prices_table import PricesTable
-from spillway.adapters.reviews_table import ReviewsTable
-from spillway.adapters.routes_table import RoutesTable
-from spillway.adapters.usage_table import UsageTable
-from spillway.adapters.workflows import StepFunctions
+from spillway.adapters.aws.clients import client
+from spillway.adapters.aws.workflows import StepFunctions
+from spillway.adapters.dynamodb.benchmarks_table import BenchmarksTable
+from spillway.adapters.dynamodb.decisions_table import DecisionsTable
+from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
+from spillway.adapters.dynamodb.idempotency_table import IdempotencyTable
+from spillway.adapters.dynamodb.keys_table import KeysTable
+from spillway.adapters.dynamodb.prices_table import PricesTable
+from spillway.adapters.dynamodb.reviews_table import ReviewsTable
+from spillway.adapters.dynamodb.routes_table import RoutesTable
+from spillway.adapters.dynamodb.usage_table import UsageTable
+from spillway.adapters.observe.cost_explorer import ENDPOINT_REGION as COST_EXPLORER_REGION
+from spillway.adapters.observe.cost_explorer import CostExplorer
 from spillway.api.control_api import ControlApi
 from spillway.domain.prices import price_book
 from spillway.domain.throughput import benchmarks

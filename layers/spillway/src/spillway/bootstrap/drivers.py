@@ -1,8 +1,8 @@
 """The composition root of the drivers' functions, apart from the rest: each loads only its own path's code."""
 
 from spillway import clock
-from spillway.adapters.clients import client
-from spillway.adapters.deployments_table import DeploymentsTable
+from spillway.adapters.aws.clients import client
+from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
 from spillway.ports import Driver
 from spillway.services.drive import Drive
 from spillway.settings import Settings
@@ -10,14 +10,14 @@ from spillway.settings import Settings
 
 def bedrock_drive(settings: Settings) -> Drive:
     """Build the service of ``drive_bedrock``."""
-    from spillway.adapters.bedrock_driver import BedrockDriver
+    from spillway.adapters.drivers.bedrock import BedrockDriver
 
     return _drive(settings, BedrockDriver(settings.region, client("bedrock")))
 
 
 def import_drive(settings: Settings) -> Drive:
     """Build the service of ``drive_import``."""
-    from spillway.adapters.import_driver import ImportDriver
+    from spillway.adapters.drivers.imported import ImportDriver
 
     role_arn = settings.import_role_arn if settings.has("IMPORT_ROLE_ARN") else None
     return _drive(settings, ImportDriver(settings.stack, settings.region, role_arn, client("bedrock")))
@@ -25,8 +25,8 @@ def import_drive(settings: Settings) -> Drive:
 
 def jumpstart_drive(settings: Settings) -> Drive:
     """Build the service of ``drive_jumpstart``."""
-    from spillway.adapters.jumpstart.driver import jumpstart_driver
-    from spillway.adapters.quotas import Quotas
+    from spillway.adapters.aws.quotas import Quotas
+    from spillway.adapters.drivers.jumpstart.driver import jumpstart_driver
 
     quotas = Quotas(client("service-quotas"))
     return _drive(settings, jumpstart_driver(settings.stack, settings.endpoint_role_arn, client("sagemaker"), quotas))
@@ -34,9 +34,9 @@ def jumpstart_drive(settings: Settings) -> Drive:
 
 def fleet_drive(settings: Settings) -> Drive:
     """Build the service of ``drive_fleet``."""
-    from spillway.adapters.fleet.config import fleet_config
-    from spillway.adapters.fleet.disabled import DisabledFleetDriver
-    from spillway.adapters.fleet.driver import FleetClients, fleet_driver
+    from spillway.adapters.drivers.fleet.config import fleet_config
+    from spillway.adapters.drivers.fleet.disabled import DisabledFleetDriver
+    from spillway.adapters.drivers.fleet.driver import FleetClients, fleet_driver
 
     if not settings.has("FLEET_LISTENER_ARN"):
         return _drive(settings, DisabledFleetDriver())

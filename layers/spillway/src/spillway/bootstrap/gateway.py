@@ -10,16 +10,16 @@ from functools import partial
 from pathlib import Path
 
 from spillway import clock
-from spillway.adapters.aws_http import AwsHttp, open_session
-from spillway.adapters.gateway_keys import GatewayKeys
-from spillway.adapters.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
-from spillway.adapters.limits_table import LimitsTable
-from spillway.adapters.text_log import LogGroup
+from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.log_group import LogGroup
+from spillway.adapters.dynamodb.gateway_keys import GatewayKeys
+from spillway.adapters.dynamodb.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
+from spillway.adapters.dynamodb.limits_table import LimitsTable
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
-from spillway.adapters.upstreams.by_target import UpstreamsByTarget
 from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.imported import ImportedUpstream
+from spillway.adapters.upstreams.registry import UpstreamsByTarget
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
 from spillway.gateway.app import Gateway
 from spillway.gateway.caller import BEHIND_API_GATEWAY, Door

@@ -1,11 +1,11 @@
 """The composition root of the price refresh, and of the price book in force."""
 
 from spillway import clock
-from spillway.adapters.clients import client
-from spillway.adapters.deployments_table import DeploymentsTable
-from spillway.adapters.price_list import ENDPOINT_REGION, PriceList
-from spillway.adapters.prices_table import PricesTable
-from spillway.adapters.sns_alerts import SnsAlerts
+from spillway.adapters.aws.clients import client
+from spillway.adapters.aws.sns_alerts import SnsAlerts
+from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
+from spillway.adapters.dynamodb.prices_table import PricesTable
+from spillway.adapters.observe.price_list import ENDPOINT_REGION, PriceList
 from spillway.domain.alert import Topic
 from spillway.domain.prices import price_book
 from spillway.domain.throughput import benchmarks

@@ -1,14 +1,14 @@
 """The composition root of what looks back: the review and the sweep."""
 
 from spillway import clock
-from spillway.adapters.clients import client
-from spillway.adapters.decisions_table import DecisionsTable
-from spillway.adapters.deployments_table import DeploymentsTable
-from spillway.adapters.prices_table import PricesTable
-from spillway.adapters.reviews_table import ReviewsTable
-from spillway.adapters.sns_alerts import SnsAlerts
-from spillway.adapters.tagged_resources import TaggedResources
-from spillway.adapters.usage_table import UsageTable
+from spillway.adapters.aws.clients import client
+from spillway.adapters.aws.sns_alerts import SnsAlerts
+from spillway.adapters.dynamodb.decisions_table import DecisionsTable
+from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
+from spillway.adapters.dynamodb.prices_table import PricesTable
+from spillway.adapters.dynamodb.reviews_table import ReviewsTable
+from spillway.adapters.dynamodb.usage_table import UsageTable
+from spillway.adapters.observe.tagged_resources import TaggedResources
 from spillway.domain.alert import Topic
 from spillway.domain.prices import price_book
 from spillway.domain.throughput import benchmarks

@@ -1,6 +1,6 @@
 #!/bin/bash
 # First boot of one instance of a fleet: start the engine, tell the group when it answers, then report its load.
-# Words between two at signs each side are filled in by spillway.adapters.fleet.user_data, quoted for the shell.
+# Words between two at signs each side are filled in by spillway.adapters.drivers.fleet.user_data, quoted for the shell.
 set -euo pipefail
 exec > >(tee -a /var/log/spillway.log) 2>&1
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from spillway.adapters.aws_http import AwsHttp
-from spillway.adapters.upstreams.channel import Call, Whole, open_channel
+from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.failures import Refusal
+from spillway.adapters.upstreams.http_channel import Call, Whole, open_channel
 from spillway.domain.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.sse import whole_events

@@ -7,14 +7,14 @@ from urllib.parse import quote
 
 import orjson
 
-from spillway.adapters.aws_http import AwsHttp
+from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.bedrock_openai import judge
-from spillway.adapters.upstreams.channel import Call, Chunks, Whole, open_channel
 from spillway.adapters.upstreams.converse_answer import Head, completion_of
-from spillway.adapters.upstreams.converse_lessons import Fitted, Lessons
 from spillway.adapters.upstreams.converse_request import converse_body
 from spillway.adapters.upstreams.converse_stream import StreamTranslator, stream_of
 from spillway.adapters.upstreams.event_stream import bedrock_failure, decoded
+from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
+from spillway.adapters.upstreams.learned_limits import Fitted, Lessons
 from spillway.domain.decision import Code
 from spillway.domain.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable

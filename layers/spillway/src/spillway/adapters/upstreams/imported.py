@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from spillway.adapters.aws_http import AwsHttp
+from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.bedrock_openai import judge
-from spillway.adapters.upstreams.channel import Call, Chunks, Whole, open_channel
 from spillway.adapters.upstreams.event_stream import bedrock_failure, decoded
 from spillway.adapters.upstreams.failures import Refusal
+from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
 from spillway.adapters.upstreams.imported_stream import StreamUnwrapper
 from spillway.domain.decision import Code
 from spillway.domain.targets import ImportedTarget

@@ -1,0 +1,111 @@
+"""The five verbs of the Bedrock path: there is nothing to start or stop, only a model to find and be let in to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from spillway.adapters.aws.errors import VALIDATION_CODES, code_of, is_gone, translated
+from spillway.domain import catalog
+from spillway.domain.capacity import Capacity
+from spillway.domain.deployment import Deployment
+from spillway.domain.errors import InvalidRequest
+from spillway.domain.targets import BedrockTarget, bedrock_api_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock import BedrockClient
+    from mypy_boto3_bedrock.type_defs import GetFoundationModelResponseTypeDef
+
+RESOLVED = "bedrock_model_id"
+
+
+@dataclass(frozen=True)
+class BedrockDriver:
+    """``provision`` settles which id to call: the model's own, or the inference profile that it needs."""
+
+    region: str
+    bedrock: "BedrockClient"
+
+    def preflight(self, deployment: Deployment) -> None:
+        """Check that the model exists, is offered in this region, and may be called by this account."""
+        model_id, _ = self._resolve(deployment)
+        with translated(param="model.id"):
+            found = self.bedrock.get_foundation_model_availability(modelId=model_id)
+        if found["regionAvailability"] != "AVAILABLE":
+            raise _refused(f"{model_id} is not offered in {self.region}")
+        if found["authorizationStatus"] != "AUTHORIZED":
+            raise _refused(f"this account may not use {model_id}: ask its administrator for access to it in Bedrock")
+        agreement = found["agreementAvailability"]
+        if agreement["status"] == "ERROR":
+            raise _refused(f"{model_id}: {agreement.get('errorMessage', 'its agreement could not be read')}")
+        if agreement["status"] == "NOT_AVAILABLE" and not deployment.spec.model.accept_eula:
+            raise InvalidRequest(
+                f"the first call of {model_id} accepts its provider's agreement: set model.accept_eula to true",
+                param="model.accept_eula",
+            )
+
+    def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
+        """Return the id to call; Bedrock itself needs nothing made."""
+        return {RESOLVED: self._resolve(deployment)[1]}
+
+    def probe(self, deployment: Deployment) -> Capacity:
+        """Say ready: Bedrock always is."""
+        return Capacity(desired=1, ready=1)
+
+    def scale(self, deployment: Deployment, desired: int) -> None:
+        """Do nothing: Bedrock scales by itself."""
+
+    def release(self, deployment: Deployment) -> Sequence[str]:
+        """Return nothing: nothing was made."""
+        return []
+
+    def target(self, deployment: Deployment) -> BedrockTarget:
+        """Return the model under the id that ``provision`` settled."""
+        model_id = deployment.resources.get(RESOLVED) or catalog.bedrock_id(deployment.spec)
+        return BedrockTarget(model_id, bedrock_api_for(model_id))
+
+    def _resolve(self, deployment: Deployment) -> tuple[str, str]:
+        """Return the foundation model's id, and the id that calls must use."""
+        asked = catalog.bedrock_id(deployment.spec)
+        if model := self._foundation_model(asked):
+            details = model["modelDetails"]
+            base = details["modelId"]
+            if "ON_DEMAND" in details.get("inferenceTypesSupported", []):
+                return base, asked
+            return base, self._profile_of(base)
+        with translated(param="model.id"):
+            try:
+                profile = self.bedrock.get_inference_profile(inferenceProfileIdentifier=asked)
+            except ClientError as err:
+                if is_gone(err) or code_of(err) in VALIDATION_CODES:
+                    raise _refused(f"Bedrock has no model or inference profile '{asked}' in {self.region}") from err
+                raise
+        return profile["models"][0].get("modelArn", asked).rsplit("/", 1)[-1], asked
+
+    def _foundation_model(self, model_id: str) -> "GetFoundationModelResponseTypeDef | None":
+        with translated():
+            try:
+                return self.bedrock.get_foundation_model(modelIdentifier=model_id)
+            except ClientError as err:
+                if is_gone(err) or code_of(err) in VALIDATION_CODES:
+                    return None
+                raise
+
+    def _profile_of(self, model_id: str) -> str:
+        """Return the profile that carries a model; one that stays in the geography comes before a global one."""
+        with translated():
+            pages = self.bedrock.get_paginator("list_inference_profiles").paginate(typeEquals="SYSTEM_DEFINED")
+            found = [
+                profile["inferenceProfileId"]
+                for page in pages
+                for profile in page["inferenceProfileSummaries"]
+                if any(model.get("modelArn", "").endswith(f"/{model_id}") for model in profile["models"])
+            ]
+        if not found:
+            raise _refused(f"{model_id} can't be called on demand in {self.region}, and no inference profile has it")
+        return min(found, key=lambda profile: (profile.startswith("global."), profile))
+
+
+def _refused(sentence: str) -> InvalidRequest:
+    return InvalidRequest(sentence, param="model.id")

@@ -1,0 +1,166 @@
+"""The five verbs of the JumpStart path."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from spillway.adapters.aws.errors import is_gone, translated
+from spillway.adapters.aws.quotas import Quotas
+from spillway.adapters.drivers.jumpstart import hub
+from spillway.adapters.drivers.jumpstart.resources import Endpoint
+from spillway.domain import catalog
+from spillway.domain.capacity import Capacity
+from spillway.domain.deployment import Deployment
+from spillway.domain.errors import CapacityUnavailable, InvalidRequest
+from spillway.domain.names import Names
+from spillway.domain.targets import SageMakerTarget
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+PUBLIC_HUB = "SageMakerPublicHub"
+_FAILED = ("Failed", "OutOfService", "UpdateRollbackFailed")
+_DELETABLE = ("InService", *_FAILED)
+
+
+@dataclass(frozen=True)
+class JumpstartDriver:
+    """The endpoint takes the model only once it is in service: ``provision`` is repeated and goes one step further."""
+
+    stack: str
+    sagemaker: "SageMakerClient"
+    endpoint: Endpoint
+    quotas: Quotas
+
+    def preflight(self, deployment: Deployment) -> None:
+        """Check the hub's document, the licence, the instance type and its endpoint quota."""
+        spec, document = deployment.spec, self._document(deployment)
+        if not document.get("DynamicContainerDeploymentSupported", True):
+            raise InvalidRequest(f"{spec.model.id} cannot be hosted as an inference component", param="model.id")
+        if hub.needs_eula(document) and not spec.model.accept_eula and not spec.model.weights:
+            where = hub.eula_of(document) or "the model's page in SageMaker JumpStart"
+            raise InvalidRequest(
+                f"{spec.model.id} has a licence to accept: read {where}, then set model.accept_eula to true",
+                param="model.accept_eula",
+            )
+        hosting = self._hosting(deployment, document)
+        name = f"{hosting.instance_type} for endpoint usage"
+        quota = self.quotas.named("sagemaker", name)
+        if quota is not None and quota < spec.capacity.max:
+            raise CapacityUnavailable(
+                f"capacity.max is {spec.capacity.max}, and the SageMaker quota '{name}' is {quota:g}. "
+                "Ask for more in Service Quotas, or lower capacity.max."
+            )
+
+    def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
+        """Make what can be made now; once the endpoint is in service, that is the component with its copies."""
+        names, hosting = self._names(deployment), self._hosting(deployment, self._document(deployment))
+        endpoint = self.endpoint.describe(names)
+        if endpoint is None:
+            self.endpoint.create(names, hosting, deployment.endpoint_max)
+        elif endpoint["EndpointStatus"] == "InService":
+            component = self.endpoint.describe_component(names)
+            if component is None:
+                self.endpoint.create_component(names, hosting, desired)
+            elif _is_settled(component) and _copies(component, "DesiredCopyCount") != desired:
+                self.endpoint.set_copies(names, desired)
+        return {"instance_type": hosting.instance_type, "max_instances": str(deployment.endpoint_max)}
+
+    def probe(self, deployment: Deployment) -> Capacity:
+        """Count copies: ready are those in service, starting those still wanted."""
+        names = self._names(deployment)
+        instance_type = deployment.resources.get("instance_type")
+        endpoint = self.endpoint.describe(names)
+        if endpoint is None:
+            return Capacity(instance_type=instance_type)
+        if endpoint["EndpointStatus"] in _FAILED:
+            raise CapacityUnavailable(_reason(endpoint, f"endpoint {names.base}"))
+        component = self.endpoint.describe_component(names)
+        if component is None:
+            # The endpoint's first instance is paid for while the model isn't on it yet.
+            return Capacity(desired=deployment.desired, starting=1, instance_type=instance_type)
+        return _capacity_of(component, names, instance_type)
+
+    def scale(self, deployment: Deployment, desired: int) -> None:
+        """Ask for another number of copies; SageMaker starts and stops instances to fit."""
+        names = self._names(deployment)
+        component = self.endpoint.describe_component(names)
+        if component is None:
+            raise CapacityUnavailable(f"the inference component {names.base} of {deployment.name} is gone")
+        if _copies(component, "DesiredCopyCount") != desired:
+            self.endpoint.set_copies(names, desired)
+
+    def release(self, deployment: Deployment) -> Sequence[str]:
+        """Delete the component, then the endpoint, then config and model."""
+        names = self._names(deployment)
+        if component := self.endpoint.describe_component(names):
+            if component.get("InferenceComponentStatus") != "Deleting":
+                self.endpoint.delete_component(names)
+            if self.endpoint.describe_component(names):
+                return [f"inference component {names.base}", f"endpoint {names.base}"]
+        if endpoint := self.endpoint.describe(names):
+            if endpoint["EndpointStatus"] in _DELETABLE:
+                self.endpoint.delete(names)
+            if self.endpoint.describe(names):
+                return [f"endpoint {names.base}"]
+        self.endpoint.delete_plans(names)
+        return []
+
+    def target(self, deployment: Deployment) -> SageMakerTarget:
+        """Return endpoint and component, which bear the same name."""
+        base = self._names(deployment).base
+        return SageMakerTarget(endpoint=base, component=base)
+
+    def _document(self, deployment: Deployment) -> Mapping[str, Any]:
+        hub_id = catalog.jumpstart_id(deployment.spec)
+        with translated(param="model.id"):
+            try:
+                found = self.sagemaker.describe_hub_content(
+                    HubName=PUBLIC_HUB, HubContentType="Model", HubContentName=hub_id
+                )
+            except ClientError as err:
+                if is_gone(err):
+                    sentence = f"JumpStart's public hub has no model '{hub_id}' in this region"
+                    raise InvalidRequest(sentence, param="model.id") from err
+                raise
+        document: Mapping[str, Any] = json.loads(found["HubContentDocument"])
+        return document
+
+    def _hosting(self, deployment: Deployment, document: Mapping[str, Any]) -> hub.Hosting:
+        spec = deployment.spec
+        instance_type = hub.instance_type_of(document, spec.capacity.instance_types)
+        return hub.hosting_of(document, instance_type, accept_eula=spec.model.accept_eula, weights=spec.model.weights)
+
+    def _names(self, deployment: Deployment) -> Names:
+        return Names(self.stack, deployment.name)
+
+
+def jumpstart_driver(stack: str, role_arn: str, sagemaker: "SageMakerClient", quotas: Quotas) -> JumpstartDriver:
+    """Put a driver together; ``role_arn`` is the role that endpoints run as."""
+    return JumpstartDriver(stack, sagemaker, Endpoint(role_arn, sagemaker), quotas)
+
+
+def _capacity_of(component: Any, names: Names, instance_type: str | None) -> Capacity:
+    desired, current = _copies(component, "DesiredCopyCount"), _copies(component, "CurrentCopyCount")
+    problem = None
+    if component.get("InferenceComponentStatus") == "Failed":
+        problem = _reason(component, f"inference component {names.base}")
+        if desired and not current:
+            raise CapacityUnavailable(problem)
+    starting = 0 if problem else max(desired - current, 0)
+    return Capacity(desired, min(current, desired), starting, instance_type, problem)
+
+
+def _copies(component: Any, which: str) -> int:
+    return int((component.get("RuntimeConfig") or {}).get(which, 0))
+
+
+def _is_settled(component: Any) -> bool:
+    return component.get("InferenceComponentStatus") in ("InService", "Failed")
+
+
+def _reason(described: Any, what: str) -> str:
+    return str(described.get("FailureReason") or f"{what} failed, and SageMaker gives no reason")

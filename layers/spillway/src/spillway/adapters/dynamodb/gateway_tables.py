@@ -1,0 +1,159 @@
+"""What the gateway reads and writes in DynamoDB and on the event bus, without an SDK."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
+from spillway.adapters.dynamodb.price_items import OVERRIDES, reading_id, stored_prices
+from spillway.domain.price_layers import PriceTable, StoredPrices
+from spillway.domain.route import Route, route_from_json
+from spillway.gateway.errors import RoutesUnavailable
+
+_TABLE_SECONDS = 1.0
+_SCAN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class GatewayRoutes:
+    """Reads the ``routes`` table, eventually consistent: half the price, and a route may be two seconds old anyway."""
+
+    aws: AwsHttp
+    table: str
+
+    async def get(self, name: str) -> Route | None:
+        """Return one route; raises RoutesUnavailable."""
+        payload = {"TableName": self.table, "Key": {"name": {"S": name}}}
+        item = (await dynamo(self.aws, "GetItem", payload)).get("Item")
+        return _route(item) if _is_route(item) else None
+
+    async def scan(self) -> Sequence[Route]:
+        """Return all routes that this version can read, page by page; raises RoutesUnavailable."""
+        payload: dict[str, Any] = {"TableName": self.table}
+        routes: list[Route] = []
+        while True:
+            page = await dynamo(self.aws, "Scan", payload, _SCAN_SECONDS)
+            for item in filter(_is_route, page.get("Items", [])):
+                with suppress(RoutesUnavailable):
+                    routes.append(_route(item))
+            if not (last := page.get("LastEvaluatedKey")):
+                return routes
+            payload["ExclusiveStartKey"] = last
+
+
+@dataclass(frozen=True)
+class GatewayPrices:
+    """Reads what keys' budgets need of the ``prices`` table, eventually consistent: a price may be a minute old."""
+
+    aws: AwsHttp
+    table: str
+
+    async def read(self) -> StoredPrices:
+        """Return Bedrock's latest reading and all overrides, by one call; raises RoutesUnavailable."""
+        keys = [{"id": {"S": name}} for name in (reading_id(PriceTable.BEDROCK), OVERRIDES)]
+        answer = await dynamo(self.aws, "BatchGetItem", {"RequestItems": {self.table: {"Keys": keys}}})
+        if answer.get("UnprocessedKeys"):
+            raise RoutesUnavailable("the prices were not all read")
+        try:
+            return stored_prices({item["id"]["S"]: item for item in answer["Responses"][self.table]})
+        except (AttributeError, LookupError, TypeError, ValueError) as err:
+            raise RoutesUnavailable(f"a stored price cannot be read: {err}") from err
+
+
+@dataclass(frozen=True)
+class DynamoUsageCounters:
+    """Adds to the ``usage`` table."""
+
+    aws: AwsHttp
+    table: str
+
+    async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
+        """Add to the counters of one bucket; raises RoutesUnavailable."""
+        names = {f"#c{index}": name for index, name in enumerate(counts)}
+        values = {f":c{index}": {"N": str(count)} for index, count in enumerate(counts.values())}
+        added = ", ".join(f"#c{index} :c{index}" for index in range(len(counts)))
+        payload = {
+            "TableName": self.table,
+            "Key": {"deployment": {"S": deployment}, "bucket": {"S": bucket}},
+            "UpdateExpression": f"ADD {added} SET expires_at = :expires",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {**values, ":expires": {"N": str(expires_at)}},
+        }
+        await dynamo(self.aws, "UpdateItem", payload)
+
+
+@dataclass(frozen=True)
+class DynamoWakeDesk:
+    """Claims wakes by a conditional write on the route, and announces them on our event bus."""
+
+    aws: AwsHttp
+    table: str
+    event_bus: str
+
+    async def claim(self, deployment: str, now: datetime, every: timedelta) -> bool:
+        """Claim the wake; False when it was claimed less than ``every`` ago. Raises RoutesUnavailable."""
+        payload = {
+            "TableName": self.table,
+            "Key": {"name": {"S": deployment}},
+            "UpdateExpression": "SET wake_requested_at = :now",
+            "ConditionExpression": "attribute_exists(#name) AND "
+            "(attribute_not_exists(wake_requested_at) OR wake_requested_at < :before)",
+            "ExpressionAttributeNames": {"#name": "name"},
+            "ExpressionAttributeValues": {
+                ":now": {"N": str(int(now.timestamp()))},
+                ":before": {"N": str(int((now - every).timestamp()))},
+            },
+        }
+        try:
+            await dynamo(self.aws, "UpdateItem", payload)
+        except _ConditionFailed:
+            return False
+        return True
+
+    async def announce(self, deployment: str) -> None:
+        """Put the ``WakeRequested`` event; raises RoutesUnavailable."""
+        entry = {
+            "Source": "spillway",
+            "DetailType": "WakeRequested",
+            "Detail": orjson.dumps({"deployment": deployment}).decode(),
+            "EventBusName": self.event_bus,
+        }
+        try:
+            answer = await self.aws.call("EVENTBRIDGE", "AWSEvents.PutEvents", {"Entries": [entry]}, _TABLE_SECONDS)
+        except (AwsError, AwsUnreachable) as err:
+            raise RoutesUnavailable(str(err)) from err
+        if answer.get("FailedEntryCount"):
+            raise RoutesUnavailable(str(answer.get("Entries")))
+
+
+class _ConditionFailed(Exception):
+    """The write's condition did not hold."""
+
+
+async def dynamo(aws: AwsHttp, operation: str, payload: Mapping[str, Any], seconds: float = _TABLE_SECONDS) -> Any:
+    """Call DynamoDB; raises RoutesUnavailable."""
+    try:
+        return await aws.call("DYNAMODB", f"DynamoDB_20120810.{operation}", payload, seconds)
+    except AwsError as err:
+        if err.code == "ConditionalCheckFailedException":
+            raise _ConditionFailed from err
+        raise RoutesUnavailable(str(err)) from err
+    except AwsUnreachable as err:
+        raise RoutesUnavailable(str(err)) from err
+
+
+def _is_route(item: Mapping[str, Any] | None) -> bool:
+    """Whether there is a route at all: a wake request that raced a deletion may leave an item with its mark only."""
+    return item is not None and "body" in item
+
+
+def _route(item: Mapping[str, Any]) -> Route:
+    """Read a stored route; one that this version cannot read counts as unread, so that the last one stays."""
+    try:
+        return route_from_json(orjson.loads(item["body"]["S"]))
+    except (KeyError, TypeError, ValueError) as err:
+        raise RoutesUnavailable(f"a stored route cannot be read: {err}") from err

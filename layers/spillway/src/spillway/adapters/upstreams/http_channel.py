@@ -1,0 +1,109 @@
+"""One signed request to an upstream and the bytes of its answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias
+
+import aiohttp
+import orjson
+
+from spillway.adapters.aws.http import AwsHttp, AwsUnreachable
+from spillway.adapters.upstreams.failures import Refusal, refusal_of
+from spillway.domain.decision import Code
+from spillway.domain.errors import InvalidRequest
+from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
+from spillway.gateway.upstream import UpstreamStream
+
+Chunks: TypeAlias = AsyncIterator[bytes]
+Judge: TypeAlias = Callable[[Refusal], UpstreamRejected | UpstreamUnavailable]
+
+# What is read of an error: its status is known already.
+_REFUSAL_BYTES = 65_536
+_REFUSAL_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """What to send where; ``signed_as`` is the service's name in the signature."""
+
+    url: str
+    signed_as: str
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+    connect_seconds: float
+
+
+async def open_channel(
+    aws: AwsHttp, call: Call, read: Callable[[Chunks], Chunks], judge: Judge = Refusal.error
+) -> UpstreamStream:
+    """Send the request; ``read`` turns the answer's chunks into blocks, ``judge`` says what a refusal means."""
+    headers = {"content-type": "application/json", **call.headers}
+    body = _written(call.body)
+    try:
+        response = await aws.post(call.url, call.signed_as, body, headers, call.connect_seconds)
+    except AwsUnreachable as err:
+        raise UpstreamUnavailable(Code.PRIMARY_FAILED, str(err)) from err
+    if response.status != 200:
+        raise judge(await _refusal(response))
+    blocks = read(_Chunks(response.content))
+
+    async def close() -> None:
+        response.close()
+        if hasattr(blocks, "aclose"):
+            await blocks.aclose()
+
+    return UpstreamStream(blocks, close)
+
+
+class Whole:
+    """The whole body in one piece; no generator, which would cost an unstreamed answer more than it does."""
+
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks: Chunks | None = chunks
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._chunks is None:
+            raise StopAsyncIteration
+        chunks, self._chunks = self._chunks, None
+        return b"".join([chunk async for chunk in chunks])
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    """Return the request's JSON: what a translation wraps, or reads out of a string, may be too deep for it."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as err:
+        raise InvalidRequest("the body is nested too deep", code="invalid_json") from err
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> Refusal:
+    body = b""
+    async with response:
+        with suppress(aiohttp.ClientError, OSError, TimeoutError):
+            async with asyncio.timeout(_REFUSAL_SECONDS):
+                # One read gives what has arrived, and half an error cannot be told from another kind of error.
+                while len(body) < _REFUSAL_BYTES and (part := await response.content.readany()):
+                    body += part
+        return refusal_of(response.status, response.headers, body)
+
+
+class _Chunks:
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._content.readany()
+        except (aiohttp.ClientError, OSError) as err:
+            raise UpstreamUnavailable(Code.PRIMARY_FAILED, f"broke off: {type(err).__name__} {err}") from err
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
