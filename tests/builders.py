@@ -3,18 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spillway.domain.alert import Alert, AlertState, Severity, Topic
-from spillway.domain.capacity import Capacity, Instance
+from spillway.domain.access.keys import Key, Scope, digest_of, id_of
+from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.decision import Action, Code, Decision, Reason
-from spillway.domain.deployment import Deployment
-from spillway.domain.keys import Key, Scope, digest_of, id_of
-from spillway.domain.load import Minute
-from spillway.domain.prices import HourlyPrice, PriceBook, Source, TokenPrice
-from spillway.domain.route import Route, RouteState
-from spillway.domain.spec import DeploymentSpec
-from spillway.domain.status import Status
-from spillway.domain.targets import BedrockTarget, FleetTarget
-from spillway.domain.usage import InstanceTime
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import BedrockTarget, FleetTarget
+from spillway.domain.observations.capacity import Capacity, Instance
+from spillway.domain.observations.traffic import Minute
+from spillway.domain.observations.usage import InstanceTime
+from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, Source, TokenPrice
+from spillway.domain.routing.route import Route, RouteState
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 MODEL = "meta-llama/Llama-3.1-8B-Instruct"

@@ -6,24 +6,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from spillway.domain.alert import Alert
-from spillway.domain.bill import Billed
-from spillway.domain.capacity import Capacity
-from spillway.domain.credits import CreditLedger
+from spillway.domain.access.keys import Key
+from spillway.domain.alerts.alert import Alert
+from spillway.domain.benchmarks.record import Benchmark
+from spillway.domain.costs.aws_bill import Billed
+from spillway.domain.costs.credits import CreditLedger
 from spillway.domain.decision import Decision
-from spillway.domain.deployment import Deployment, Inventory
+from spillway.domain.deployments.deployment import Deployment, Inventory
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import FleetTarget, Target
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
-from spillway.domain.keys import Key
-from spillway.domain.load import Load
-from spillway.domain.measuring.record import Benchmark
-from spillway.domain.policy import Memory
-from spillway.domain.price_layers import Override, Reading, StoredPrices
-from spillway.domain.review.record import Review
-from spillway.domain.route import Route
-from spillway.domain.signals import Signal
-from spillway.domain.status import Status
-from spillway.domain.targets import FleetTarget, Target
-from spillway.domain.usage import (
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load
+from spillway.domain.observations.usage import (
     CHECKS,
     HourOfInstances,
     HourOfTraffic,
@@ -34,6 +29,11 @@ from spillway.domain.usage import (
     Usage,
     month_of,
 )
+from spillway.domain.pricing.price_layers import Override, Reading, StoredPrices
+from spillway.domain.review.record import Review
+from spillway.domain.routing.route import Route
+from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.required_metrics import Signal
 
 T = TypeVar("T")
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from spillway.domain.measured import Measured
-from spillway.domain.measuring.histogram import Histogram
-from spillway.domain.measuring.record import Benchmark, Conditions, State
-from spillway.domain.measuring.spec import BenchmarkSpec
-from spillway.domain.measuring.tally import LengthTally, Tally
+from spillway.domain.benchmarks.counts import LengthTally, Tally
+from spillway.domain.benchmarks.histogram import Histogram
+from spillway.domain.benchmarks.record import Benchmark, Conditions, State
+from spillway.domain.benchmarks.spec import BenchmarkSpec
+from spillway.domain.deployments.measured_capacity import Measured
 from tests.builders import MODEL, NOW
 
 

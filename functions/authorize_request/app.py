@@ -6,8 +6,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.bootstrap.access import authorize_service
+from spillway.domain.access.keys import Key, Scope
 from spillway.domain.errors import Unauthorized
-from spillway.domain.keys import Key, Scope
 from spillway.logs import function_logger
 from spillway.services.authorize import Authorize
 from spillway.settings import Settings

@@ -10,8 +10,8 @@ from spillway import clock
 from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.adapters.dynamodb.benchmark_cancellation import StopButton
 from spillway.bootstrap.gateway import build_upstreams
-from spillway.domain.measuring.order import Order, order_from_json
-from spillway.domain.measuring.tally import Tally, tally_to_json
+from spillway.domain.benchmarks.counts import Tally, tally_to_json
+from spillway.domain.benchmarks.worker_orders import Order, order_from_json
 from spillway.gateway.load import Worker
 from spillway.settings import Settings
 

@@ -22,14 +22,14 @@ from spillway.adapters.dynamodb.routes_table import RoutesTable
 from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.capacity_reader import AwsCapacityReader
 from spillway.adapters.observe.load_metrics import LoadMetrics
-from spillway.domain.alert import Topic
-from spillway.domain.deployment import Deployment
-from spillway.domain.names import Names
-from spillway.domain.prices import price_book
-from spillway.domain.routing import route_of
-from spillway.domain.spec import Path
-from spillway.domain.status import Status
-from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
+from spillway.domain.alerts.alert import Topic
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.resource_names import Names
+from spillway.domain.deployments.spec import Path
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
+from spillway.domain.pricing.price_book import price_book
+from spillway.domain.routing.route_for_status import route_of
 from spillway.services.check import Check
 from tests.bench.memory_aws import (
     MemoryAutoScaling,

@@ -20,8 +20,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from spillway.domain.route import RouteState, route_to_json
-from spillway.domain.targets import BedrockTarget, FleetTarget
+from spillway.domain.deployments.targets import BedrockTarget, FleetTarget
+from spillway.domain.routing.route import RouteState, route_to_json
 from tests.bench.gateway import answers, machine
 from tests.builders import a_route
 from tests.sandbox.runtime.web_function import free_port

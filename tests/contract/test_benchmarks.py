@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spillway.adapters.dynamodb.benchmarks_table import BenchmarksTable
+from spillway.domain.benchmarks.record import Benchmark, End, State
+from spillway.domain.benchmarks.steps import step_of
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
-from spillway.domain.measuring.record import Benchmark, End, State
-from spillway.domain.measuring.steps import step_of
 from spillway.ports import BenchmarkRecords
 from tests.builders import NOW
 from tests.fakes import FakeBenchmarks

@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from spillway.adapters.observe.cost_explorer import ENDPOINT_REGION, CostExplorer
-from spillway.domain.bill import Billed
+from spillway.domain.costs.aws_bill import Billed
 from spillway.domain.errors import Retryable
 
 STACK_ONLY = {"Tags": {"Key": "spillway:stack", "Values": ["spillway"], "MatchOptions": ["EQUALS"]}}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spillway.adapters.dynamodb.keys_table import KeysTable
+from spillway.domain.access.keys import Key, OldSecret, Scope, digest_of, id_of
+from spillway.domain.access.limits import KeyLimits
 from spillway.domain.errors import InvalidRequest, NotFound, Superseded
-from spillway.domain.keys import Key, OldSecret, Scope, digest_of, id_of
-from spillway.domain.limits import KeyLimits
 from spillway.ports import Keys
 from tests.builders import NOW, a_key
 from tests.fakes import FakeKeys

@@ -10,7 +10,7 @@ from moto.sns import sns_backends
 
 from spillway.adapters.aws.event_bus import EventBus
 from spillway.adapters.aws.sns_alerts import SnsAlerts
-from spillway.domain.alert import Topic, text_of
+from spillway.domain.alerts.alert import Topic, text_of
 from spillway.domain.errors import Retryable
 from spillway.ports import Alerts, Events
 from tests.builders import an_alert

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spillway.adapters.dynamodb.prices_table import PricesTable
-from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.ports import Prices
 from tests.builders import NOW
 from tests.fakes import FakePrices

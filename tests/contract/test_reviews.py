@@ -8,7 +8,7 @@ import pytest
 
 from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.adapters.dynamodb.reviews_table import ReviewsTable
-from spillway.domain.credits import Credit, CreditLedger
+from spillway.domain.costs.credits import Credit, CreditLedger
 from spillway.domain.review.record import Review, Shadow
 from spillway.ports import Credits, Reviews
 from tests.builders import NOW

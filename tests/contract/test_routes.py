@@ -8,7 +8,7 @@ import pytest
 
 from spillway.adapters.dynamodb.routes_table import RoutesTable
 from spillway.domain.errors import Retryable, Superseded
-from spillway.domain.route import RouteState, route_to_json
+from spillway.domain.routing.route import RouteState, route_to_json
 from spillway.ports import Routes
 from tests.builders import a_route
 from tests.fakes import FakeRoutes

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from spillway.adapters.dynamodb.usage_table import UsageTable
-from spillway.domain.usage import CHECKS, HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic, Usage
+from spillway.domain.observations.usage import (
+    CHECKS,
+    HourOfInstances,
+    HourOfTraffic,
+    Hours,
+    InstanceUse,
+    Traffic,
+    Usage,
+)
 from spillway.ports import InstanceTimes, UsageLog
 from tests.builders import NOW, an_instance_time
 from tests.fakes import FakeUsageLog

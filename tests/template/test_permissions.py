@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.measuring.order import step_seconds
-from spillway.domain.measuring.pricing import WORKER_GB
-from spillway.domain.measuring.spec import BenchmarkSpec
+from spillway.domain.benchmarks.pricing import WORKER_GB
+from spillway.domain.benchmarks.spec import BenchmarkSpec
+from spillway.domain.benchmarks.worker_orders import step_seconds
 from tests.sandbox.iam.policies import RolePolicies
 from tests.sandbox.iam.request import LaunchTemplate, Place
 from tests.sandbox.iam.static_stack import StaticStack

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from spillway.domain.prices import price_book
+from spillway.domain.pricing.price_book import price_book
 from tests.sandbox.cloud.calls import AwsError
 from tests.sandbox.cloud.moto_cloud import REGION, Front
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spillway.adapters.dynamodb.checks_table import SHARDS, ChecksTable
-from spillway.domain.lives import Life
-from spillway.domain.policy import Memory
+from spillway.domain.observations.instance_lifetimes import Life
+from spillway.domain.scaling.policy import Memory
 from spillway.ports import Memories
 from tests.builders import NOW
 from tests.fakes import FakeMemories

@@ -9,8 +9,8 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.authorize_request import app
-from spillway.domain.keys import Key, OldSecret, Scope, digest_of
-from spillway.domain.limits import KeyLimits, limits_from
+from spillway.domain.access.keys import Key, OldSecret, Scope, digest_of
+from spillway.domain.access.limits import KeyLimits, limits_from
 from spillway.services.authorize import Authorize
 from tests.builders import NOW, a_key
 from tests.fakes import FakeKeys

@@ -16,7 +16,7 @@ from functions.seed_admin_key import app
 from spillway.adapters.aws.custom_resource import respond
 from spillway.adapters.aws.secrets import secret_reader
 from spillway.bootstrap.access import SeedServices
-from spillway.domain.keys import Scope, id_of
+from spillway.domain.access.keys import Scope, id_of
 from spillway.services.seed_admin_key import SeedAdminKey
 from tests.builders import NOW, a_key
 from tests.fakes import FakeKeys

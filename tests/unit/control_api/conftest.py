@@ -11,8 +11,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.control_api import app
 from spillway.api.control_api import ControlApi
-from spillway.domain.prices import price_book
-from spillway.domain.throughput import benchmarks
+from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_credits import ManageCredits
 from spillway.services.manage_deployments import ManageDeployments

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.benchmarks.record import End, State
+from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Retryable
-from spillway.domain.measuring.record import End, State
-from spillway.domain.status import Status
 from tests.builders import NOW, a_deployment, a_spec
 from tests.measuring_builders import a_benchmark
 from tests.unit.control_api.conftest import World

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import BedrockTarget
 from spillway.domain.errors import Retryable, Superseded
-from spillway.domain.route import RouteState
-from spillway.domain.status import Status
-from spillway.domain.targets import BedrockTarget
+from spillway.domain.routing.route import RouteState
 from tests.builders import a_deployment, a_route, a_spec
 from tests.fakes import FakeDeployments
 from tests.unit.control_api.conftest import World

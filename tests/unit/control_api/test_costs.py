@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from spillway.domain.bill import Billed
+from spillway.domain.costs.aws_bill import Billed
 from spillway.domain.errors import Retryable
-from spillway.domain.prices import price_book
-from spillway.domain.usage import HourOfTraffic, Traffic
+from spillway.domain.observations.usage import HourOfTraffic, Traffic
+from spillway.domain.pricing.price_book import price_book
 from tests.builders import SPILL_MODEL, a_deployment, an_instance_time
 from tests.fakes import FakeBills
 from tests.unit.control_api.conftest import World

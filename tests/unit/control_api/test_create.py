@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import BedrockTarget
 from spillway.domain.errors import Retryable
-from spillway.domain.route import RouteState
-from spillway.domain.status import Status
-from spillway.domain.targets import BedrockTarget
+from spillway.domain.routing.route import RouteState
 from tests.builders import SPILL_MODEL, a_deployment, spec_body
 from tests.unit.control_api.conftest import World
 

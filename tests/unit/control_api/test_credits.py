@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.usage import HourOfTraffic, Traffic
+from spillway.domain.observations.usage import HourOfTraffic, Traffic
 from tests.builders import NOW, a_deployment, an_instance_time
 from tests.unit.control_api.conftest import World
 

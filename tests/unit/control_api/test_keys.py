@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.keys import Scope
-from spillway.domain.limits import KeyLimits
+from spillway.domain.access.keys import Scope
+from spillway.domain.access.limits import KeyLimits
 from tests.builders import NOW, a_key
 from tests.unit.control_api.conftest import World
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.prices import price_book
+from spillway.domain.pricing.price_book import price_book
 from tests.unit.control_api.conftest import World
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.prices import price_book
+from spillway.domain.deployments.status import Status
+from spillway.domain.observations.usage import Traffic
+from spillway.domain.pricing.price_book import price_book
 from spillway.domain.review.record import Review, Shadow
-from spillway.domain.status import Status
-from spillway.domain.usage import Traffic
 from tests.builders import NOW, SPILL_MODEL, a_decision, a_deployment, a_route, a_spec, an_instance_time
 from tests.measuring_builders import a_measured
 from tests.unit.control_api.conftest import World

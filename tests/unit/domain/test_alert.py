@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spillway.domain.alert import Alert, AlertState, Severity, alert_to_json, money_of, subject_of, text_of
-from spillway.domain.news import News, alert_of, closed
+from spillway.domain.alerts.alert import Alert, AlertState, Severity, alert_to_json, money_of, subject_of, text_of
+from spillway.domain.alerts.kinds import News, alert_of, closed
 from tests.builders import NOW, a_deployment, a_reason, a_spec, an_alert
 
 LONGEST_NAME = "a" * 40

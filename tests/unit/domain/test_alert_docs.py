@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from spillway.domain.alert import Alert, alert_to_json, subject_of, text_of
+from spillway.domain.alerts.alert import Alert, alert_to_json, subject_of, text_of
+from spillway.domain.alerts.evaluate import watch
+from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Reason
-from spillway.domain.load import Load
-from spillway.domain.news import News
-from spillway.domain.policy import Memory, Snapshot, decide
-from spillway.domain.prices import price_book
-from spillway.domain.status import Status
-from spillway.domain.watch import watch
+from spillway.domain.deployments.status import Status
+from spillway.domain.observations.traffic import Load
+from spillway.domain.pricing.price_book import price_book
+from spillway.domain.scaling.policy import Memory, Snapshot, decide
 from spillway.services.announce import Announce
 from tests.builders import NOW, a_capacity, a_deployment, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents

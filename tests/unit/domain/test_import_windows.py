@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.capacity import Capacity
-from spillway.domain.deployment import Deployment
-from spillway.domain.import_windows import windows_of
-from spillway.domain.load import Load, Minute
-from spillway.domain.policy import Memory
-from spillway.domain.prices import MODEL_UNIT, STORED_UNIT, ImportPrices, PriceBook, Source, UnitPrice
-from spillway.domain.spend import add_up
-from spillway.domain.targets import ImportedTarget
+from spillway.domain.costs.import_windows import windows_of
+from spillway.domain.costs.running_estimate import add_up
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.targets import ImportedTarget
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load, Minute
+from spillway.domain.pricing.price_book import MODEL_UNIT, STORED_UNIT, ImportPrices, PriceBook, Source, UnitPrice
+from spillway.domain.scaling.policy import Memory
 from tests.builders import NOW, a_deployment, a_price_book, a_spec
 
 MINUTE = timedelta(minutes=1)

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from spillway.domain.capacity import EndpointInstances, Instances
-from spillway.domain.lives import Life, hours_lived, lives_of
+from spillway.domain.observations.capacity import EndpointInstances, Instances
+from spillway.domain.observations.instance_lifetimes import Life, hours_lived, lives_of
 from tests.builders import NOW, an_instance
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

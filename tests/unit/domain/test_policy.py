@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.capacity import Capacity
 from spillway.domain.decision import Action, Code
-from spillway.domain.deployment import CLAIM_LIMIT, Deployment
-from spillway.domain.load import Load
-from spillway.domain.policy import Memory, Snapshot, decide, remember
-from spillway.domain.status import Status
+from spillway.domain.deployments.deployment import CLAIM_LIMIT, Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load
+from spillway.domain.scaling.policy import Memory, Snapshot, decide, remember
 from tests.builders import NOW, a_capacity, a_deployment, a_spec, minutes_of
 
 LONG_AGO = NOW - timedelta(days=1)

@@ -2,13 +2,19 @@
 
 import pytest
 
-from spillway.domain.capacity import Capacity
 from spillway.domain.decision import Code
-from spillway.domain.load import Load
-from spillway.domain.route import Plan, RouteState, plan, route_from_json, route_to_json
-from spillway.domain.routing import is_still_lost, may_replace, retry_after_seconds, route_of, spill_target
-from spillway.domain.status import Status
-from spillway.domain.targets import BedrockTarget
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import BedrockTarget
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load
+from spillway.domain.routing.route import Plan, RouteState, plan, route_from_json, route_to_json
+from spillway.domain.routing.route_for_status import (
+    is_still_lost,
+    may_replace,
+    retry_after_seconds,
+    route_of,
+    spill_target,
+)
 from tests.builders import NOW, SPILL_MODEL, a_capacity, a_deployment, a_route, a_spec
 
 

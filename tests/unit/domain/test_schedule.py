@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.schedule import floor_at
+from spillway.domain.deployments.schedule import floor_at
 from tests.builders import a_spec
 
 TUESDAY_NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

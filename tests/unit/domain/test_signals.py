@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.signals import Signal, signals_of
-from spillway.domain.status import Status
+from spillway.domain.deployments.status import Status
+from spillway.domain.scaling.required_metrics import Signal, signals_of
 from tests.builders import a_deployment, a_spec
 
 BUDGET = {"usd_per_month": 100}

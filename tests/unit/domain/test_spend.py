@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.capacity import Capacity
-from spillway.domain.load import Load, Minute
-from spillway.domain.policy import Memory
-from spillway.domain.spend import Spent, add_up
-from spillway.domain.targets import BedrockTarget
+from spillway.domain.costs.running_estimate import Spent, add_up
+from spillway.domain.deployments.targets import BedrockTarget
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load, Minute
+from spillway.domain.scaling.policy import Memory
 from tests.builders import NOW, SPILL_MODEL, a_capacity, a_deployment, a_price_book, a_spec
 
 MINUTE = timedelta(minutes=1)

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.alert import Alert, AlertState, Severity, Topic
-from spillway.domain.capacity import Capacity
+from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
+from spillway.domain.alerts.evaluate import watch
 from spillway.domain.decision import Code
-from spillway.domain.deployment import Deployment
-from spillway.domain.policy import Memory
-from spillway.domain.status import Status
-from spillway.domain.watch import watch
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.scaling.policy import Memory
 from tests.builders import NOW, a_capacity, a_deployment, a_spec
 
 UP, LOST = a_capacity(1), a_capacity(0, starting=1)

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from spillway.adapters.drivers.fleet.config import FleetConfig
 from spillway.adapters.drivers.fleet.user_data import user_data
-from spillway.domain.names import Names
+from spillway.domain.deployments.resource_names import Names
 from tests.builders import a_spec
 
 HAPROXY = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin")

@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from spillway.adapters.observe.capacity_reader import AwsCapacityReader
-from spillway.domain.capacity import Capacity, EndpointInstances, Instance
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.observations.capacity import Capacity, EndpointInstances, Instance
 from tests.builders import NOW, a_deployment, a_spec
 
 BIG = 250

@@ -1,6 +1,6 @@
 import pytest
 
-from spillway.domain import catalog
+from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.errors import InvalidRequest
 from tests.builders import a_spec
 

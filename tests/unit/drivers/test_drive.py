@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.capacity import Capacity
 from spillway.domain.errors import CapacityUnavailable, NotFound, NotReady, Superseded
+from spillway.domain.observations.capacity import Capacity
 from spillway.services.drive import Drive
 from tests.builders import NOW, a_deployment
 from tests.fakes import FakeDeployments, FakeDriver

@@ -6,9 +6,9 @@ import pytest
 from spillway.adapters.aws.quotas import Quotas
 from spillway.adapters.drivers.jumpstart import hub
 from spillway.adapters.drivers.jumpstart.driver import JumpstartDriver, jumpstart_driver
-from spillway.domain.capacity import Capacity
+from spillway.domain.deployments.targets import SageMakerTarget
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable
-from spillway.domain.targets import SageMakerTarget
+from spillway.domain.observations.capacity import Capacity
 from tests.builders import a_deployment, a_spec
 from tests.unit.drivers.conftest import FakeQuotas
 from tests.unit.drivers.fake_sagemaker import DOCUMENT, FakeSageMaker, refused

@@ -6,7 +6,7 @@ import pytest
 
 from spillway.adapters.drivers.fleet.config import FleetConfig
 from spillway.adapters.drivers.fleet.user_data import ENGINE_IMAGE, PROXY_IMAGE, user_data
-from spillway.domain.names import Names
+from spillway.domain.deployments.resource_names import Names
 from tests.builders import a_spec
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-AbCdEf"

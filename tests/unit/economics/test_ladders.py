@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spillway.domain.decision import Code, Reason
-from spillway.domain.economics.ladders.moves import Climber
 from spillway.domain.economics.ladders.optimum import optimum_usd
 from spillway.domain.economics.ladders.replay import policies_of, replay
 from spillway.domain.economics.ladders.rule import State, step
 from spillway.domain.economics.ladders.rungs import Ladder, Rung
+from spillway.domain.economics.ladders.simulation import Climber
 from spillway.domain.economics.optimum import layer_optimum
 from spillway.domain.economics.rule import Traffic
 from spillway.domain.economics.trace import Trace

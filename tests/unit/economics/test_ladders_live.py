@@ -8,11 +8,11 @@ import pytest
 
 from spillway.adapters.dynamodb.checks_table import _from_json, _to_json
 from spillway.domain.decision import Code, Reason
-from spillway.domain.deployment import Deployment
-from spillway.domain.economics.ladders.live import news_of
-from spillway.domain.load import Load, Minute
-from spillway.domain.policy import Memory, Snapshot, remember
-from spillway.domain.prices import Source, TokenPrice
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.economics.ladders.in_check import news_of
+from spillway.domain.observations.traffic import Load, Minute
+from spillway.domain.pricing.price_book import Source, TokenPrice
+from spillway.domain.scaling.policy import Memory, Snapshot, remember
 from tests.builders import a_capacity, a_deployment, a_spec
 
 START = datetime(2026, 11, 24, 0, 0, tzinfo=UTC)

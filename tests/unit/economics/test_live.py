@@ -8,12 +8,12 @@ import pytest
 
 from spillway.adapters.dynamodb.checks_table import _from_json, _to_json
 from spillway.domain.decision import Action, Code, Decision
-from spillway.domain.deployment import Deployment
-from spillway.domain.load import Load, Minute
-from spillway.domain.policy import Memory, Snapshot, decide, remember
-from spillway.domain.prices import Source, TokenPrice
-from spillway.domain.routing import route_of
-from spillway.domain.status import Status
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.observations.traffic import Load, Minute
+from spillway.domain.pricing.price_book import Source, TokenPrice
+from spillway.domain.routing.route_for_status import route_of
+from spillway.domain.scaling.policy import Memory, Snapshot, decide, remember
 from tests.builders import a_capacity, a_deployment, a_spec
 
 START = datetime(2026, 11, 24, 0, 0, tzinfo=UTC)

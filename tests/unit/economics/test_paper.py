@@ -2,7 +2,7 @@
 
 import pytest
 
-from spillway.domain.economics.paper import OFF, Paper
+from spillway.domain.economics.rule_selection import OFF, Paper
 
 START = 5
 # The first rule starts at half and stops at a quarter of a start's price: 2.5 and 1.25 instance minutes.

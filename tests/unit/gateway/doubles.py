@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from spillway.bootstrap.gateway import PRICES
-from spillway.domain.price_layers import StoredPrices
-from spillway.domain.route import Route
-from spillway.domain.targets import Target, path_of
+from spillway.domain.deployments.targets import Target, path_of
+from spillway.domain.pricing.price_layers import StoredPrices
+from spillway.domain.routing.route import Route
 from spillway.gateway.app import Gateway
 from spillway.gateway.completions import Completions
 from spillway.gateway.errors import RoutesUnavailable

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.route import RouteState
+from spillway.domain.routing.route import RouteState
 from tests.builders import a_route
 from tests.unit.gateway.doubles import BODY, CONTEXT, GOOD_STREAM, World, a_world, call, completion, streaming
 

@@ -7,7 +7,7 @@ import pytest
 
 from spillway.domain.decision import Code
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.route import RouteState
+from spillway.domain.routing.route import RouteState
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from tests.builders import a_route
 from tests.unit.gateway.doubles import (

@@ -12,8 +12,8 @@ from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.aws.log_group import LogGroup
 from spillway.adapters.dynamodb.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
 from spillway.adapters.dynamodb.prices_table import PricesTable
-from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
-from spillway.domain.route import route_to_json
+from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.routing.route import route_to_json
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.text_log import Event
 from spillway.settings import Settings

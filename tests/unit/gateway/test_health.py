@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from spillway.domain.decision import Code
-from spillway.domain.route import Choice
-from spillway.domain.targets import BedrockTarget, FleetTarget
+from spillway.domain.deployments.targets import BedrockTarget, FleetTarget
+from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.health import FAILURES_IN_A_ROW, LONGEST_SECONDS, PROBE_SECONDS, Health
 from spillway.gateway.retry_budget import ALWAYS_ALLOWED, RetryBudget

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.access.keys import Key, OldSecret, Scope, digest_of, id_of
+from spillway.domain.access.limits import KeyLimits
 from spillway.domain.errors import Unauthorized
-from spillway.domain.keys import Key, OldSecret, Scope, digest_of, id_of
-from spillway.domain.limits import KeyLimits
 from spillway.gateway.caller import Headers
 from spillway.gateway.errors import RoutesUnavailable, Unavailable
 from spillway.gateway.key_check import REFUSAL, KeyCheck

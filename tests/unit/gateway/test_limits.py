@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.access.limits import KeyLimits
 from spillway.domain.decision import Code
-from spillway.domain.limits import KeyLimits
-from spillway.domain.route import RouteState
-from spillway.domain.targets import BedrockTarget, FleetTarget
+from spillway.domain.deployments.targets import BedrockTarget, FleetTarget
+from spillway.domain.routing.route import RouteState
 from spillway.gateway.errors import UpstreamUnavailable
 from tests.builders import NOW, a_route
 from tests.unit.gateway.doubles import CONTEXT, GOOD_STREAM, Answer, World, a_world, call, completion, streaming

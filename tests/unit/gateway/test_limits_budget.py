@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spillway.domain.access.lease_sizing import SHARE_HELD
 from spillway.domain.errors import Rejected
-from spillway.domain.escrow import SHARE_HELD
 from spillway.gateway.errors import RoutesUnavailable, Unavailable
 from spillway.gateway.limits_budget import Budget
 from spillway.gateway.limits_budget_later import LaterBudget

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spillway.bootstrap.gateway import PRICES
-from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
-from spillway.domain.price_updates import current
-from spillway.domain.prices import price_book
-from spillway.domain.targets import BedrockTarget, FleetTarget, ImportedTarget
+from spillway.domain.deployments.targets import BedrockTarget, FleetTarget, ImportedTarget
+from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.pricing.updates import current
 from spillway.gateway.limits_prices import FREE, PriceList, TokenPrices
 from spillway.gateway.usage import Usage
 from tests.unit.gateway.doubles import FakeClock, FakeStoredPrices, a_world, completion

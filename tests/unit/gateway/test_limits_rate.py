@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spillway.domain.escrow import SHARE_HELD
+from spillway.domain.access.lease_sizing import SHARE_HELD
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.limits_errors import LimitExceeded
 from spillway.gateway.limits_rate import RateLimits

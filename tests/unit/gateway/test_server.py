@@ -17,9 +17,9 @@ import uvicorn
 
 from spillway.adapters.dynamodb.key_items import item_of, pointer
 from spillway.bootstrap import gateway as bootstrap
-from spillway.domain.keys import OldSecret, Scope, digest_of, id_of
-from spillway.domain.limits import KeyLimits
-from spillway.domain.route import route_to_json
+from spillway.domain.access.keys import OldSecret, Scope, digest_of, id_of
+from spillway.domain.access.limits import KeyLimits
+from spillway.domain.routing.route import route_to_json
 from spillway.gateway.__main__ import config, main
 from spillway.gateway.connections import GuardedConnection
 from spillway.settings import BadSetting, MissingSetting, Settings

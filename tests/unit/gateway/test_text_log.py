@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from spillway.domain.decision import Code
-from spillway.domain.route import Route
+from spillway.domain.routing.route import Route
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.exchange import MOST_WIRE_BYTES
 from spillway.gateway.spoken import spoken

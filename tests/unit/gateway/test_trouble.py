@@ -6,8 +6,8 @@ import dataclasses
 import pytest
 
 from spillway.domain.decision import Code
-from spillway.domain.route import Choice, RouteState
-from spillway.domain.targets import FleetTarget
+from spillway.domain.deployments.targets import FleetTarget
+from spillway.domain.routing.route import Choice, RouteState
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.gate import Gate, Limits, NothingAnswered
 from spillway.gateway.health import Health

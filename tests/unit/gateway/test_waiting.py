@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spillway.domain.decision import Code
-from spillway.domain.route import RouteState
+from spillway.domain.routing.route import RouteState
 from spillway.gateway import opening
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from tests.builders import a_route

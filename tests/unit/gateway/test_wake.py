@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from spillway.domain.route import RouteState
+from spillway.domain.routing.route import RouteState
 from tests.builders import NOW, a_route
 from tests.unit.gateway.doubles import GOOD_STREAM, World, a_world, call, streaming
 

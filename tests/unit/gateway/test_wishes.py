@@ -3,7 +3,7 @@
 import pytest
 
 from spillway.domain.decision import Code
-from spillway.domain.route import RouteState
+from spillway.domain.routing.route import RouteState
 from spillway.gateway.errors import UpstreamUnavailable
 from tests.builders import a_route
 from tests.unit.gateway.doubles import GOOD_STREAM, a_world, call, completion, streaming

@@ -6,7 +6,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spillway.domain.measuring.histogram import (
+from spillway.domain.benchmarks.histogram import (
     BUCKETS,
     HIGHEST,
     LOWEST,

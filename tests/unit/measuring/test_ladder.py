@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spillway.domain.measuring.ladder import Next, next_level
-from spillway.domain.measuring.record import Benchmark, End, StepResult
-from spillway.domain.measuring.spec import BenchmarkSpec, Concurrency
-from spillway.domain.measuring.steps import step_of
+from spillway.domain.benchmarks.concurrency_levels import Next, next_level
+from spillway.domain.benchmarks.record import Benchmark, End, StepResult
+from spillway.domain.benchmarks.spec import BenchmarkSpec, Concurrency
+from spillway.domain.benchmarks.steps import step_of
 from tests.measuring_builders import a_benchmark, a_tally
 
 GOOD: dict[str, Any] = {}

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.benchmarks.counts import Tally, merge
+from spillway.domain.benchmarks.record import StepResult, Verdict
+from spillway.domain.benchmarks.spec import BenchmarkSpec
+from spillway.domain.benchmarks.steps import step_of
+from spillway.domain.benchmarks.worker_orders import Length, Order, order_from_json, order_to_json, orders_of
 from spillway.domain.decision import Code
-from spillway.domain.measuring.order import Length, Order, order_from_json, order_to_json, orders_of
-from spillway.domain.measuring.record import StepResult, Verdict
-from spillway.domain.measuring.spec import BenchmarkSpec
-from spillway.domain.measuring.steps import step_of
-from spillway.domain.measuring.tally import Tally, merge
-from spillway.domain.targets import FleetTarget
+from spillway.domain.deployments.targets import FleetTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.load import Worker
 from spillway.gateway.load_prompts import Prompts

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spillway.domain.measuring.histogram import BUCKETS, Histogram
-from spillway.domain.measuring.order import STREAMS_PER_WORKER
-from spillway.domain.measuring.record import Verdict
-from spillway.domain.measuring.spec import MOST_STREAMS, BenchmarkSpec
-from spillway.domain.measuring.steps import best_of, step_of
-from spillway.domain.measuring.tally import LengthTally, Tally, merge, tally_from_json, tally_to_json
+from spillway.domain.benchmarks.counts import LengthTally, Tally, merge, tally_from_json, tally_to_json
+from spillway.domain.benchmarks.histogram import BUCKETS, Histogram
+from spillway.domain.benchmarks.record import Verdict
+from spillway.domain.benchmarks.spec import MOST_STREAMS, BenchmarkSpec
+from spillway.domain.benchmarks.steps import best_of, step_of
+from spillway.domain.benchmarks.worker_orders import STREAMS_PER_WORKER
 from tests.measuring_builders import a_benchmark, a_histogram, a_tally
 
 SPEC = a_benchmark().spec

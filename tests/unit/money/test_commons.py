@@ -6,12 +6,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spillway.domain.commons import NOT_COUNTED, common_parts
-from spillway.domain.deployment import Deployment
-from spillway.domain.ledger import total
-from spillway.domain.prices import PriceBook, Source, UnitPrice
-from spillway.domain.status import Status
-from spillway.domain.usage import HourOfTraffic, Hours, Traffic
+from spillway.domain.costs.ledger import total
+from spillway.domain.costs.shared_services import NOT_COUNTED, common_parts
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.observations.usage import HourOfTraffic, Hours, Traffic
+from spillway.domain.pricing.price_book import PriceBook, Source, UnitPrice
 from tests.builders import NOW, a_deployment, a_price_book, a_spec
 
 NINE, HOUR = NOW.replace(minute=0), timedelta(hours=1)

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spillway.domain.deployment import Deployment
-from spillway.domain.ledger import shared, total
-from spillway.domain.prices import PriceBook, Source, TokenPrice, UnitPrice
-from spillway.domain.targets import BedrockTarget
-from spillway.domain.throughput import benchmarks
-from spillway.domain.usage import CHECKS, HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic
+from spillway.domain.costs.ledger import shared, total
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.targets import BedrockTarget
+from spillway.domain.observations.usage import CHECKS, HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic
+from spillway.domain.pricing.price_book import PriceBook, Source, TokenPrice, UnitPrice
+from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.show_costs import CostReport, GroupBy, ShowCosts
 from tests.builders import NOW, SPILL_MODEL, a_deployment, a_price_book, a_spec
 from tests.fakes import FakeDeployments, FakeUsageLog

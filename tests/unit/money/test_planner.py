@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner import costs
-from spillway.domain.planner.load import load_of
+from spillway.domain.planner.chart import picture
+from spillway.domain.planner.inputs import Family, World, world_of
+from spillway.domain.planner.instance_hours import load_of
 from spillway.domain.planner.options import all_options
-from spillway.domain.planner.picture import picture
 from spillway.domain.planner.plan import Plan, make_plan
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.planner.shape import shape_of_curve
-from spillway.domain.planner.world import Family, World, world_of
-from spillway.domain.prices import price_book
-from spillway.domain.throughput import benchmarks
+from spillway.domain.planner.traffic_profile import shape_of_curve
+from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.throughput import benchmarks
 
 LLAMA_8B = "meta-llama/Llama-3.1-8B-Instruct"
 LLAMA_70B = "meta-llama/Llama-3.3-70B-Instruct"

@@ -11,13 +11,13 @@ import pytest
 from moto import mock_aws
 
 from spillway.adapters.observe.price_list import PriceList
-from spillway.domain.alert import Alert
+from spillway.domain.alerts.alert import Alert
+from spillway.domain.deployments.spec import Path
 from spillway.domain.errors import Retryable
-from spillway.domain.price_layers import TOKEN_TABLES, Override, PriceTable, Reading, StoredPrices
-from spillway.domain.price_updates import compare, current, names_in, numbers, plausible
-from spillway.domain.prices import HourlyPrice, Source, price_book
-from spillway.domain.spec import Path
-from spillway.domain.throughput import benchmarks
+from spillway.domain.pricing.price_book import HourlyPrice, Source, price_book
+from spillway.domain.pricing.price_layers import TOKEN_TABLES, Override, PriceTable, Reading, StoredPrices
+from spillway.domain.pricing.throughput import benchmarks
+from spillway.domain.pricing.updates import compare, current, names_in, numbers, plausible
 from spillway.services.refresh_prices import RefreshPrices
 from tests.builders import NOW, a_deployment, a_spec
 from tests.fakes import FakeAlerts, FakeDeployments, FakePrices

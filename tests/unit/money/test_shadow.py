@@ -3,10 +3,10 @@
 import pytest
 
 from spillway.domain.decision import Action, Code
-from spillway.domain.prices import HourlyPrice, PriceBook, Source
+from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, Source
+from spillway.domain.pricing.throughput import benchmarks
 from spillway.domain.review.record import Shadow
 from spillway.domain.review.shadow import HourOnBedrock, decision_of, shadow_of
-from spillway.domain.throughput import benchmarks
 from tests.builders import MODEL, NOW, a_deployment, a_price_book, a_spec
 
 _WEEK = 168

@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
-from spillway.domain.credits import Credit, outlook
+from spillway.domain.costs.credits import Credit, outlook
+from spillway.domain.economics.traffic_log import read_log
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.planner.shape import examples, shape_of_curve, shape_of_log
-from spillway.domain.request_log import read_log
+from spillway.domain.planner.traffic_profile import examples, shape_of_curve, shape_of_log
 
 _HEADER = "t_seconds,requests,prompt_tokens,completion_tokens"
 

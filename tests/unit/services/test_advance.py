@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Action, Code, reason_to_json
-from spillway.domain.deployment import CLAIM_LIMIT, Deployment
+from spillway.domain.deployments.deployment import CLAIM_LIMIT, Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import FleetTarget, target_to_json
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
-from spillway.domain.news import News
-from spillway.domain.route import Route, RouteState
-from spillway.domain.routing import route_of
-from spillway.domain.status import Status
-from spillway.domain.targets import FleetTarget, target_to_json
+from spillway.domain.routing.route import Route, RouteState
+from spillway.domain.routing.route_for_status import route_of
 from spillway.services.advance import Advance, ensure_can
 from tests.builders import NOW, a_deployment, a_reason, a_route, a_spec
 from tests.fakes import FakeDeployments, FakeEvents, FakeRoutes, FakeWorkflows

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.alert import Severity
+from spillway.domain.alerts.alert import Severity
+from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Action, Code, reason_to_json
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import Retryable
-from spillway.domain.news import News
 from spillway.services.announce import Announce
 from tests.builders import NOW, a_deployment, a_price_book, a_reason, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.alert import Alert, AlertState
-from spillway.domain.capacity import Capacity
+from spillway.domain.alerts.alert import Alert, AlertState
 from spillway.domain.decision import Action, Code, Decision
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import ImportedTarget
 from spillway.domain.errors import Retryable
-from spillway.domain.load import Load, Minute
-from spillway.domain.policy import Memory
-from spillway.domain.prices import HourlyPrice, ImportPrices, Source, UnitPrice
-from spillway.domain.route import Route, RouteState
-from spillway.domain.status import Status
-from spillway.domain.targets import ImportedTarget
-from spillway.domain.usage import CHECKS, InstanceTime
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load, Minute
+from spillway.domain.observations.usage import CHECKS, InstanceTime
+from spillway.domain.pricing.price_book import HourlyPrice, ImportPrices, Source, UnitPrice
+from spillway.domain.routing.route import Route, RouteState
+from spillway.domain.scaling.policy import Memory
 from spillway.services.check import LEASE, Check, Looked
 from tests.builders import NOW, a_capacity, a_deployment, a_price_book, a_route, a_spec, an_instance
 from tests.fakes import (

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from spillway.domain.decision import Action, Code, Decision
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.resource_names import Names
+from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Superseded
-from spillway.domain.names import Names
-from spillway.domain.route import Route, RouteState
-from spillway.domain.status import Status
+from spillway.domain.routing.route import Route, RouteState
 from spillway.services.react import React
 from tests.builders import NOW, a_deployment, a_route, a_spec
 from tests.fakes import (

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from spillway.domain.decision import Code
-from spillway.domain.deployment import Deployment
-from spillway.domain.status import Status
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
 from spillway.services.recover import Recover
 from tests.builders import NOW, a_deployment
 from tests.fakes import FakeAlerts, FakeDeployments, FakeWorkflows

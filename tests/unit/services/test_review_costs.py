@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.alert import Alert, AlertState, Severity, Topic
-from spillway.domain.credits import Credit, CreditLedger
+from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
+from spillway.domain.costs.credits import Credit, CreditLedger
 from spillway.domain.decision import Code
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import BedrockTarget
 from spillway.domain.errors import Retryable
-from spillway.domain.prices import PriceBook
-from spillway.domain.status import Status
-from spillway.domain.targets import BedrockTarget
-from spillway.domain.throughput import benchmarks
-from spillway.domain.usage import HourOfTraffic, Hours, Traffic
+from spillway.domain.observations.usage import HourOfTraffic, Hours, Traffic
+from spillway.domain.pricing.price_book import PriceBook
+from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_credits import ManageCredits
 from spillway.services.review_costs import STACK, ReviewCosts, Reviewed
 from spillway.services.show_costs import ShowCosts

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.deployment import Deployment
+from spillway.domain.benchmarks.counts import Tally, tally_to_json
+from spillway.domain.benchmarks.record import End, State, Verdict
+from spillway.domain.benchmarks.worker_orders import order_from_json
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import FleetTarget
 from spillway.domain.errors import Superseded
-from spillway.domain.measuring.order import order_from_json
-from spillway.domain.measuring.record import End, State, Verdict
-from spillway.domain.measuring.tally import Tally, tally_to_json
-from spillway.domain.prices import Source, UnitPrice
-from spillway.domain.status import Status
-from spillway.domain.targets import FleetTarget
-from spillway.domain.usage import HourOfTraffic, Traffic
+from spillway.domain.observations.usage import HourOfTraffic, Traffic
+from spillway.domain.pricing.price_book import Source, UnitPrice
 from spillway.services.run_benchmark import RunBenchmark
 from tests.builders import NOW, a_deployment, a_price_book
 from tests.fakes import FakeBenchmarks, FakeDeployments, FakeEvents, FakeUsageLog

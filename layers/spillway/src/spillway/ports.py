@@ -4,23 +4,23 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from spillway.domain.alert import Alert
-from spillway.domain.bill import Billed
-from spillway.domain.capacity import Capacity
-from spillway.domain.credits import CreditLedger
+from spillway.domain.access.keys import Key
+from spillway.domain.alerts.alert import Alert
+from spillway.domain.benchmarks.record import Benchmark
+from spillway.domain.costs.aws_bill import Billed
+from spillway.domain.costs.credits import CreditLedger
 from spillway.domain.decision import Decision
-from spillway.domain.deployment import Deployment, Inventory
-from spillway.domain.keys import Key
-from spillway.domain.leftovers import Resource
-from spillway.domain.load import Load
-from spillway.domain.measuring.record import Benchmark
-from spillway.domain.policy import Memory
-from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.deployments.deployment import Deployment, Inventory
+from spillway.domain.deployments.targets import Target
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load
+from spillway.domain.observations.usage import Hours, InstanceTime, Usage
+from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.review.orphans import Resource
 from spillway.domain.review.record import Review
-from spillway.domain.route import Route
-from spillway.domain.signals import Signal
-from spillway.domain.targets import Target
-from spillway.domain.usage import Hours, InstanceTime, Usage
+from spillway.domain.routing.route import Route
+from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.required_metrics import Signal
 
 
 class Deployments(Protocol):

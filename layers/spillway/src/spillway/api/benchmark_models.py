@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from spillway.domain.measuring.record import Best, Conditions, End, State, StepResult
-from spillway.domain.measuring.spec import BenchmarkSpec
+from spillway.domain.benchmarks.record import Best, Conditions, End, State, StepResult
+from spillway.domain.benchmarks.spec import BenchmarkSpec
 
 
 class BenchmarkBody(BaseModel):

@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from spillway.api.benchmark_models import BenchmarkBody, BenchmarkDetail, BenchmarkPage
 from spillway.api.repeats import answered_once
 from spillway.api.responses import Cursor, Identifier, Limit, accepted, errors
-from spillway.domain.measuring.record import Benchmark
-from spillway.domain.measuring.spec import BenchmarkSpec
+from spillway.domain.benchmarks.record import Benchmark
+from spillway.domain.benchmarks.spec import BenchmarkSpec
 from spillway.ports import Once
 from spillway.services.manage_benchmarks import ManageBenchmarks
 

@@ -5,8 +5,8 @@ import io
 
 from spillway.api.cost_models import BillBody, BilledDay, CostReportBody, CostRow
 from spillway.api.models import PriceSource
-from spillway.domain.bill import BillCheck, DayOfBill
-from spillway.domain.costs import MICRO
+from spillway.domain.costs.aws_bill import BillCheck, DayOfBill
+from spillway.domain.costs.month import MICRO
 from spillway.services.show_costs import CostReport, Group
 
 _PATHS = ("bedrock", "fleet", "import", "jumpstart")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from spillway.api.responses import errors
-from spillway.domain.credits import Credit, CreditsState
+from spillway.domain.costs.credits import Credit, CreditsState
 from spillway.services.manage_credits import ManageCredits
 
 

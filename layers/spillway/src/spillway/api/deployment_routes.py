@@ -10,8 +10,8 @@ from spillway.api.models import DecisionPage, DeploymentDetail, DeploymentPage, 
 from spillway.api.repeats import answered_once
 from spillway.api.responses import Cursor, Identifier, Limit, accepted, errors
 from spillway.api.views import decisions_of, detail_of, record_of
-from spillway.domain.deployment import Deployment
-from spillway.domain.spec import DeploymentSpec
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.ports import Once
 from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.show_deployments import ShowDeployments

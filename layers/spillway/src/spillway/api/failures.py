@@ -15,9 +15,9 @@ from pydantic import BaseModel, ValidationError
 from spillway.api.models import NewKey
 from spillway.api.price_models import PriceOverrides
 from spillway.api.validation import invalid_request
+from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import InvalidRequest, NotFound, SpillwayError
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.spec import DeploymentSpec
 from spillway.http_errors import MethodNotAllowed, error_json, internal_error_json, status_of
 
 logger = logging.getLogger(__name__)

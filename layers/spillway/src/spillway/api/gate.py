@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from spillway.domain.access.keys import Scope
 from spillway.domain.errors import Forbidden, Rejected, Unauthorized
-from spillway.domain.keys import Scope
 from spillway.http_errors import TooLarge
 
 BODY_LIMIT_BYTES = 256 * 1024

@@ -11,8 +11,8 @@ from spillway.api.models import ChangedLimits, CreatedKey, KeyPage, KeyRecord, N
 from spillway.api.repeats import answered_once
 from spillway.api.responses import Cursor, Identifier, Limit, accepted, errors
 from spillway.api.views import key_record_of
-from spillway.domain.keys import Key
-from spillway.domain.limits import KeyLimits
+from spillway.domain.access.keys import Key
+from spillway.domain.access.limits import KeyLimits
 from spillway.ports import Once
 from spillway.services.manage_keys import ManageKeys
 

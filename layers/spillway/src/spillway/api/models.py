@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from spillway.domain.keys import Scope
-from spillway.domain.spec import NAME_PATTERN, DeploymentSpec
-from spillway.domain.status import Status
+from spillway.domain.access.keys import Scope
+from spillway.domain.deployments.spec import NAME_PATTERN, DeploymentSpec
+from spillway.domain.deployments.status import Status
 
 _TEN_YEARS = 10 * 366 * 24 * 3600
 

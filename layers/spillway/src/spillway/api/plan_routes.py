@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from spillway.api.plan_models import PlanBody
 from spillway.api.plan_views import plan_of
 from spillway.api.responses import errors
-from spillway.domain.planner.picture import picture
+from spillway.domain.planner.chart import picture
 from spillway.domain.planner.request import PlanRequest
 from spillway.services.plan_costs import PlanCosts
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from spillway.domain.price_layers import TOKEN_TABLES, Override, PriceTable
+from spillway.domain.pricing.price_layers import TOKEN_TABLES, Override, PriceTable
 
 _Usd = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
 

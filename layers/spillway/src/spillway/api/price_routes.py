@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from spillway.api.price_models import OverridesBody, PriceBody, PriceOverride, PriceOverrides, PricesBody
 from spillway.api.responses import errors
-from spillway.domain.price_layers import PriceTable, StoredPrices
+from spillway.domain.pricing.price_layers import PriceTable, StoredPrices
 from spillway.services.manage_prices import ManagePrices
 
 _Table = Annotated[PriceTable, Query(description="Which prices")]

@@ -9,7 +9,7 @@ from spillway.adapters.dynamodb.benchmarks_table import BenchmarksTable
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
 from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.adapters.dynamodb.usage_table import UsageTable
-from spillway.domain.prices import price_book
+from spillway.domain.pricing.price_book import price_book
 from spillway.services.manage_prices import CurrentPrices
 from spillway.services.run_benchmark import RunBenchmark
 from spillway.settings import Settings

@@ -19,8 +19,8 @@ from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.capacity_reader import AwsCapacityReader
 from spillway.adapters.observe.instance_groups import AutoScalingInstanceGroups
 from spillway.adapters.observe.load_metrics import LoadMetrics
-from spillway.domain.alert import Topic
-from spillway.domain.prices import price_book
+from spillway.domain.alerts.alert import Topic
+from spillway.domain.pricing.price_book import price_book
 from spillway.ports import Deployments
 from spillway.services.advance import Advance
 from spillway.services.announce import Announce

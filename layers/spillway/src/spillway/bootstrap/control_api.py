@@ -18,8 +18,8 @@ from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.cost_explorer import ENDPOINT_REGION as COST_EXPLORER_REGION
 from spillway.adapters.observe.cost_explorer import CostExplorer
 from spillway.api.control_api import ControlApi
-from spillway.domain.prices import price_book
-from spillway.domain.throughput import benchmarks
+from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_credits import ManageCredits
 from spillway.services.manage_deployments import ManageDeployments

@@ -6,9 +6,9 @@ from spillway.adapters.aws.sns_alerts import SnsAlerts
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
 from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.adapters.observe.price_list import ENDPOINT_REGION, PriceList
-from spillway.domain.alert import Topic
-from spillway.domain.prices import price_book
-from spillway.domain.throughput import benchmarks
+from spillway.domain.alerts.alert import Topic
+from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.refresh_prices import RefreshPrices
 from spillway.settings import Settings
 

@@ -9,9 +9,9 @@ from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.adapters.dynamodb.reviews_table import ReviewsTable
 from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.tagged_resources import TaggedResources
-from spillway.domain.alert import Topic
-from spillway.domain.prices import price_book
-from spillway.domain.throughput import benchmarks
+from spillway.domain.alerts.alert import Topic
+from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_credits import ManageCredits
 from spillway.services.manage_prices import CurrentPrices
 from spillway.services.review_costs import ReviewCosts

@@ -13,16 +13,16 @@ from spillway.api.price_models import PriceOverrides
 from spillway.api.validation import invalid_request, parsed_body
 from spillway.cli.files import lines_of, usable
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.planner.chart import picture
 from spillway.domain.planner.costs import Option
-from spillway.domain.planner.picture import picture
 from spillway.domain.planner.plan import Plan, make_plan
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.planner.shape import examples, shape_of_log
-from spillway.domain.price_layers import StoredPrices
-from spillway.domain.price_overrides import check_overrides
-from spillway.domain.price_updates import current
-from spillway.domain.prices import PriceBook, price_book
-from spillway.domain.throughput import benchmarks
+from spillway.domain.planner.traffic_profile import examples, shape_of_log
+from spillway.domain.pricing.overrides import check_overrides
+from spillway.domain.pricing.price_book import PriceBook, price_book
+from spillway.domain.pricing.price_layers import StoredPrices
+from spillway.domain.pricing.throughput import benchmarks
+from spillway.domain.pricing.updates import current
 
 _BREAK_EVENS_SHOWN = 6
 

@@ -16,9 +16,9 @@ from spillway.domain.economics.replay import POLICIES, Outcome, replay
 from spillway.domain.economics.scenario import Scenario
 from spillway.domain.economics.timeline import timeline
 from spillway.domain.economics.trace import Trace
+from spillway.domain.economics.traffic_log import read_log
 from spillway.domain.economics.windows import replay as windows
 from spillway.domain.economics.windows.copies import Imported
-from spillway.domain.request_log import read_log
 
 _HEAD = ("policy", "USD", "x optimum", "cold starts", "met cold", "spilled", "instance h")
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from spillway.domain.errors import NotFound, Rejected, Unauthorized
-from spillway.domain.route import Route
+from spillway.domain.routing.route import Route
 from spillway.gateway.caller import BEHIND_API_GATEWAY, Caller, Door
 from spillway.gateway.completions import Completions
 from spillway.gateway.deadlines import Deadlines

@@ -7,9 +7,9 @@ from typing import Any, Protocol, TypeAlias
 
 import orjson
 
+from spillway.domain.access.keys import Scope
+from spillway.domain.access.limits import NO_LIMITS, KeyLimits, limits_from
 from spillway.domain.errors import Forbidden, Unauthorized
-from spillway.domain.keys import Scope
-from spillway.domain.limits import NO_LIMITS, KeyLimits, limits_from
 
 CONTEXT_HEADER = b"x-amzn-request-context"
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from spillway.domain.errors import Rejected
-from spillway.domain.route import Route
+from spillway.domain.routing.route import Route
 from spillway.gateway.dialects import error_events
 from spillway.gateway.errors import ClientGone, Unavailable
 from spillway.gateway.exchange import Copy, Exchange

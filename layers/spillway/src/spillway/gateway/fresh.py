@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
-from spillway.domain.route import Route
+from spillway.domain.routing.route import Route
 from spillway.gateway.errors import RoutesUnavailable
 
 T = TypeVar("T")

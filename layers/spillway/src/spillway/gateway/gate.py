@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from spillway.domain.decision import Code
+from spillway.domain.deployments.targets import Target
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.route import Choice
-from spillway.domain.targets import Target
+from spillway.domain.routing.route import Choice
 from spillway.gateway.deadlines import Deadlines
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.first import first_of

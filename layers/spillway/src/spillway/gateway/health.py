@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from spillway.domain.decision import Code
-from spillway.domain.route import Choice
-from spillway.domain.targets import Target
+from spillway.domain.deployments.targets import Target
+from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.retry_budget import RetryBudget
 

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from spillway.domain.access.keys import Key, id_of, opened_by, secret_in
 from spillway.domain.errors import Unauthorized
-from spillway.domain.keys import Key, id_of, opened_by, secret_in
 from spillway.gateway.caller import Caller, Headers
 from spillway.gateway.errors import RoutesUnavailable, Unavailable
 from spillway.gateway.fresh import FreshByName, Monotonic

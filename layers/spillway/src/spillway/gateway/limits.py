@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from spillway.domain.limits import NO_LIMITS, KeyLimits
-from spillway.domain.route import Route
-from spillway.domain.targets import BedrockTarget, Target
+from spillway.domain.access.limits import NO_LIMITS, KeyLimits
+from spillway.domain.deployments.targets import BedrockTarget, Target
+from spillway.domain.routing.route import Route
 from spillway.gateway.errors import RoutesUnavailable, Unavailable
 from spillway.gateway.limits_errors import Headers, LimitExceeded, PriceUnknown, duration
 from spillway.gateway.limits_month import BudgetReservation

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from spillway.domain.escrow import MOST_REQUESTS, most_requests
+from spillway.domain.access.lease_sizing import MOST_REQUESTS, most_requests
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.later import Writer
 from spillway.gateway.limits_lease import DRAWN_PREFIX, Lease

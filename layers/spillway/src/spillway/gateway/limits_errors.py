@@ -3,8 +3,8 @@
 import math
 from typing import TypeAlias
 
+from spillway.domain.access.limits import NANO_PER_USD, Window
 from spillway.domain.errors import Rejected
-from spillway.domain.limits import NANO_PER_USD, Window
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spillway.domain.limits import Window
+from spillway.domain.access.limits import Window
 
 # New requests draw on a lease for so long; a request takes 15 minutes at most (Lambda's and API Gateway's limit).
 DRAWN_ON_FOR = timedelta(minutes=5)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from spillway.domain.escrow import MOST_REQUESTS, Slice, slice_of
-from spillway.domain.limits import Window, month_at
+from spillway.domain.access.lease_sizing import MOST_REQUESTS, Slice, slice_of
+from spillway.domain.access.limits import Window, month_at
 from spillway.gateway.errors import Unavailable
 from spillway.gateway.limits_errors import LimitExceeded, budget_exceeded, budget_reserved
 from spillway.gateway.limits_lease import HELD_PREFIX, Lease, given_back, lapsed, new_lease

@@ -1,7 +1,7 @@
 """What a target charges a key for a token, in nano-dollars: the prices in force, read for keys with a budget alone.
 
 The price book of the control plane brings pydantic along, which would weigh on every cold start here; what is read and
-overridden since the snapshot is put over it by the same function (``domain/price_layers.py``).
+overridden since the snapshot is put over it by the same function (``domain/pricing/price_layers.py``).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from spillway.domain.price_layers import Entry, PriceTable, StoredPrices, in_proportion, layered
-from spillway.domain.targets import BedrockTarget, Target
+from spillway.domain.deployments.targets import BedrockTarget, Target
+from spillway.domain.pricing.price_layers import Entry, PriceTable, StoredPrices, in_proportion, layered
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.fresh import Fresh, Monotonic
 from spillway.gateway.log import Log

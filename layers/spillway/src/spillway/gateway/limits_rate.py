@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from spillway.domain.escrow import Slice, most_requests, slice_of
-from spillway.domain.limits import Window, minute_at
+from spillway.domain.access.lease_sizing import Slice, most_requests, slice_of
+from spillway.domain.access.limits import Window, minute_at
 from spillway.gateway.limits_errors import LimitExceeded, rate_exceeded
 from spillway.gateway.limits_store import Change, Counters
 

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from spillway.domain.measuring.order import Length, Order
-from spillway.domain.measuring.tally import LengthTally, Tally
+from spillway.domain.benchmarks.counts import LengthTally, Tally
+from spillway.domain.benchmarks.worker_orders import Length, Order
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.first import first_of
 from spillway.gateway.gate import CONNECT_SECONDS

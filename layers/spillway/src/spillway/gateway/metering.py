@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 
-from spillway.domain.route import Choice
-from spillway.domain.targets import path_of
-from spillway.domain.usage import hour_of
+from spillway.domain.deployments.targets import path_of
+from spillway.domain.observations.usage import hour_of
+from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import RoutesUnavailable
 from spillway.gateway.log import Log
 from spillway.gateway.usage import Usage

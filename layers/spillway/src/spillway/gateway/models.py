@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from spillway.domain.route import Route
+from spillway.domain.routing.route import Route
 from spillway.gateway.caller import Caller
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from spillway.domain.decision import Code
+from spillway.domain.deployments.targets import path_of
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.route import Choice, Plan, Route, RouteState, plan
-from spillway.domain.targets import path_of
+from spillway.domain.routing.route import Choice, Plan, Route, RouteState, plan
 from spillway.gateway.errors import Unavailable
 from spillway.gateway.exchange import Headers
 from spillway.gateway.fresh import Monotonic

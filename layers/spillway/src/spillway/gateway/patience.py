@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from spillway.domain.route import Route, RouteState
+from spillway.domain.routing.route import Route, RouteState
 
 # Nothing can be said to the client of an unstreamed request before its answer, for which API Gateway waits 5 minutes.
 LONGEST_SILENCE_SECONDS = 180.0

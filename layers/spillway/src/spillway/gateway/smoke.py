@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+from spillway.domain.deployments.targets import Target
 from spillway.domain.errors import Rejected, SmokeTestFailed
-from spillway.domain.route import Choice
-from spillway.domain.targets import Target
+from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.gate import Gate, Limits, NothingAnswered, Opened
 from spillway.gateway.health import Health

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Action, Code, Reason
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.schedule import floor_at
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import target_from_json
 from spillway.domain.errors import Conflict, NotFound, Superseded
-from spillway.domain.news import News
-from spillway.domain.schedule import floor_at
-from spillway.domain.status import Status
-from spillway.domain.targets import target_from_json
 from spillway.ports import Deployments, Events, Routes, Workflows
 from spillway.services.moves import Moves
 

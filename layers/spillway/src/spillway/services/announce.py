@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from spillway.domain.alerts.kinds import News, alert_of
 from spillway.domain.decision import Action, Code, Decision, Reason, decision_to_json
-from spillway.domain.deployment import Deployment
-from spillway.domain.news import News, alert_of
-from spillway.domain.prices import PriceBook
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.pricing.price_book import PriceBook
 from spillway.ports import Alerts, Decisions, Events
 
 _CODES = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from spillway.domain.keys import Key, id_of, opened_by, secret_in
+from spillway.domain.access.keys import Key, id_of, opened_by, secret_in
 
 if TYPE_CHECKING:
     # The ports know every domain type, pydantic's included: too much for the authorizer's cold start.

@@ -7,23 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from spillway.domain.alert import Alert
-from spillway.domain.capacity import Capacity
+from spillway.domain.alerts.alert import Alert
+from spillway.domain.alerts.evaluate import watch
+from spillway.domain.costs.running_estimate import add_up, count_instances
 from spillway.domain.decision import Action, Code, Decision, Reason, decision_to_json, reason_to_json
-from spillway.domain.deployment import Deployment
-from spillway.domain.economics.ladders.live import news_of
-from spillway.domain.economics.windows.live import imported_of, why_unused
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.economics.ladders.in_check import news_of
+from spillway.domain.economics.windows.in_check import imported_of, why_unused
 from spillway.domain.errors import Retryable, Superseded
-from spillway.domain.load import Load
-from spillway.domain.policy import LONGEST_GAP, RECENT, Memory, Snapshot, decide, remember
-from spillway.domain.prices import PriceBook
-from spillway.domain.route import Route
-from spillway.domain.routing import is_still_lost, may_replace, route_of
-from spillway.domain.signals import signals_of
-from spillway.domain.spend import add_up, count_instances
-from spillway.domain.status import Status
-from spillway.domain.usage import InstanceTime, hour_at
-from spillway.domain.watch import watch
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load
+from spillway.domain.observations.usage import InstanceTime, hour_at
+from spillway.domain.pricing.price_book import PriceBook
+from spillway.domain.routing.route import Route
+from spillway.domain.routing.route_for_status import is_still_lost, may_replace, route_of
+from spillway.domain.scaling.policy import LONGEST_GAP, RECENT, Memory, Snapshot, decide, remember
+from spillway.domain.scaling.required_metrics import signals_of
 from spillway.ports import (
     Alerts,
     CapacityReader,

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from spillway.domain.capacity import Capacity
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.targets import target_to_json
 from spillway.domain.errors import NotReady, Superseded
-from spillway.domain.targets import target_to_json
+from spillway.domain.observations.capacity import Capacity
 from spillway.ports import Deployments, Driver
 
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from spillway.domain.deployment import Deployment
+from spillway.domain.benchmarks.pricing import usd_per_second
+from spillway.domain.benchmarks.record import Benchmark, Conditions, End, State
+from spillway.domain.benchmarks.spec import BenchmarkSpec
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.spec import Path
+from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound
-from spillway.domain.measuring.pricing import usd_per_second
-from spillway.domain.measuring.record import Benchmark, Conditions, End, State
-from spillway.domain.measuring.spec import BenchmarkSpec
-from spillway.domain.prices import HourlyPrice, PriceBook
-from spillway.domain.spec import Path
-from spillway.domain.status import Status
+from spillway.domain.pricing.price_book import HourlyPrice, PriceBook
 from spillway.ports import BenchmarkRecords, Deployments, Workflows
 
 logger = logging.getLogger(__name__)

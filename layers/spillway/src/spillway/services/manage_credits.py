@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from spillway.domain.costs import MICRO
-from spillway.domain.credits import Credit, CreditLedger, CreditsState, left_of, outlook
-from spillway.domain.ledger import Amounts
+from spillway.domain.costs.credits import Credit, CreditLedger, CreditsState, left_of, outlook
+from spillway.domain.costs.ledger import Amounts
+from spillway.domain.costs.month import MICRO
 from spillway.ports import Credits
 from spillway.services.show_costs import ShowCosts
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from spillway.domain.admission import admitted, changed, ensure_endpoint_can
 from spillway.domain.decision import Action, Code, Reason, reason_to_json
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.schedule import floor_at
+from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
-from spillway.domain.routing import route_of
-from spillway.domain.schedule import floor_at
-from spillway.domain.spec import DeploymentSpec
-from spillway.domain.status import Status
+from spillway.domain.routing.route_for_status import route_of
 from spillway.ports import Deployments, Routes, Workflows
 from spillway.services.advance import ensure_can
 

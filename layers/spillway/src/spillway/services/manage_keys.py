@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from spillway.domain.access.keys import Key, OldSecret, Scope, digest_of, id_of
+from spillway.domain.access.limits import NO_LIMITS, KeyLimits
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound
-from spillway.domain.keys import Key, OldSecret, Scope, digest_of, id_of
-from spillway.domain.limits import NO_LIMITS, KeyLimits
 
 if TYPE_CHECKING:
     # The ports know every domain type, pydantic's included: too much for the authorizer's cold start.

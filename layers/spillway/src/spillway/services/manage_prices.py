@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spillway.domain.errors import Retryable
-from spillway.domain.price_layers import Override, PriceTable, StoredPrices
-from spillway.domain.price_overrides import check_overrides
-from spillway.domain.price_updates import AnyPrice, current, names_in, numbers
-from spillway.domain.prices import PriceBook, TokenPrice
+from spillway.domain.pricing.overrides import check_overrides
+from spillway.domain.pricing.price_book import PriceBook, TokenPrice
+from spillway.domain.pricing.price_layers import Override, PriceTable, StoredPrices
+from spillway.domain.pricing.updates import AnyPrice, current, names_in, numbers
 from spillway.ports import Prices
 
 logger = logging.getLogger(__name__)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status, sources_of
 from spillway.domain.errors import Superseded
-from spillway.domain.routing import route_of
-from spillway.domain.status import Status, sources_of
+from spillway.domain.routing.route_for_status import route_of
 from spillway.ports import Deployments, Events, Routes
 
 # Its route goes when a deployment is retired, and must not come back.

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from spillway.domain.catalog import find
+from spillway.domain.deployments.model_catalog import find
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.own_throughput import own_throughputs
 from spillway.domain.planner.plan import Plan, make_plan
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.prices import PriceBook
-from spillway.domain.throughput import Benchmarks
+from spillway.domain.pricing.measured_throughput import own_throughputs
+from spillway.domain.pricing.price_book import PriceBook
+from spillway.domain.pricing.throughput import Benchmarks
 from spillway.ports import Deployments
 
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from spillway.domain.capacity import Capacity
+from spillway.domain.alerts.kinds import News, alert_of
 from spillway.domain.decision import Action, Code, Decision, Reason, reason_to_json
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.resource_names import Names
+from spillway.domain.deployments.schedule import floor_at
+from spillway.domain.deployments.status import Status
 from spillway.domain.errors import NotFound, Superseded
-from spillway.domain.names import Names
-from spillway.domain.news import News, alert_of
-from spillway.domain.route import Route
-from spillway.domain.routing import may_replace, route_of
-from spillway.domain.schedule import floor_at
-from spillway.domain.status import Status
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.routing.route import Route
+from spillway.domain.routing.route_for_status import may_replace, route_of
 from spillway.ports import Alerts, Decisions, Deployments, Events, InstanceGroups, Routes, Workflows
 from spillway.services.recover import Recover
 

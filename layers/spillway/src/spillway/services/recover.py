@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from spillway.domain.alerts.kinds import News, alert_of
 from spillway.domain.decision import Code, Reason
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import NotFound
-from spillway.domain.news import News, alert_of
 from spillway.ports import Alerts, Deployments, Workflows
 
 logger = logging.getLogger(__name__)

@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from spillway.domain.alert import Alert, AlertState, Severity, Topic
-from spillway.domain.catalog import MODELS, ec2_instance_type, find, sagemaker_instance_type
+from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.decision import Code, Reason
-from spillway.domain.deployment import Deployment
-from spillway.domain.price_layers import TOKEN_TABLES, PriceTable, Reading
-from spillway.domain.price_updates import (
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.model_catalog import MODELS, ec2_instance_type, find, sagemaker_instance_type
+from spillway.domain.deployments.spec import Path
+from spillway.domain.deployments.targets import BedrockTarget
+from spillway.domain.pricing.price_book import PriceBook, known_instance_types
+from spillway.domain.pricing.price_layers import TOKEN_TABLES, PriceTable, Reading
+from spillway.domain.pricing.throughput import Benchmarks
+from spillway.domain.pricing.updates import (
     LEAST_SHARE,
     MOVED_SHARE,
     Comparison,
@@ -22,10 +26,6 @@ from spillway.domain.price_updates import (
     numbers,
     plausible,
 )
-from spillway.domain.prices import PriceBook, known_instance_types
-from spillway.domain.spec import Path
-from spillway.domain.targets import BedrockTarget
-from spillway.domain.throughput import Benchmarks
 from spillway.ports import Alerts, Deployments, Prices, PriceSource
 
 logger = logging.getLogger(__name__)

@@ -5,19 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from spillway.domain.costs import MICRO
-from spillway.domain.deployment import Deployment
-from spillway.domain.elsewhere import elsewhere, hours_used
-from spillway.domain.ledger import Part, parts_of, total
-from spillway.domain.prices import PriceBook
+from spillway.domain.costs.ledger import Part, parts_of, total
+from spillway.domain.costs.month import MICRO
+from spillway.domain.costs.other_paths import elsewhere, hours_used
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.spec import Path
+from spillway.domain.deployments.status import Status
+from spillway.domain.observations.usage import Hours, hour_at
+from spillway.domain.pricing.price_book import PriceBook
+from spillway.domain.pricing.throughput import Benchmarks, Throughput
 from spillway.domain.review.credits import judge_credits
 from spillway.domain.review.record import Review, Shadow, life_of
 from spillway.domain.review.shadow import HourOnBedrock, decision_of, shadow_of
 from spillway.domain.review.states import Facts, judge
-from spillway.domain.spec import Path
-from spillway.domain.status import Status
-from spillway.domain.throughput import Benchmarks, Throughput
-from spillway.domain.usage import Hours, hour_at
 from spillway.ports import Alerts, Decisions, Deployments, Reviews, UsageLog
 from spillway.services.manage_credits import ManageCredits
 from spillway.services.turns import raise_unexpected

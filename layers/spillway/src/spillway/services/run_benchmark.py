@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from spillway.domain.deployment import Deployment
+from spillway.domain.benchmarks.concurrency_levels import Next, next_level
+from spillway.domain.benchmarks.counts import merge, tally_from_json
+from spillway.domain.benchmarks.outcome import closed, ended, measured_by
+from spillway.domain.benchmarks.pricing import usd_per_second
+from spillway.domain.benchmarks.record import Benchmark, End, State, Verdict
+from spillway.domain.benchmarks.steps import best_of, step_of
+from spillway.domain.benchmarks.worker_orders import Length, order_to_json, orders_of
+from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import NotFound, Rejected, Superseded
-from spillway.domain.measuring.ladder import Next, next_level
-from spillway.domain.measuring.order import Length, order_to_json, orders_of
-from spillway.domain.measuring.outcome import closed, ended, measured_by
-from spillway.domain.measuring.pricing import usd_per_second
-from spillway.domain.measuring.record import Benchmark, End, State, Verdict
-from spillway.domain.measuring.steps import best_of, step_of
-from spillway.domain.measuring.tally import merge, tally_from_json
-from spillway.domain.prices import PriceBook
-from spillway.domain.usage import hour_at
+from spillway.domain.observations.usage import hour_at
+from spillway.domain.pricing.price_book import PriceBook
 from spillway.ports import BenchmarkRecords, Deployments, Events, UsageLog
 from spillway.services.advance import sentence_of
 from spillway.services.manage_benchmarks import conditions_of, ensure_measurable

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from spillway.domain.access.keys import Scope, id_of
 from spillway.domain.errors import NotFound
-from spillway.domain.keys import Scope, id_of
 from spillway.services.manage_keys import key_of
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, assert_never
 
-from spillway.domain.bill import BillCheck, compared, whole_days
-from spillway.domain.commons import common_parts
-from spillway.domain.deployment import Deployment
-from spillway.domain.elsewhere import elsewhere, hours_used
+from spillway.domain.costs.aws_bill import BillCheck, compared, whole_days
+from spillway.domain.costs.ledger import Amounts, Capacities, Part, parts_of, total
+from spillway.domain.costs.other_paths import elsewhere, hours_used
+from spillway.domain.costs.shared_services import common_parts
+from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import InvalidRequest, Retryable
-from spillway.domain.ledger import Amounts, Capacities, Part, parts_of, total
-from spillway.domain.own_throughput import own_throughput
-from spillway.domain.prices import PriceBook, Source
-from spillway.domain.throughput import Benchmarks, Throughput
-from spillway.domain.usage import CHECKS, Hours, hour_at, hour_of
+from spillway.domain.observations.usage import CHECKS, Hours, hour_at, hour_of
+from spillway.domain.pricing.measured_throughput import own_throughput
+from spillway.domain.pricing.price_book import PriceBook, Source
+from spillway.domain.pricing.throughput import Benchmarks, Throughput
 from spillway.ports import Bills, Deployments, UsageLog
 
 GroupBy: TypeAlias = Literal["deployment", "path", "key", "day", "hour"]

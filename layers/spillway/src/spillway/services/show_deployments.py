@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from spillway.domain.costs import Cost, cost_of
+from spillway.domain.costs.month import Cost, cost_of
 from spillway.domain.decision import Decision
-from spillway.domain.deployment import Deployment
-from spillway.domain.prices import PriceBook
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.observations.usage import month_of
+from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.review.record import Shadow, life_of
-from spillway.domain.route import Route
-from spillway.domain.status import Status
-from spillway.domain.usage import month_of
+from spillway.domain.routing.route import Route
 from spillway.ports import Decisions, Deployments, Reviews, Routes, UsageLog
 
 _DECISIONS_SHOWN = 10

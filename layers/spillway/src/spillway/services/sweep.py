@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from spillway.domain.leftovers import leftovers, tell
-from spillway.domain.names import Names
-from spillway.domain.prices import PriceBook
-from spillway.domain.spec import Path
-from spillway.domain.status import Status
+from spillway.domain.deployments.resource_names import Names
+from spillway.domain.deployments.spec import Path
+from spillway.domain.deployments.status import Status
+from spillway.domain.pricing.price_book import PriceBook
+from spillway.domain.review.orphans import leftovers, tell
 from spillway.ports import Alerts, Deployments, Reviews, Tagged
 
 # No deployment can have this name.

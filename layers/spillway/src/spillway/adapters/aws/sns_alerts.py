@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from spillway.adapters.aws.errors import translated
-from spillway.domain.alert import Alert, Topic, alert_to_json, subject_of, text_of
+from spillway.domain.alerts.alert import Alert, Topic, alert_to_json, subject_of, text_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spillway.domain.names import Names
+from spillway.domain.deployments.resource_names import Names
 
 
 def tag_list(names: Names) -> list[Any]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import code_of, gone_is_fine, is_gone, translated
-from spillway.domain.capacity import Capacity
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.resource_names import Names
+from spillway.domain.deployments.targets import ImportedTarget
 from spillway.domain.errors import InvalidRequest, NotReady, Retryable
-from spillway.domain.names import Names
-from spillway.domain.targets import ImportedTarget
+from spillway.domain.observations.capacity import Capacity
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient

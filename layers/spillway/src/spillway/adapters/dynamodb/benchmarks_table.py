@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
 from spillway.adapters.dynamodb.cursor import decode_cursor, encode_cursor
+from spillway.domain.benchmarks.record import OPEN, Benchmark
 from spillway.domain.errors import Conflict, NotFound, Superseded
-from spillway.domain.measuring.record import OPEN, Benchmark
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

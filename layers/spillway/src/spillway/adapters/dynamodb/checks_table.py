@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import code_of, translated
 from spillway.adapters.dynamodb.batch_get import batch_get
-from spillway.domain.lives import Life
-from spillway.domain.policy import Memory
+from spillway.domain.observations.instance_lifetimes import Life
+from spillway.domain.scaling.policy import Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

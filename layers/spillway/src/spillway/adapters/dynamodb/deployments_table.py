@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
 from spillway.adapters.dynamodb.cursor import decode_cursor, encode_cursor
-from spillway.domain.deployment import Deployment, Inventory
+from spillway.domain.deployments.deployment import Deployment, Inventory
+from spillway.domain.deployments.measured_capacity import measured_from_json, measured_to_json
+from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import target_from_json, target_to_json
 from spillway.domain.errors import Conflict, NotFound, Superseded
-from spillway.domain.measured import measured_from_json, measured_to_json
-from spillway.domain.spec import DeploymentSpec
-from spillway.domain.status import Status
-from spillway.domain.targets import target_from_json, target_to_json
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -6,7 +6,7 @@ from typing import Any
 from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.dynamodb.gateway_tables import dynamo
 from spillway.adapters.dynamodb.key_items import key_of, points_to
-from spillway.domain.keys import Key
+from spillway.domain.access.keys import Key
 from spillway.gateway.errors import RoutesUnavailable
 
 

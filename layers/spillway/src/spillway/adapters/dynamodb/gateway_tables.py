@@ -10,8 +10,8 @@ import orjson
 
 from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
 from spillway.adapters.dynamodb.price_items import OVERRIDES, reading_id, stored_prices
-from spillway.domain.price_layers import PriceTable, StoredPrices
-from spillway.domain.route import Route, route_from_json
+from spillway.domain.pricing.price_layers import PriceTable, StoredPrices
+from spillway.domain.routing.route import Route, route_from_json
 from spillway.gateway.errors import RoutesUnavailable
 
 _TABLE_SECONDS = 1.0

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from spillway.domain.keys import Key, OldSecret, Scope
-from spillway.domain.limits import limits_from
+from spillway.domain.access.keys import Key, OldSecret, Scope
+from spillway.domain.access.limits import limits_from
 
 
 def pointer(secret_id: str, key_id: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from spillway.adapters.aws.errors import translated
 from spillway.adapters.dynamodb.cursor import decode_cursor, encode_cursor
 from spillway.adapters.dynamodb.key_items import item_of, key_of, pointer, points_to
+from spillway.domain.access.keys import Key
 from spillway.domain.errors import NotFound, Superseded
-from spillway.domain.keys import Key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
 
 OVERRIDES = "overrides"
 CREDITS = "credits"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from spillway.adapters.aws.errors import translated
 from spillway.adapters.dynamodb.batch_get import batch_get
 from spillway.adapters.dynamodb.price_items import CREDITS, OVERRIDES, reading_id, stored_prices
-from spillway.domain.credits import Credit, CreditLedger
-from spillway.domain.price_layers import Override, PriceTable, Reading, StoredPrices
+from spillway.domain.costs.credits import Credit, CreditLedger
+from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

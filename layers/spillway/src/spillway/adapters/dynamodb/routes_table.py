@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spillway.adapters.aws.errors import translated
 from spillway.adapters.dynamodb.batch_get import batch_get
 from spillway.domain.errors import Superseded
-from spillway.domain.route import Route, route_from_json, route_to_json
+from spillway.domain.routing.route import Route, route_from_json, route_to_json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

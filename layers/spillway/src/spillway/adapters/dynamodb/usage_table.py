@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
 from spillway.domain.errors import Retryable
-from spillway.domain.usage import (
+from spillway.domain.observations.usage import (
     CHECKS,
     HourOfInstances,
     HourOfTraffic,

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import is_gone, translated
 from spillway.adapters.drivers.jumpstart.resources import INITIAL_INSTANCES
-from spillway.domain.capacity import EndpointInstances, Instance
+from spillway.domain.deployments.resource_names import DEPLOYMENT_TAG, STACK_TAG
 from spillway.domain.errors import Retryable
-from spillway.domain.names import DEPLOYMENT_TAG, STACK_TAG
+from spillway.domain.observations.capacity import EndpointInstances, Instance
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

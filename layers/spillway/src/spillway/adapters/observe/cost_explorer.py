@@ -7,9 +7,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import code_of, message_of, translated
-from spillway.domain.bill import Billed
+from spillway.domain.costs.aws_bill import Billed
+from spillway.domain.deployments.resource_names import DEPLOYMENT_TAG, STACK_TAG
 from spillway.domain.errors import CapacityUnavailable, Retryable
-from spillway.domain.names import DEPLOYMENT_TAG, STACK_TAG
 
 # Cost Explorer has one endpoint, for all regions.
 ENDPOINT_REGION = "us-east-1"

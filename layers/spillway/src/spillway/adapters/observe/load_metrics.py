@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
-from spillway.domain.load import Load, Minute
-from spillway.domain.signals import Signal
+from spillway.domain.observations.traffic import Load, Minute
+from spillway.domain.scaling.required_metrics import Signal
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
-from spillway.domain.price_layers import PriceTable, Reading
+from spillway.domain.pricing.price_layers import PriceTable, Reading
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

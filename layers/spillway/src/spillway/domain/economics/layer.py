@@ -7,7 +7,7 @@ unit), costs of rules are relative to never having an instance. The reasoning is
 from dataclasses import dataclass, field
 from typing import Any
 
-from spillway.domain.economics.paper import OFF, READY, RULES, Paper
+from spillway.domain.economics.rule_selection import OFF, READY, RULES, Paper
 
 MINUTES_PER_HOUR = 60
 HOURS_PER_DAY = 24

@@ -5,7 +5,7 @@ from typing import Any
 
 from spillway.domain.decision import Code, Reason
 from spillway.domain.economics.layer import HOURS_PER_DAY, MINUTES_PER_HOUR, NEVER, WORST_FACTOR, Layer
-from spillway.domain.economics.paper import OFF, RULES
+from spillway.domain.economics.rule_selection import OFF, RULES
 from spillway.domain.economics.scenario import Scenario
 
 # How much a layer learns from what the rules cost the others, and by how many start prices another rule must lead.

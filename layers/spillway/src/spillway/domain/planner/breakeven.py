@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from spillway.domain.prices import TOKENS_PER_MILLION, TokenPrice
-from spillway.domain.throughput import Throughput
+from spillway.domain.pricing.price_book import TOKENS_PER_MILLION, TokenPrice
+from spillway.domain.pricing.throughput import Throughput
 
 
 @dataclass(frozen=True)

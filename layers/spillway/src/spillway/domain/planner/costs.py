@@ -4,11 +4,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from spillway.domain.elsewhere import MINUTES_PER_WINDOW, expected_windows
-from spillway.domain.planner.load import NOISE, Load, Needed
-from spillway.domain.planner.shape import Shape
-from spillway.domain.planner.world import Family, Machine, World
-from spillway.domain.prices import HOURS_PER_MONTH, LOAD_BALANCER, SECONDS_PER_HOUR, TOKENS_PER_MILLION, TokenPrice
+from spillway.domain.costs.other_paths import MINUTES_PER_WINDOW, expected_windows
+from spillway.domain.planner.inputs import Family, Machine, World
+from spillway.domain.planner.instance_hours import NOISE, Load, Needed
+from spillway.domain.planner.traffic_profile import Shape
+from spillway.domain.pricing.price_book import (
+    HOURS_PER_MONTH,
+    LOAD_BALANCER,
+    SECONDS_PER_HOUR,
+    TOKENS_PER_MILLION,
+    TokenPrice,
+)
 
 # Fewer digits than a micro-dollar: the plan's own inputs are not that exact.
 _DIGITS = 2

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from spillway.domain.planner import costs
 from spillway.domain.planner.costs import Option
-from spillway.domain.planner.load import Needed, load_of, needed_for
-from spillway.domain.planner.shape import Shape
-from spillway.domain.planner.world import Family, World
+from spillway.domain.planner.inputs import Family, World
+from spillway.domain.planner.instance_hours import Needed, load_of, needed_for
+from spillway.domain.planner.traffic_profile import Shape
 
 
 def all_options(world: World, shape: Shape) -> list[Option]:

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from spillway.domain.credits import CreditsOutlook, outlook
+from spillway.domain.costs.credits import CreditsOutlook, outlook
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner.breakeven import BreakEven, break_even
 from spillway.domain.planner.costs import Option, token_usd
+from spillway.domain.planner.inputs import Gap, World, world_of
 from spillway.domain.planner.options import all_options, best_of_each, cheapest
 from spillway.domain.planner.platform import platform_usd
 from spillway.domain.planner.provenance import Fact, facts_of
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.planner.shape import Shape
+from spillway.domain.planner.traffic_profile import Shape
 from spillway.domain.planner.volumes import Volumes, volumes_of
-from spillway.domain.planner.world import Gap, World, world_of
-from spillway.domain.prices import HOURS_PER_MONTH, PriceBook
-from spillway.domain.throughput import Benchmarks
+from spillway.domain.pricing.price_book import HOURS_PER_MONTH, PriceBook
+from spillway.domain.pricing.throughput import Benchmarks
 
 _HOURS_PER_DAY = 24
 _FACTORS = (0.5, 0.8, 1.2, 1.5)

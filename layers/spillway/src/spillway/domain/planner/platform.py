@@ -1,8 +1,8 @@
 """What Spillway's own services cost for a traffic, from the price book's unit prices."""
 
-from spillway.domain.commons import request_usd
-from spillway.domain.planner.shape import Shape
-from spillway.domain.prices import PriceBook
+from spillway.domain.costs.shared_services import request_usd
+from spillway.domain.planner.traffic_profile import Shape
+from spillway.domain.pricing.price_book import PriceBook
 
 GATEWAY_GB = 0.25
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from spillway.domain.planner.shape import Shape, examples
-from spillway.domain.planner.world import Family, World
-from spillway.domain.prices import HOURS_PER_MONTH, LOAD_BALANCER, Source, TokenPrice
+from spillway.domain.planner.inputs import Family, World
+from spillway.domain.planner.traffic_profile import Shape, examples
+from spillway.domain.pricing.price_book import HOURS_PER_MONTH, LOAD_BALANCER, Source, TokenPrice
 
 Kind = Literal["measured", "snapshot", "given", "assumed"]
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from spillway.domain.catalog import ec2_instance_type
-from spillway.domain.credits import Credit
+from spillway.domain.costs.credits import Credit
+from spillway.domain.deployments.model_catalog import ec2_instance_type
 from spillway.domain.economics.scenario import LARGEST
-from spillway.domain.planner.shape import Shape, examples, shape_of_curve, shape_of_log
+from spillway.domain.planner.traffic_profile import Shape, examples, shape_of_curve, shape_of_log
 
 _DAY, _WEEK = 24, 168
 # Assumed where a request says nothing else; see PlanRequest.

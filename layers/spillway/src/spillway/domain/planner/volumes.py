@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from spillway.domain.planner.costs import Option
+from spillway.domain.planner.inputs import Family, World
 from spillway.domain.planner.options import all_options, best_of_each, cheapest
-from spillway.domain.planner.shape import Shape
-from spillway.domain.planner.world import Family, World
+from spillway.domain.planner.traffic_profile import Shape
 
 _STEPS_PER_DECADE = 8
 _DECADES = 2

@@ -2,10 +2,10 @@
 
 from datetime import date, datetime
 
-from spillway.domain.alert import Alert, AlertState, Severity, Topic
-from spillway.domain.credits import CreditsState
+from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
+from spillway.domain.alerts.kinds import closed
+from spillway.domain.costs.credits import CreditsState
 from spillway.domain.decision import Code, Reason
-from spillway.domain.news import closed
 from spillway.domain.review.record import Review
 
 # Days that credits still last at which to tell of it: time to ask for more, and time to act at once.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
 
 
 @dataclass(frozen=True)

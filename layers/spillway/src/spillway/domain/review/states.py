@@ -6,17 +6,17 @@ A state that was told of ends at another value than it began at: figures move a 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
-from spillway.domain.alert import Alert
-from spillway.domain.costs import MICRO
+from spillway.domain.alerts.alert import Alert
+from spillway.domain.alerts.conditions import Lasting, begin, end, news_of
+from spillway.domain.alerts.kinds import News
+from spillway.domain.costs.ledger import Amounts
+from spillway.domain.costs.month import MICRO
 from spillway.domain.decision import Code, Reason
-from spillway.domain.deployment import Deployment
-from spillway.domain.lasting import Lasting, begin, end, news_of
-from spillway.domain.ledger import Amounts
-from spillway.domain.news import News
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.spec import Path
+from spillway.domain.deployments.status import Status
 from spillway.domain.review.record import Review, Shadow
 from spillway.domain.review.shadow import sentence_of
-from spillway.domain.spec import Path
-from spillway.domain.status import Status
 
 # How much dearer than Bedrock a day must have been, as a factor and in dollars, to be worth a message.
 DEARER_FACTOR = 1.2

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from spillway.domain.capacity import Capacity
-from spillway.domain.deployment import Deployment
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.targets import FleetTarget
 from spillway.domain.errors import Conflict, InvalidRequest
-from spillway.domain.targets import FleetTarget
+from spillway.domain.observations.capacity import Capacity
 
 
 class DisabledFleetDriver:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from spillway.domain.capacity import Capacity
+from spillway.domain.observations.capacity import Capacity
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.type_defs import ActivityTypeDef, AutoScalingGroupTypeDef, InstanceTypeDef

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import code_of, gone_is_fine, is_busy, is_gone, translated
 from spillway.adapters.aws.tags import tag_list
 from spillway.adapters.drivers.fleet.config import DRAIN_SECONDS, ENGINE_PORT, FleetConfig
+from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import CapacityUnavailable, Retryable
-from spillway.domain.names import Names
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client

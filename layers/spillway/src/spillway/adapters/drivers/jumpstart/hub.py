@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spillway.domain.catalog import sagemaker_instance_type
+from spillway.domain.deployments.model_catalog import sagemaker_instance_type
 from spillway.domain.errors import InvalidRequest
 
 Document = Mapping[str, Any]

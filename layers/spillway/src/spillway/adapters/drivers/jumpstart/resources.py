@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import gone_is_fine, is_busy, is_gone, there_already_is_fine, translated
 from spillway.adapters.aws.tags import tag_list
 from spillway.adapters.drivers.jumpstart.hub import Hosting
+from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import Retryable
-from spillway.domain.names import Names
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

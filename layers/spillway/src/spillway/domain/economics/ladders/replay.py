@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from spillway.domain.economics.ladders.moves import Climber
 from spillway.domain.economics.ladders.optimum import optimum_usd
 from spillway.domain.economics.ladders.rule import State, step
 from spillway.domain.economics.ladders.rungs import NOWHERE, Ladder
+from spillway.domain.economics.ladders.simulation import Climber
 from spillway.domain.economics.replay import Outcome, busy_load
 from spillway.domain.economics.rule import Traffic
 from spillway.domain.economics.trace import Trace

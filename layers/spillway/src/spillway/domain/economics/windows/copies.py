@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from spillway.domain.costs.other_paths import MINUTES_PER_WINDOW
 from spillway.domain.economics.scenario import Elsewhere, check_numbers, whole_minutes
-from spillway.domain.elsewhere import MINUTES_PER_WINDOW
-from spillway.domain.prices import ImportPrices, price_book
+from spillway.domain.pricing.price_book import ImportPrices, price_book
 
 _MOST_COPIES, _LONGEST_WINDOW = 100, 60
 _USUAL_MODEL = "meta-llama/Llama-3.1-8B-Instruct"

@@ -1,0 +1,92 @@
+"""Lasting states that deserve an alert: announced once when they begin and once when they end."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from spillway.domain.alerts.alert import Alert
+from spillway.domain.alerts.budget_conditions import money_states
+from spillway.domain.alerts.conditions import Lasting, begin, end, news_of
+from spillway.domain.alerts.kinds import News
+from spillway.domain.decision import Code, Reason
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
+from spillway.domain.observations.capacity import Capacity
+from spillway.domain.scaling.policy import Memory, has_lost_capacity, lost_reason
+
+_ENDED = {
+    News.CAPACITY_LOST: Code.READY,
+    News.BUDGET: Code.BUDGET,
+    News.BUDGET_FORECAST: Code.BUDGET_FORECAST,
+    News.IDLE_BURN: Code.IDLE_BURN,
+}
+
+
+def watch(
+    deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime, usd_per_hour: float | None = None
+) -> tuple[list[Alert], Memory]:
+    """Return the alerts that are due and the memory that will not send them again.
+
+    ``usd_per_hour`` is one instance's price, None where unknown.
+    """
+    lasting = {state.key: state for state in _states(deployment, capacity, memory, usd_per_hour, now)}
+    begun = _worth_telling(lasting.keys() - memory.open_alerts)
+    ended = _worth_telling(memory.open_alerts - lasting.keys())
+    alerts = [begin(lasting[key], deployment, now) for key in begun]
+    alerts += [_end(key, deployment, memory, now) for key in ended]
+    return alerts, replace(memory, open_alerts=frozenset(lasting))
+
+
+def _states(
+    deployment: Deployment, capacity: Capacity, memory: Memory, usd_per_hour: float | None, now: datetime
+) -> Iterable[Lasting]:
+    if deployment.status is Status.RETIRING:
+        return
+    if _is_lost(deployment, capacity, memory, now):
+        yield Lasting(News.CAPACITY_LOST, News.CAPACITY_LOST, lost_reason(deployment, capacity))
+    yield from money_states(deployment, capacity, memory, usd_per_hour, now)
+
+
+def _is_lost(deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime) -> bool:
+    # A workflow at work takes instances away and brings them: what was announced before neither begins nor ends.
+    if deployment.status is Status.SERVING and deployment.is_claimed(now):
+        return News.CAPACITY_LOST in memory.open_alerts
+    return has_lost_capacity(deployment, capacity)
+
+
+def _worth_telling(keys: Iterable[str]) -> list[str]:
+    """Return the keys without all but the highest budget threshold: one look tells of the budget once."""
+    budgets = sorted((key for key in keys if _is_budget(key)), key=_share_of)
+    return sorted(key for key in keys if not _is_budget(key)) + budgets[-1:]
+
+
+def _end(key: str, deployment: Deployment, memory: Memory, now: datetime) -> Alert:
+    news = news_of(key)
+    share = _share_of(key) if _is_budget(key) else None
+    why = Reason(_ENDED[news], _why_it_ended(news, key, deployment, memory), None, share)
+    usd = memory.usd_this_month if news in (News.BUDGET, News.BUDGET_FORECAST) else None
+    return end(key, deployment, why, now, usd)
+
+
+def _why_it_ended(news: News, key: str, deployment: Deployment, memory: Memory) -> str:
+    if deployment.status is Status.RETIRING:
+        return "The deployment is being retired."
+    if news in (News.BUDGET, News.BUDGET_FORECAST) and memory.month not in key:
+        return "A new month began."
+    if news is News.BUDGET:
+        return "The budget or its thresholds were changed."
+    if news is News.BUDGET_FORECAST:
+        return "The month takes another course, its budget was changed, or all of it is used."
+    if deployment.status is not Status.SERVING:
+        return f"It is {deployment.status} now, so no instance is expected to answer."
+    if news is News.IDLE_BURN:
+        return "Requests came again, its size was changed, or its price is no longer known."
+    return "Instances answer again."
+
+
+def _is_budget(key: str) -> bool:
+    return key.startswith(f"{News.BUDGET}:")
+
+
+def _share_of(key: str) -> float:
+    return float(key.rsplit(":", 1)[-1])

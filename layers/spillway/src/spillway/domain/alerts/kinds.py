@@ -1,0 +1,180 @@
+"""The alerts, in words: what each piece of news says, how bad it is, and what to do about it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
+from spillway.domain.decision import Reason
+from spillway.domain.deployments.deployment import Deployment
+
+
+class News(StrEnum):
+    """Everything that is worth an alert."""
+
+    DEPLOYED = "deployed"
+    DEPLOY_FAILED = "deploy_failed"
+    AWAKE = "awake"
+    ASLEEP = "asleep"
+    GROWN = "grown"
+    SHRUNK = "shrunk"
+    SCALE_FAILED = "scale_failed"
+    RETIRED = "retired"
+    RETIRE_FAILED = "retire_failed"
+    CAPACITY_LOST = "capacity_lost"
+    SPOT_NOTICE = "spot_notice"
+    LAUNCH_FAILED = "launch_failed"
+    BUDGET = "budget"
+    BUDGET_FORECAST = "budget_forecast"
+    IDLE_BURN = "idle_burn"
+    DEARER_THAN_BEDROCK = "dearer_than_bedrock"
+    COST_ANOMALY = "cost_anomaly"
+    FLEET_PAYS = "fleet_pays"
+
+
+@dataclass(frozen=True)
+class _Text:
+    severity: Severity
+    what: str
+    advice: str
+    topic: Topic = Topic.SCALE
+
+
+_TEXTS: dict[News, _Text] = {
+    News.DEPLOYED: _Text(
+        Severity.INFO, "{path} is up and serving with {desired} instance(s)", "Nothing; requests go to it now."
+    ),
+    News.DEPLOY_FAILED: _Text(
+        Severity.CRITICAL,
+        "could not be deployed; what was made has been released",
+        "Read the reason, correct the request, DELETE the deployment and POST it again. "
+        "Until then its spill target answers, if it has one.",
+    ),
+    News.AWAKE: _Text(Severity.INFO, "is awake with {desired} instance(s)", "Nothing; requests go to it again."),
+    News.ASLEEP: _Text(
+        Severity.INFO,
+        "was put to sleep (zero instances); {meanwhile}",
+        "Nothing. Raise thresholds.idle_after_seconds or add a warm window if it sleeps too early.",
+    ),
+    News.GROWN: _Text(Severity.INFO, "was scaled out to {desired} instance(s)", "Nothing."),
+    News.SHRUNK: _Text(Severity.INFO, "was scaled in to {desired} instance(s)", "Nothing."),
+    News.SCALE_FAILED: _Text(
+        Severity.WARNING,
+        "could not change its capacity; it is back where it was ({status})",
+        "Until then {meanwhile}. Check quotas, or add instance types to capacity.instance_types.",
+    ),
+    News.RETIRED: _Text(Severity.INFO, "is retired; nothing of it is left", "Nothing; the name is free again."),
+    News.RETIRE_FAILED: _Text(
+        Severity.CRITICAL,
+        "could not be released completely and may still cost money",
+        "DELETE it again; if it fails again, look for its tags (spillway:deployment) in the account.",
+    ),
+    News.CAPACITY_LOST: _Text(
+        Severity.WARNING,
+        "has lost all its instances; {meanwhile}",
+        "Nothing if replacements start; otherwise look at the Auto Scaling group's activity history.",
+    ),
+    News.SPOT_NOTICE: _Text(
+        Severity.WARNING, "will lose a spot instance in two minutes", "Nothing; a replacement has been asked for."
+    ),
+    News.LAUNCH_FAILED: _Text(
+        Severity.WARNING,
+        "could not get an instance it asked for",
+        "Until then {meanwhile}. Add instance types or zones, or ask for a higher quota.",
+    ),
+    News.BUDGET: _Text(
+        Severity.WARNING,
+        "has used {share:.0%} of {budget}",
+        "Lower capacity.max or idle_after_seconds, or raise the budget: PATCH /deployments/{name}.",
+        Topic.COST,
+    ),
+    News.BUDGET_FORECAST: _Text(
+        Severity.WARNING,
+        "will pass {budget} before its end, at the pace of this month so far",
+        "Lower capacity.max or idle_after_seconds, or raise the budget: PATCH /deployments/{name}.",
+        Topic.COST,
+    ),
+    News.IDLE_BURN: _Text(
+        Severity.WARNING,
+        "pays for instances that nobody uses",
+        "Let it sleep: lower capacity.min or thresholds.idle_after_seconds, or narrow its warm windows: "
+        "PATCH /deployments/{name}.",
+        Topic.COST,
+    ),
+    News.DEARER_THAN_BEDROCK: _Text(
+        Severity.WARNING,
+        "costs more than the same tokens would on Bedrock",
+        "If it goes on: lower capacity.min or thresholds.idle_after_seconds, narrow its warm windows, or retire it and "
+        "ask for the same model with path bedrock.",
+        Topic.COST,
+    ),
+    News.COST_ANOMALY: _Text(
+        Severity.WARNING,
+        "costs much more than in the same hour last week",
+        "See who uses it: GET /costs?group_by=key&deployment={name}. If nobody should, limit that key: PATCH /keys.",
+        Topic.COST,
+    ),
+    News.FLEET_PAYS: _Text(
+        Severity.INFO,
+        "would cost less on a fleet of its own than on Bedrock",
+        "Compare by POST /plans. To move, retire it and ask for the same model with path fleet, and Bedrock as its "
+        "spill target.",
+        Topic.COST,
+    ),
+}
+
+
+def alert_of(
+    news: News,
+    deployment: Deployment,
+    reason: Reason,
+    at: datetime,
+    occasion: str,
+    *,
+    state: AlertState = AlertState.EVENT,
+    usd_per_hour: float | None = None,
+    usd: float | None = None,
+) -> Alert:
+    """Return the alert for one piece of news.
+
+    ``occasion`` names what happened once (an execution, a month and threshold), so that a repeat has the same id.
+    """
+    text = _TEXTS[news]
+    spec = deployment.spec
+    facts = {
+        "name": spec.name,
+        "path": spec.path,
+        "desired": deployment.desired,
+        "status": deployment.status,
+        "share": reason.threshold or 0.0,
+        "meanwhile": "its spill target answers" if spec.spill else "requests wait or are refused meanwhile",
+        "budget": f"this month's budget of ${spec.budget.usd_per_month:,.2f}" if spec.budget else "a former budget",
+    }
+    return Alert(
+        id=f"{spec.name}/{news}/{occasion}/{state}",
+        topic=text.topic,
+        state=state,
+        severity=text.severity,
+        deployment=spec.name,
+        at=at,
+        what=f"{spec.name} {text.what.format(**facts)}",
+        why=reason,
+        advice=text.advice.format(**facts),
+        usd_per_hour=usd_per_hour,
+        usd=usd,
+    )
+
+
+def closed(alert: Alert, at: datetime, why: Reason) -> Alert:
+    """Return the alert that says that a lasting state has ended."""
+    ended_id = alert.id.rsplit("/", 1)[0] + f"/{AlertState.CLOSED}"
+    return replace(
+        alert,
+        id=ended_id,
+        state=AlertState.CLOSED,
+        severity=Severity.INFO,
+        at=at,
+        what=f"Over: {alert.what}",
+        why=why,
+        advice="Nothing.",
+    )

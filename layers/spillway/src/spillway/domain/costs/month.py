@@ -1,0 +1,100 @@
+"""What a deployment cost: usage times price, and what is unknown said to be unknown."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.targets import BedrockTarget
+from spillway.domain.observations.usage import Usage
+from spillway.domain.pricing.price_book import PriceBook, Source, TokenPrice
+
+MICRO = 1_000_000
+# The gateway counts requests that no target answered under this path.
+_NOBODY = "none"
+
+
+@dataclass(frozen=True)
+class PathCost:
+    """One path's dollars (None where a price is unknown) and the tokens, prompt and completion, that it answered."""
+
+    usd: float | None
+    tokens: int
+
+    @property
+    def usd_per_million_tokens(self) -> float | None:
+        """The realised cost; None before the first token, or where a price is unknown."""
+        return None if self.usd is None or not self.tokens else self.usd / self.tokens * MICRO
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Dollars of one span of time; None where a price is unknown.
+
+    ``unknown`` names what has no price, ``sources`` where the prices of the rest were read.
+    """
+
+    instances_usd: float | None
+    bedrock_usd: float | None
+    unknown: tuple[str, ...]
+    sources: tuple[Source, ...]
+    by_path: Mapping[str, PathCost]
+
+    @property
+    def usd(self) -> float | None:
+        """The sum, None when a part of it is unknown."""
+        if self.instances_usd is None or self.bedrock_usd is None:
+            return None
+        return round(self.instances_usd + self.bedrock_usd, 6)
+
+
+def cost_of(deployment: Deployment, usage: Usage, prices: PriceBook, region: str) -> Cost:
+    """Return what a deployment's usage cost at list prices."""
+    unknown = {f"instance {kind}" for (_, kind), use in usage.instances.items() if use.unpriced_seconds}
+    sources: dict[Source, None] = {}
+    for (_, kind), use in usage.instances.items():
+        hourly = prices.instance(deployment.spec.path, kind, region)
+        if use.seconds and hourly is not None:
+            sources[hourly.source] = None
+    bedrock_usd, unpriced = 0.0, set()
+    for (role, path), traffic in usage.traffic.items():
+        if path != "bedrock" or not traffic.prompt_tokens + traffic.completion_tokens:
+            continue
+        model_id, price = token_price(deployment, role, prices, region)
+        if price is None:
+            unpriced.add(f"model {model_id}")
+            continue
+        bedrock_usd += price.cost(traffic.prompt_tokens, traffic.completion_tokens, traffic.cached_tokens)
+        sources[price.source] = None
+    instances_usd = sum(use.micro_usd for use in usage.instances.values()) / MICRO
+    return Cost(
+        instances_usd=None if unknown else round(instances_usd, 6),
+        bedrock_usd=None if unpriced else round(bedrock_usd, 6),
+        unknown=tuple(sorted(unknown | unpriced)),
+        sources=tuple(sources),
+        by_path=_by_path(usage, None if unpriced else bedrock_usd),
+    )
+
+
+def _by_path(usage: Usage, bedrock_usd: float | None) -> dict[str, PathCost]:
+    tokens: Counter[str] = Counter()
+    for (_, path), traffic in usage.traffic.items():
+        tokens[path] += traffic.prompt_tokens + traffic.completion_tokens
+    usd: dict[str, float | None] = {"bedrock": bedrock_usd}
+    for (path, _), use in usage.instances.items():
+        before = usd.get(path, 0.0)
+        usd[path] = None if use.unpriced_seconds or before is None else before + use.micro_usd / MICRO
+    paths = sorted(path for path in tokens.keys() | usd.keys() if tokens[path] or usd.get(path) != 0.0)
+    return {path: PathCost(usd.get(path, 0.0), tokens[path]) for path in paths if path != _NOBODY}
+
+
+def token_price(
+    deployment: Deployment, role: str, prices: PriceBook, region: str
+) -> tuple[str | None, TokenPrice | None]:
+    """Return the Bedrock model behind a role and its price, each None where unknown."""
+    spill = deployment.spec.spill
+    if role == "primary" and isinstance(deployment.target, BedrockTarget):
+        model_id: str | None = deployment.target.model_id
+    else:
+        model_id = spill.model_id if spill else None
+    return model_id, prices.tokens(model_id, region) if model_id else None

@@ -1,0 +1,87 @@
+"""A deployment as Spillway keeps it: what was asked for, and where it stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from spillway.domain.deployments.measured_capacity import Measured
+from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.targets import Target
+
+# An execution that was aborted from outside can't give the deployment back; after this long another may take it.
+CLAIM_LIMIT = timedelta(hours=3)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One record of the ``deployments`` table.
+
+    ``version`` counts writes; every write is conditional on it. ``desired`` is the number of instances
+    (copies, on SageMaker) that the last workflow asked for. ``resources`` are the identifiers that only AWS
+    could choose (ARNs); everything else is named after the deployment (see ``names``).
+    ``cold_start_seconds`` is the last measured time from "start" to "answers", None before the first one.
+    ``target`` is where the primary answers, None before it was ever ready. Before ``hold_until`` nothing wakes or
+    scales it by itself: a start that just failed would only fail again. ``workflow`` names the execution at work on it,
+    and ``restore`` the instances to go back to if that execution fails. ``measured`` is what its last benchmark found.
+    """
+
+    spec: DeploymentSpec
+    status: Status
+    status_reason: str
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    desired: int = 0
+    resources: Mapping[str, str] = field(default_factory=dict)
+    cold_start_seconds: float | None = None
+    workflow: str | None = None
+    target: Target | None = None
+    hold_until: datetime | None = None
+    restore: int | None = None
+    measured: Measured | None = None
+
+    @property
+    def name(self) -> str:
+        """The alias that clients put into ``model``."""
+        return self.spec.name
+
+    @property
+    def endpoint_max(self) -> int:
+        """The most instances that its SageMaker endpoint can have, which is fixed when that is made."""
+        return int(self.resources.get("max_instances", self.spec.capacity.max))
+
+    @property
+    def tokens_per_minute_per_instance(self) -> float | None:
+        """One instance's capacity: the one that the user stated, else the measured one; None where neither is known.
+
+        A measure holds for the type it was made on: it is left out when the user asks for other types by now.
+        """
+        capacity, measured = self.spec.capacity, self.measured
+        if capacity.tokens_per_minute_per_instance is not None:
+            return capacity.tokens_per_minute_per_instance
+        wanted = {name.removeprefix("ml.") for name in capacity.instance_types}
+        if measured is None or (wanted and (measured.instance_type or "").removeprefix("ml.") not in wanted):
+            return None
+        return measured.tokens_per_minute
+
+    @property
+    def is_benchmarked(self) -> bool:
+        """Whether the execution at work on it is a benchmark: its state machine's name says so."""
+        return self.workflow is not None and self.workflow.rsplit(":", 2)[-2].rsplit("-", 1)[-1] == "benchmark"
+
+    def moved(self, status: Status, reason: str, now: datetime) -> "Deployment":
+        """Return the deployment in its next state; the version grows when it is stored."""
+        return replace(self, status=status, status_reason=reason, updated_at=now)
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Whether a workflow is at work on it."""
+        return self.workflow is not None and now - self.updated_at < CLAIM_LIMIT
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Every stored deployment, with the names of those whose record this version cannot read."""
+
+    deployments: Sequence[Deployment]
+    unreadable: Sequence[str] = ()

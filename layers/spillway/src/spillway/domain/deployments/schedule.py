@@ -1,0 +1,33 @@
+"""The floor: how many instances must stay up now, by ``capacity.min`` and the warm windows."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from spillway.domain.deployments.spec import DeploymentSpec, WarmWindow
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def floor_at(spec: DeploymentSpec, now: datetime) -> int:
+    """Return the smallest number of instances allowed at ``now`` (aware).
+
+    Without a spill target nobody else could answer, so the floor is one unless the user says what waiting costs.
+    """
+    may_wait = spec.spill is not None or spec.thresholds.waiting_usd_per_request is not None
+    alone = 0 if may_wait or not spec.path.has_instances else 1
+    windows = (window.min for window in spec.capacity.warm_windows if is_open(window, now))
+    return min(max(spec.capacity.min, alone, *windows, 0), spec.capacity.max)
+
+
+def is_open(window: WarmWindow, now: datetime) -> bool:
+    """Whether ``now`` lies in the window, in the window's own time zone.
+
+    A window whose end is not after its start passes midnight and belongs to the day on which it starts.
+    """
+    local = now.astimezone(ZoneInfo(window.time_zone))
+    clock = local.strftime("%H:%M")
+    today = _WEEKDAYS[local.weekday()]
+    yesterday = _WEEKDAYS[(local - timedelta(days=1)).weekday()]
+    if window.from_ < window.to:
+        return today in window.days and window.from_ <= clock < window.to
+    return (today in window.days and clock >= window.from_) or (yesterday in window.days and clock < window.to)
