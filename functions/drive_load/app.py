@@ -12,7 +12,7 @@ from spillway.adapters.dynamodb.benchmark_cancellation import StopButton
 from spillway.bootstrap.gateway import build_upstreams
 from spillway.domain.benchmarks.counts import Tally, tally_to_json
 from spillway.domain.benchmarks.worker_orders import Order, order_from_json
-from spillway.gateway.load import Worker
+from spillway.gateway.load_test.worker import Worker
 from spillway.settings import Settings
 
 

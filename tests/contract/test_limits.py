@@ -11,10 +11,10 @@ from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.adapters.dynamodb import limits_table
 from spillway.adapters.dynamodb.limits_table import LimitsTable
 from spillway.gateway.errors import RoutesUnavailable
-from spillway.gateway.limits_budget import Budget
-from spillway.gateway.limits_errors import LimitExceeded
-from spillway.gateway.limits_rate import RateLimits
-from spillway.gateway.limits_store import Change, Counters, Outcome
+from spillway.gateway.limits.budget import Budget
+from spillway.gateway.limits.errors import LimitExceeded
+from spillway.gateway.limits.rate import RateLimits
+from spillway.gateway.limits.store import Change, Counters, Outcome
 from spillway.settings import Settings
 from tests.builders import NOW
 from tests.sandbox.cloud.moto_cloud import MotoCloud

@@ -13,21 +13,21 @@ from spillway.domain.pricing.price_layers import StoredPrices
 from spillway.domain.routing.route import Route
 from spillway.gateway.app import Gateway
 from spillway.gateway.completions import Completions
+from spillway.gateway.concurrency.cache import Fresh, RouteCache
+from spillway.gateway.dispatch import Opening
 from spillway.gateway.errors import RoutesUnavailable
-from spillway.gateway.fresh import Fresh, RouteCache
-from spillway.gateway.gate import Gate
-from spillway.gateway.health import Health
-from spillway.gateway.limits import KeyBudget, Limiter
-from spillway.gateway.limits_budget import Budget
-from spillway.gateway.limits_budget_later import LaterBudget
-from spillway.gateway.limits_prices import TokenPrices
-from spillway.gateway.metering import Meter
-from spillway.gateway.opening import Opening
-from spillway.gateway.patience import Patience
+from spillway.gateway.failover.first_byte_gate import Gate
+from spillway.gateway.failover.target_health import Health
+from spillway.gateway.failover.wait_for_primary import Patience
+from spillway.gateway.failover.wake import Wakes
+from spillway.gateway.limits.budget import Budget
+from spillway.gateway.limits.budget_write_behind import LaterBudget
+from spillway.gateway.limits.limiter import KeyBudget, Limiter
+from spillway.gateway.limits.prices import TokenPrices
+from spillway.gateway.metering.meter import Meter
+from spillway.gateway.metering.text_log import Event, TextLog
 from spillway.gateway.relay import Relay, stream_head
-from spillway.gateway.text_log import Event, TextLog
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
-from spillway.gateway.wake import Wakes
 from tests.builders import NOW, a_route
 from tests.unit.gateway.limit_doubles import SharedTable
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from spillway.gateway.errors import RoutesUnavailable
-from spillway.gateway.limits_store import Change, Outcome
+from spillway.gateway.limits.store import Change, Outcome
 from tests.builders import NOW
 
 

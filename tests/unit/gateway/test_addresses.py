@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spillway.domain.errors import InvalidRequest
-from spillway.gateway.addresses import check_address
+from spillway.gateway.request.url_policy import check_address
 from tests.unit.gateway.doubles import BODY, a_world, call, completion
 
 METADATA = "http://169.254.169.254/latest/meta-data/iam/"

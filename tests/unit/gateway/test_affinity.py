@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from spillway.gateway.affinity import affinity_of
+from spillway.gateway.request.affinity import affinity_of
 from spillway.gateway.upstream import Endpoint, UpstreamRequest
 
 SYSTEM = {"role": "system", "content": "You answer for the shop."}

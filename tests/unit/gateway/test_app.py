@@ -138,7 +138,7 @@ async def test_a_body_in_parts_is_put_together() -> None:
 
 
 async def test_a_body_that_never_ends_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.exchange.BODY_SECONDS", 0.01)
+    monkeypatch.setattr("spillway.gateway.request.exchange.BODY_SECONDS", 0.01)
     world, sent = the_world(), []
     messages = iter([{"type": "http.request", "body": b"{", "more_body": True}])
 

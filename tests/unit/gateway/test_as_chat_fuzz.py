@@ -10,7 +10,7 @@ from spillway.adapters.upstreams.completions_as_chat import CompletionsAsChat
 from spillway.adapters.upstreams.converse_request import converse_body
 from spillway.adapters.upstreams.responses_as_chat import ResponsesAsChat
 from spillway.domain.errors import InvalidRequest
-from spillway.gateway.shapes import check_shape
+from spillway.gateway.request.validation import check_shape
 from spillway.gateway.upstream import Endpoint, UpstreamRequest
 
 WORDS = st.sampled_from(

@@ -40,7 +40,7 @@ def expect_one_answer(death: Death, stream: bool) -> str:
 @pytest.mark.parametrize("ending", EVERY)
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_death_at_every_byte_of_an_answer(name: str, ending: Ending, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.opening.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("spillway.gateway.dispatch.ANSWER_SECONDS", 0.1)
     target, stream, raw = ANSWERS[name]
     seen: set[tuple[str, str]] = set()
     async with dying(target) as scene:
@@ -89,7 +89,7 @@ async def test_an_answer_in_pieces_of_any_size_is_the_same_answer(name: str, pie
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_an_upstream_that_is_given_up_is_hung_up_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.opening.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("spillway.gateway.dispatch.ANSWER_SECONDS", 0.1)
     target, stream, raw = ANSWERS[name]
     async with dying(target) as scene:
         for at in (0, 10, len(raw) // 2):

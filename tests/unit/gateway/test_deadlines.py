@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from spillway.gateway.deadlines import Deadlines
+from spillway.gateway.concurrency.deadlines import Deadlines
 
 
 class FakeTime:

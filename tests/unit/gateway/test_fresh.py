@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from spillway.gateway.concurrency.cache import RouteCache
 from spillway.gateway.errors import RoutesUnavailable
-from spillway.gateway.fresh import RouteCache
 from tests.builders import a_route
 from tests.unit.gateway.doubles import FakeClock, FakeRoutes
 
@@ -71,7 +71,7 @@ async def test_the_last_route_stays_and_the_table_is_asked_again_later() -> None
 
 
 async def test_nobody_waits_for_a_table_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.fresh.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("spillway.gateway.concurrency.cache.PATIENCE_SECONDS", 0.01)
     clock, hang = FakeClock(), asyncio.Event()
     answers = [a_route()]
 
@@ -97,7 +97,7 @@ async def test_a_name_never_seen_is_unknown_to_nobody_while_the_table_is_down() 
 
 
 async def test_names_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.fresh._MOST_NAMES", 3)
+    monkeypatch.setattr("spillway.gateway.concurrency.cache._MOST_NAMES", 3)
     cache, routes, _ = the_cache()
     for name in ["a", "b", "c", "d"]:
         await cache.get(name)

@@ -162,7 +162,7 @@ async def test_any_text_as_a_path_or_a_model(path: str) -> None:
 
 @pytest.mark.parametrize("first", [b"", b"{", json.dumps({"model": "support-llama"}).encode()])
 async def test_a_body_that_comes_byte_by_byte_for_ever_is_a_408(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.exchange.BODY_SECONDS", 0.05)
+    monkeypatch.setattr("spillway.gateway.request.exchange.BODY_SECONDS", 0.05)
     world, sent = a_world_on(TARGETS["fleet"]), []
     parts = iter([first])
 

@@ -220,7 +220,7 @@ async def test_a_client_that_waits_to_be_told_to_go_on_is_told() -> None:
 
 @pytest.mark.parametrize("how", ["a length", "chunks"])
 async def test_a_body_that_never_ends_is_a_408_and_the_end(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.exchange.BODY_SECONDS", 0.1)
+    monkeypatch.setattr("spillway.gateway.request.exchange.BODY_SECONDS", 0.1)
     head, more = (POST + b"content-length: 9000000\r\n\r\n{", b" ") if how == "a length" else (CHUNKED, b"1\r\n \r\n")
     async with served() as client:
         answer = await client.send_for_ever(head, more)

@@ -15,7 +15,7 @@ from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.routing.route import route_to_json
 from spillway.gateway.errors import RoutesUnavailable
-from spillway.gateway.text_log import Event
+from spillway.gateway.metering.text_log import Event
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.unit.gateway.servers import ENVIRONMENT

@@ -8,8 +8,8 @@ from spillway.domain.decision import Code
 from spillway.domain.deployments.targets import BedrockTarget, FleetTarget
 from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.health import FAILURES_IN_A_ROW, LONGEST_SECONDS, PROBE_SECONDS, Health
-from spillway.gateway.retry_budget import ALWAYS_ALLOWED, RetryBudget
+from spillway.gateway.failover.retry_budget import ALWAYS_ALLOWED, RetryBudget
+from spillway.gateway.failover.target_health import FAILURES_IN_A_ROW, LONGEST_SECONDS, PROBE_SECONDS, Health
 from tests.unit.gateway.doubles import FakeClock
 
 FLEET, BEDROCK = FleetTarget("a"), BedrockTarget("m", "openai")

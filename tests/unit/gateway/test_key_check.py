@@ -10,9 +10,9 @@ import pytest
 from spillway.domain.access.keys import Key, OldSecret, Scope, digest_of, id_of
 from spillway.domain.access.limits import KeyLimits
 from spillway.domain.errors import Unauthorized
-from spillway.gateway.caller import Headers
 from spillway.gateway.errors import RoutesUnavailable, Unavailable
-from spillway.gateway.key_check import REFUSAL, KeyCheck
+from spillway.gateway.request.caller import Headers
+from spillway.gateway.request.key_check import REFUSAL, KeyCheck
 from tests.builders import a_key
 from tests.template.transform import source
 from tests.unit.gateway.doubles import CONTEXT, FakeClock

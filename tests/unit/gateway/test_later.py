@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from spillway.gateway.later import LaterCounters
+from spillway.gateway.metering.write_behind import LaterCounters
 from tests.unit.gateway.doubles import FakeCounters
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from spillway.domain.access.lease_sizing import SHARE_HELD
 from spillway.domain.errors import Rejected
 from spillway.gateway.errors import RoutesUnavailable, Unavailable
-from spillway.gateway.limits_budget import Budget
-from spillway.gateway.limits_budget_later import LaterBudget
-from spillway.gateway.limits_errors import LimitExceeded
-from spillway.gateway.limits_lease import LAPSES_AFTER
+from spillway.gateway.limits.budget import Budget
+from spillway.gateway.limits.budget_write_behind import LaterBudget
+from spillway.gateway.limits.errors import LimitExceeded
+from spillway.gateway.limits.lease import LAPSES_AFTER
 from tests.unit.gateway.limit_doubles import CommonTime, SharedTable, SkewedClock
 
 ITEM = "key_1#2026-11"

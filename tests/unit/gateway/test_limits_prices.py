@@ -13,8 +13,8 @@ from spillway.domain.deployments.targets import BedrockTarget, FleetTarget, Impo
 from spillway.domain.pricing.price_book import price_book
 from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.pricing.updates import current
-from spillway.gateway.limits_prices import FREE, PriceList, TokenPrices
-from spillway.gateway.usage import Usage
+from spillway.gateway.limits.prices import FREE, PriceList, TokenPrices
+from spillway.gateway.streaming.usage import Usage
 from tests.unit.gateway.doubles import FakeClock, FakeStoredPrices, a_world, completion
 from tests.unit.gateway.test_limits import MODEL, ask, spent, spilling
 

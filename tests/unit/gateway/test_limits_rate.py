@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from spillway.domain.access.lease_sizing import SHARE_HELD
 from spillway.gateway.errors import RoutesUnavailable
-from spillway.gateway.limits_errors import LimitExceeded
-from spillway.gateway.limits_rate import RateLimits
+from spillway.gateway.limits.errors import LimitExceeded
+from spillway.gateway.limits.rate import RateLimits
 from tests.builders import NOW
 from tests.unit.gateway.limit_doubles import CommonTime, SharedTable, SkewedClock
 

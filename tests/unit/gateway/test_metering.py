@@ -2,7 +2,7 @@
 
 import pytest
 
-from spillway.gateway.metering import Meter, Record
+from spillway.gateway.metering.meter import Meter, Record
 from tests.unit.gateway.doubles import FakeClock, FakeCounters
 
 

@@ -21,7 +21,7 @@ from spillway.domain.access.keys import OldSecret, Scope, digest_of, id_of
 from spillway.domain.access.limits import KeyLimits
 from spillway.domain.routing.route import route_to_json
 from spillway.gateway.__main__ import config, main
-from spillway.gateway.connections import GuardedConnection
+from spillway.gateway.concurrency.connection_guard import GuardedConnection
 from spillway.settings import BadSetting, MissingSetting, Settings
 from tests.builders import NOW, a_key, a_route
 from tests.unit.gateway.doubles import BODY, CONTEXT, chunk, completion, sse, usage_chunk

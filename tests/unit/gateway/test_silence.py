@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from spillway.gateway.silence import Silence
+from spillway.gateway.concurrency.idle_timeout import Silence
 
 
 async def wait_for_ever(seconds: float) -> None:

@@ -9,7 +9,7 @@ from spillway.domain.decision import Code
 from spillway.domain.deployments.targets import FleetTarget, target_to_json
 from spillway.domain.errors import SmokeTestFailed
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
-from spillway.gateway.smoke import smoke_test
+from spillway.gateway.load_test.smoke_test import smoke_test
 from tests.unit.gateway.doubles import GOOD_STREAM, FakeClock, FakeUpstreams, chunk, sse
 
 TARGET = FleetTarget("support-llama")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.sse import Framer, events, payload, whole_events
+from spillway.gateway.streaming.sse import Framer, events, payload, whole_events
 
 EVENT = st.text("abc {}:\n", max_size=10).map(lambda text: f"data: {text.replace(chr(10), ' ')}".encode())
 
@@ -50,6 +50,6 @@ def test_the_data_of_an_event(event: bytes, expected: bytes) -> None:
 
 
 def test_an_event_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.sse._LARGEST_EVENT_BYTES", 10)
+    monkeypatch.setattr("spillway.gateway.streaming.sse._LARGEST_EVENT_BYTES", 10)
     with pytest.raises(UpstreamUnavailable):
         Framer().feed(b"data: and so on and on")

@@ -9,9 +9,9 @@ from typing import Any
 from spillway.domain.decision import Code
 from spillway.domain.routing.route import Route
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.exchange import MOST_WIRE_BYTES
-from spillway.gateway.spoken import spoken
-from spillway.gateway.text_log import MOST_TEXT_BYTES, TextLog
+from spillway.gateway.metering.text_log import MOST_TEXT_BYTES, TextLog
+from spillway.gateway.request.exchange import MOST_WIRE_BYTES
+from spillway.gateway.streaming.transcript import spoken
 from tests.builders import a_route
 from tests.unit.gateway.doubles import (
     BODY,

@@ -9,9 +9,9 @@ from spillway.domain.decision import Code
 from spillway.domain.deployments.targets import FleetTarget
 from spillway.domain.routing.route import Choice, RouteState
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.gate import Gate, Limits, NothingAnswered
-from spillway.gateway.health import Health
-from spillway.gateway.retry_budget import ALWAYS_ALLOWED
+from spillway.gateway.failover.first_byte_gate import Gate, Limits, NothingAnswered
+from spillway.gateway.failover.retry_budget import ALWAYS_ALLOWED
+from spillway.gateway.failover.target_health import Health
 from tests.builders import a_route
 from tests.unit.gateway.doubles import (
     GOOD_STREAM,

@@ -8,7 +8,7 @@ import pytest
 
 from spillway.domain.decision import Code
 from spillway.domain.routing.route import RouteState
-from spillway.gateway import opening
+from spillway.gateway import dispatch as opening
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from tests.builders import a_route
 from tests.unit.gateway.doubles import GOOD_STREAM, SILENCE, World, a_world, call, chunk, completion, sse, streaming

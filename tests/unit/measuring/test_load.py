@@ -15,8 +15,8 @@ from spillway.domain.benchmarks.worker_orders import Length, Order, order_from_j
 from spillway.domain.decision import Code
 from spillway.domain.deployments.targets import FleetTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
-from spillway.gateway.load import Worker
-from spillway.gateway.load_prompts import Prompts
+from spillway.gateway.load_test.prompts import Prompts
+from spillway.gateway.load_test.worker import Worker
 from tests.sandbox.wording import count_tokens
 from tests.unit.gateway.doubles import FakeUpstreams, chunk, sse
 from tests.unit.measuring.virtual import SimulatedUpstreams, run_virtually

@@ -22,24 +22,24 @@ from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.registry import UpstreamsByTarget
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
 from spillway.gateway.app import Gateway
-from spillway.gateway.caller import BEHIND_API_GATEWAY, Door
 from spillway.gateway.completions import Completions
-from spillway.gateway.fresh import Fresh, RouteCache
-from spillway.gateway.gate import Gate
-from spillway.gateway.health import Health
-from spillway.gateway.key_check import KeyCheck
-from spillway.gateway.later import LaterCounters
-from spillway.gateway.limits import KeyBudget, Limiter
-from spillway.gateway.limits_budget import Budget
-from spillway.gateway.limits_budget_later import LaterBudget
-from spillway.gateway.limits_prices import TokenPrices
-from spillway.gateway.log import print_line
-from spillway.gateway.metering import Meter, UsageCounters
-from spillway.gateway.opening import Opening
-from spillway.gateway.patience import Patience
+from spillway.gateway.concurrency.cache import Fresh, RouteCache
+from spillway.gateway.dispatch import Opening
+from spillway.gateway.failover.first_byte_gate import Gate
+from spillway.gateway.failover.target_health import Health
+from spillway.gateway.failover.wait_for_primary import Patience
+from spillway.gateway.failover.wake import Wakes
+from spillway.gateway.limits.budget import Budget
+from spillway.gateway.limits.budget_write_behind import LaterBudget
+from spillway.gateway.limits.limiter import KeyBudget, Limiter
+from spillway.gateway.limits.prices import TokenPrices
+from spillway.gateway.metering.log import print_line
+from spillway.gateway.metering.meter import Meter, UsageCounters
+from spillway.gateway.metering.text_log import TextLog
+from spillway.gateway.metering.write_behind import LaterCounters
 from spillway.gateway.relay import Relay, stream_head
-from spillway.gateway.text_log import TextLog
-from spillway.gateway.wake import Wakes
+from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Door
+from spillway.gateway.request.key_check import KeyCheck
 from spillway.settings import Settings
 
 # How long a long-lived server adds up usage and costs before it writes them.

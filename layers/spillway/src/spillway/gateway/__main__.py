@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import uvicorn
 
 from spillway.bootstrap.gateway import build_server
-from spillway.gateway.connections import GuardedConnection
+from spillway.gateway.concurrency.connection_guard import GuardedConnection
 from spillway.gateway.server import ServerApp
 from spillway.settings import BadSetting, Settings
 

@@ -10,9 +10,9 @@ import orjson
 
 from spillway.domain.errors import NotFound, Rejected, Unauthorized
 from spillway.domain.routing.route import Route
-from spillway.gateway.caller import BEHIND_API_GATEWAY, Caller, Door
 from spillway.gateway.completions import Completions
-from spillway.gateway.deadlines import Deadlines
+from spillway.gateway.concurrency.cache import Fresh, RouteCache
+from spillway.gateway.concurrency.deadlines import Deadlines
 from spillway.gateway.errors import (
     BodyTooSlow,
     ClientGone,
@@ -21,15 +21,15 @@ from spillway.gateway.errors import (
     error_body,
     error_event,
 )
-from spillway.gateway.exchange import JSON, Exchange, Receive, Scope, Send
-from spillway.gateway.fresh import Fresh, RouteCache
-from spillway.gateway.limits import Limiter
-from spillway.gateway.limits_errors import LimitExceeded
-from spillway.gateway.log import Log
+from spillway.gateway.limits.errors import LimitExceeded
+from spillway.gateway.limits.limiter import Limiter
+from spillway.gateway.metering.log import Log
 from spillway.gateway.models import model_list, model_of
-from spillway.gateway.parsing import check_name, parse_completion, unknown_model
+from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Caller, Door
+from spillway.gateway.request.exchange import JSON, Exchange, Receive, Scope, Send
+from spillway.gateway.request.parsing import check_name, parse_completion, unknown_model
+from spillway.gateway.request.routing_headers import wishes_of
 from spillway.gateway.upstream import Endpoint
-from spillway.gateway.wishes import wishes_of
 from spillway.http_errors import MethodNotAllowed, TooLarge
 
 _COMPLETIONS: dict[str, Endpoint] = {

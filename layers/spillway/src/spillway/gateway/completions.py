@@ -7,17 +7,17 @@ from typing import TypeAlias
 
 from spillway.domain.errors import Rejected
 from spillway.domain.routing.route import Route
-from spillway.gateway.dialects import error_events
+from spillway.gateway.concurrency.cache import Monotonic
+from spillway.gateway.dispatch import Errand, Opening
 from spillway.gateway.errors import ClientGone, Unavailable
-from spillway.gateway.exchange import Copy, Exchange
-from spillway.gateway.fresh import Monotonic
-from spillway.gateway.keepalive import SECONDS, KeepAlive
-from spillway.gateway.metering import CLIENT_GONE, Meter, Record
-from spillway.gateway.opening import Errand, Opening
+from spillway.gateway.metering.meter import CLIENT_GONE, Meter, Record
+from spillway.gateway.metering.text_log import TextLog
 from spillway.gateway.relay import Relay
-from spillway.gateway.text_log import TextLog
+from spillway.gateway.request.exchange import Copy, Exchange
+from spillway.gateway.request.routing_headers import NO_WISHES, Wishes
+from spillway.gateway.streaming.endpoint_formats import error_events
+from spillway.gateway.streaming.keepalive import SECONDS, KeepAlive
 from spillway.gateway.upstream import UpstreamRequest
-from spillway.gateway.wishes import NO_WISHES, Wishes
 from spillway.http_errors import error_type
 
 SETTLE_SECONDS = 1.0

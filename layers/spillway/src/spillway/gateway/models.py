@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from spillway.domain.routing.route import Route
-from spillway.gateway.caller import Caller
+from spillway.gateway.request.caller import Caller
 
 
 def model_of(route: Route) -> dict[str, Any]:

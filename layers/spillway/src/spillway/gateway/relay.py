@@ -3,16 +3,16 @@
 import asyncio
 from contextlib import suppress
 
-from spillway.gateway.dialects import Rewriter, error_events, rewriter_for
+from spillway.gateway.concurrency.cache import Monotonic
+from spillway.gateway.concurrency.idle_timeout import Silence
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.exchange import JSON, Exchange
-from spillway.gateway.fresh import Monotonic
-from spillway.gateway.gate import Opened
-from spillway.gateway.metering import Record
-from spillway.gateway.rewriting import rewrite_answer
-from spillway.gateway.silence import Silence
+from spillway.gateway.failover.first_byte_gate import Opened
+from spillway.gateway.metering.meter import Record
+from spillway.gateway.request.exchange import JSON, Exchange
+from spillway.gateway.streaming.endpoint_formats import Rewriter, error_events, rewriter_for
+from spillway.gateway.streaming.rewriting import rewrite_answer
+from spillway.gateway.streaming.usage import Usage, estimated_usage, usage_of
 from spillway.gateway.upstream import UpstreamRequest
-from spillway.gateway.usage import Usage, estimated_usage, usage_of
 
 _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 _NO_CACHE = (b"cache-control", b"no-cache")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from spillway.gateway.app import Gateway, LazyApp
 from spillway.gateway.errors import Unavailable, error_body
-from spillway.gateway.exchange import JSON, Receive, Scope, Send
+from spillway.gateway.request.exchange import JSON, Receive, Scope, Send
 
 # From the moment on when requests that took too long are cancelled: to meter them, and to settle their budgets.
 _LAST_SECONDS = 5.0

@@ -6,7 +6,7 @@ from typing import Any
 
 from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
 from spillway.gateway.errors import RoutesUnavailable
-from spillway.gateway.text_log import Event
+from spillway.gateway.metering.text_log import Event
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 
 from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
 from spillway.gateway.errors import RoutesUnavailable
-from spillway.gateway.limits_store import Change, Outcome
+from spillway.gateway.limits.store import Change, Outcome
 
 _SECONDS = 1.0
 _NO_COUNTERS = frozenset({"expires_at"})

@@ -7,7 +7,7 @@ from spillway.adapters.upstreams.failures import Refusal
 from spillway.adapters.upstreams.http_channel import Call, Whole, open_channel
 from spillway.domain.deployments.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
-from spillway.gateway.sse import whole_events
+from spillway.gateway.streaming.sse import whole_events
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 
 # Bedrock says "validation" also for what the operator got wrong: a model id that is none, or one without on-demand use.

@@ -9,7 +9,7 @@ import orjson
 from spillway.adapters.upstreams.completions_as_chat import CompletionsAsChat
 from spillway.adapters.upstreams.http_channel import Chunks
 from spillway.adapters.upstreams.responses_as_chat import ResponsesAsChat
-from spillway.gateway.sse import events, parsed, payload
+from spillway.gateway.streaming.sse import events, parsed, payload
 from spillway.gateway.upstream import Endpoint, UpstreamRequest, UpstreamStream
 
 OpenChat: TypeAlias = Callable[[UpstreamRequest], Awaitable[UpstreamStream]]

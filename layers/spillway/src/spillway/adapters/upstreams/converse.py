@@ -18,7 +18,7 @@ from spillway.adapters.upstreams.learned_limits import Fitted, Lessons
 from spillway.domain.decision import Code
 from spillway.domain.deployments.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
-from spillway.gateway.sse import parsed
+from spillway.gateway.streaming.sse import parsed
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 
 

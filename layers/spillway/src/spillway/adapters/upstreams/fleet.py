@@ -7,9 +7,9 @@ from spillway.adapters.upstreams.failures import Refusal
 from spillway.adapters.upstreams.http_channel import Call, Whole, open_channel
 from spillway.domain.decision import Code
 from spillway.domain.deployments.targets import FleetTarget
-from spillway.gateway.affinity import affinity_of
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
-from spillway.gateway.sse import whole_events
+from spillway.gateway.request.affinity import affinity_of
+from spillway.gateway.streaming.sse import whole_events
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 
 # The proxies of a fleet of several instances choose the engine by it (spillway.data, haproxy.cfg); a lone engine has no

@@ -9,7 +9,7 @@ import orjson
 from spillway.adapters.upstreams.converse_answer import openai_usage
 from spillway.domain.decision import Code
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.sse import DONE, parsed
+from spillway.gateway.streaming.sse import DONE, parsed
 
 # Bedrock's own counts, beside what the model says in its last chunk.
 _METRICS = "amazon-bedrock-invocationMetrics"

@@ -10,7 +10,7 @@ from spillway.adapters.upstreams.failures import CLIENTS_MISTAKES, Refusal, refu
 from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
 from spillway.domain.deployments.targets import SageMakerTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
-from spillway.gateway.sse import whole_events
+from spillway.gateway.streaming.sse import whole_events
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 
 

@@ -1,0 +1,166 @@
+"""From a request to the beginning of its answer: plan, wait where nothing else may answer, open."""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from spillway.domain.decision import Code
+from spillway.domain.deployments.targets import path_of
+from spillway.domain.errors import InvalidRequest
+from spillway.domain.routing.route import Choice, Plan, Route, RouteState, plan
+from spillway.gateway.concurrency.cache import Monotonic
+from spillway.gateway.errors import Unavailable
+from spillway.gateway.failover.first_byte_gate import ANSWER_SECONDS, Failure, Gate, Limits, NothingAnswered, Opened
+from spillway.gateway.failover.wait_for_primary import LONGEST_SILENCE_SECONDS, Patience
+from spillway.gateway.failover.wake import Wakes
+from spillway.gateway.metering.meter import Record
+from spillway.gateway.request.exchange import Headers
+from spillway.gateway.request.routing_headers import Wishes
+from spillway.gateway.streaming.keepalive import KeepAlive
+from spillway.gateway.upstream import UpstreamRequest, can_answer
+
+StreamHead = Callable[[str, str], Headers]
+# What waits longer than this is counted as it comes: the check must not hear of it only after its wait is over.
+COUNT_AT_ONCE_SECONDS = 30.0
+
+
+@dataclass
+class Errand:
+    """One request on its way to whoever answers it; ``alive`` where its answer is a stream.
+
+    ``count`` puts it into the metrics before its end. ``chores`` is what was begun beside it and has to end before its
+    answer does.
+    """
+
+    request: UpstreamRequest
+    route: Route
+    wishes: Wishes
+    record: Record
+    count: Callable[[Record], None]
+    alive: KeepAlive | None = None
+    chores: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def keep_alive(self, head: StreamHead, path: str, code: str, comment: str) -> None:
+        """Let the client of a stream hear comments when what comes next takes long."""
+        if self.alive is not None:
+            self.alive.watch(lambda: head(path, code), comment)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Finds who answers; ``head`` makes a stream's headers from the path and the reason."""
+
+    gate: Gate
+    patience: Patience
+    wakes: Wakes
+    monotonic: Monotonic
+    draw: Callable[[], float]
+    head: StreamHead
+
+    async def open(self, errand: Errand) -> Opened:
+        """Return an answer that has begun well; raises Unavailable, or Rejected for what is the client's mistake."""
+        planned = self._plan(errand)
+        choices = _able(planned, errand)
+        if not choices and planned.coming:
+            await self._wait(errand)
+            choices = _able(self._plan(errand), errand)
+        if not choices:
+            raise _nobody(errand.route, self.monotonic() - errand.record.begun)
+        return await self._open(choices, errand)
+
+    def _plan(self, errand: Errand) -> Plan:
+        route = errand.route
+        draw = self.draw() if route.state is RouteState.SATURATED else 0.0
+        planned = plan(route, draw, errand.wishes.target)
+        if planned.wake:
+            self._wake(errand)
+        return planned
+
+    def _wake(self, errand: Errand) -> None:
+        if self.wakes.due(errand.route.name):
+            errand.chores.append(asyncio.create_task(self.wakes.ask(errand.route.name)))
+
+    async def _wait(self, errand: Errand) -> None:
+        """Wait for the primary, as long as the request asked for or else as long as the deployment's threshold."""
+        route, asked = errand.route, errand.wishes.max_wait_seconds
+        seconds = route.first_byte_seconds if asked is None else asked
+        if not errand.request.stream:
+            seconds = min(seconds, LONGEST_SILENCE_SECONDS)
+        if seconds > COUNT_AT_ONCE_SECONDS:
+            errand.count(errand.record)
+        path = path_of(route.primary) if route.primary else "none"
+        errand.keep_alive(self.head, path, route.code, f"waiting for {route.name} ({route.code})")
+
+        def see(latest: Route) -> None:
+            errand.route = latest
+            if latest.state is RouteState.COLD and latest.wakes:
+                self._wake(errand)
+
+        errand.route = await self.patience.wait(route, seconds, see)
+
+    async def _open(self, choices: Sequence[Choice], errand: Errand) -> Opened:
+        failures: list[Failure] = []
+
+        def on_last(choice: Choice, code: str) -> None:
+            errand.keep_alive(self.head, path_of(choice.target), code, "waiting for the first token")
+
+        try:
+            return await self.gate.open(choices, errand.request, self._limits(errand), failures, on_last)
+        except NothingAnswered as err:
+            raise self._all_failed(errand.route, failures) from err
+        finally:
+            if failures:
+                errand.record.detail = "; ".join(f"{failed.choice.role}: {failed.err.detail}" for failed in failures)
+
+    def _limits(self, errand: Errand) -> Limits:
+        """Return the limits of an answer's beginning; an unstreamed one's includes what was waited already."""
+        usual = errand.route.first_byte_seconds
+        first_byte_seconds = errand.wishes.max_wait_seconds or usual
+        waited = 0.0 if errand.request.stream else self.monotonic() - errand.record.begun
+        return Limits(first_byte_seconds, ANSWER_SECONDS - waited, hurried=first_byte_seconds < usual)
+
+    def _all_failed(self, route: Route, failures: Sequence[Failure]) -> Unavailable:
+        """Return what the client is told: to come back when the first of the targets is up, or tried first again."""
+        asked = [failure.err.retry_after_seconds for failure in failures if failure.err.retry_after_seconds]
+        left = [self._seconds_left(route, failure) for failure in failures]
+        return Unavailable(
+            f"no target of '{route.name}' could answer; try again",
+            code=failures[-1].err.code,
+            retry_after_seconds=min(asked) if asked else max(1, min(left)),
+        )
+
+    def _seconds_left(self, route: Route, failure: Failure) -> int:
+        if failure.err.code is Code.STARTING:
+            return route.retry_after_seconds
+        return math.ceil(self.gate.seconds_left(failure.choice.target))
+
+
+def _able(planned: Plan, errand: Errand) -> list[Choice]:
+    """Return the choices that have the endpoint asked for; raises InvalidRequest when there never is one."""
+    request, route = errand.request, errand.route
+    able = [choice for choice in planned.choices if can_answer(choice.target, request.endpoint)]
+    if able:
+        return able
+    if errand.wishes.target == "spill" and route.spill is None:
+        raise InvalidRequest(
+            f"'{route.name}' has no spill target",
+            param="x-spillway-target",
+            code="no_spill_target",
+            allowed=["primary"],
+        )
+    targets = [target for target in (route.primary, route.spill) if target]
+    if targets and not any(can_answer(target, request.endpoint) for target in targets):
+        raise InvalidRequest(
+            f"'{route.name}' has no {request.endpoint}",
+            param="model",
+            code="unsupported_endpoint",
+            allowed=["/v1/chat/completions", "/v1/completions", "/v1/responses"],
+        )
+    return []
+
+
+def _nobody(route: Route, waited_seconds: float) -> Unavailable:
+    said = "failed" if route.state is RouteState.FAILED else f"is {route.state}"
+    left = max(1, math.ceil(route.retry_after_seconds - waited_seconds))
+    return Unavailable(f"'{route.name}' {said}: {route.reason}", code=route.code, retry_after_seconds=left)

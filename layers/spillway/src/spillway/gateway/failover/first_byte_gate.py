@@ -1,0 +1,148 @@
+"""The first-byte gate: the client sees nothing of an answer before its first event has been read and found good."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from spillway.domain.decision import Code
+from spillway.domain.deployments.targets import Target
+from spillway.domain.errors import InvalidRequest
+from spillway.domain.routing.route import Choice
+from spillway.gateway.concurrency.deadlines import Deadlines
+from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
+from spillway.gateway.failover.first_event import first_of
+from spillway.gateway.failover.target_health import Health
+from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
+
+# API Gateway waits 5 minutes for the first byte, which an unstreamed answer has at its end.
+ANSWER_SECONDS = 280.0
+CONNECT_SECONDS = 5.0
+
+OnLast: TypeAlias = Callable[[Choice, str], None]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An answer that has begun well. ``block`` holds its first event (or the whole body), ``first`` that event's JSON.
+
+    ``code`` is the reason why this target answers: the route's, or what the target before it failed of.
+    """
+
+    choice: Choice
+    code: str
+    stream: UpstreamStream
+    block: bytes
+    first: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A choice that did not answer."""
+
+    choice: Choice
+    err: UpstreamUnavailable
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``first_byte_seconds`` is what every choice but the last has, ``answer_seconds`` what all have together.
+
+    ``hurried`` when the request asked for less than its deployment allows: what is too slow for it is not in trouble.
+    """
+
+    first_byte_seconds: float
+    answer_seconds: float = ANSWER_SECONDS
+    hurried: bool = False
+
+    def of(self, request: UpstreamRequest, left: float, *, is_last: bool) -> tuple[float, float]:
+        """Return one choice's seconds to connect and to begin its answer, of those that are ``left``.
+
+        An engine sends nothing of an unstreamed answer before all of it is generated, so there the short limit covers
+        the connection only: applied to the answer it would spill every long one after it was paid for.
+        """
+        if is_last:
+            return CONNECT_SECONDS, left
+        connect = min(self.first_byte_seconds, CONNECT_SECONDS)
+        return connect, self.first_byte_seconds if request.stream else left / 2
+
+
+class NothingAnswered(Exception):
+    """Every choice failed."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        super().__init__("; ".join(f"{failure.choice.role}: {failure.err.detail}" for failure in failures))
+        self.failures = tuple(failures)
+
+
+class Gate:
+    """Tries one choice after the other."""
+
+    def __init__(self, upstreams: Upstreams, health: Health) -> None:
+        self._upstreams = upstreams
+        self._health = health
+        self._deadlines = Deadlines()
+
+    def seconds_left(self, target: Target) -> float:
+        """Return how long a target still is tried last, after what it answered."""
+        return self._health.seconds_left(target)
+
+    async def open(
+        self,
+        choices: Sequence[Choice],
+        request: UpstreamRequest,
+        limits: Limits,
+        failures: list[Failure],
+        on_last: OnLast = lambda _choice, _code: None,
+    ) -> Opened:
+        """Return the first answer that begins well; what failed on the way is added to ``failures``.
+
+        ``on_last`` hears of the last choice before it is tried. Raises NothingAnswered, or UpstreamRejected when an
+        engine says that the request itself is wrong. A target that has no form for the request says nothing of the
+        others: InvalidRequest is raised when there are none.
+        """
+        choices = self._health.order(choices)
+        begun = self._health.now()
+        formless: InvalidRequest | None = None
+        for index, choice in enumerate(choices):
+            if not self._health.may_try(choice, index):
+                break
+            is_last = index == len(choices) - 1
+            code = _why(choice, failures)
+            if is_last:
+                on_last(choice, code)
+            left = limits.answer_seconds - (self._health.now() - begun)
+            try:
+                return await self._attempt(choice, code, request, limits.of(request, left, is_last=is_last))
+            except UpstreamUnavailable as err:
+                if is_last or not limits.hurried or err.code is Code.ENGINE_SATURATED:
+                    self._health.failed(choice.target, err)
+                failures.append(Failure(choice, err))
+            except InvalidRequest as err:
+                formless = err
+        if formless is not None and not failures:
+            raise formless
+        raise NothingAnswered(failures)
+
+    async def _attempt(
+        self, choice: Choice, code: str, request: UpstreamRequest, seconds: tuple[float, float]
+    ) -> Opened:
+        """Open one choice within its seconds to connect, and to begin an answer."""
+        connect, limit = seconds
+        sent = self._health.now()
+        try:
+            async with self._deadlines.within(limit):
+                stream = await self._upstreams.open(choice.target, request, connect)
+                block, first = await first_of(stream, request)
+        except UpstreamRejected:
+            self._health.answered(choice.target, sent)
+            raise
+        except TimeoutError as err:
+            raise UpstreamUnavailable(Code.FIRST_BYTE_TIMEOUT, f"no answer within {limit:g} seconds") from err
+        self._health.answered(choice.target, sent)
+        return Opened(choice, code, stream, block, first)
+
+
+def _why(choice: Choice, failures: Sequence[Failure]) -> str:
+    """Return the reason why a choice gets its turn: the primary's failure before it, or else the route's."""
+    primary = [failure for failure in failures if failure.choice.role == "primary"]
+    return primary[-1].err.code if primary else choice.code

@@ -1,0 +1,54 @@
+"""A real completion against one target, to prove that it answers before traffic is sent there."""
+
+import asyncio
+from collections.abc import Callable
+
+from spillway.domain.deployments.targets import Target
+from spillway.domain.errors import Rejected, SmokeTestFailed
+from spillway.domain.routing.route import Choice
+from spillway.gateway.errors import UpstreamUnavailable
+from spillway.gateway.failover.first_byte_gate import Gate, Limits, NothingAnswered, Opened
+from spillway.gateway.failover.target_health import Health
+from spillway.gateway.streaming.rewriting import StreamRewriter
+from spillway.gateway.upstream import UpstreamRequest, Upstreams
+
+_PROMPT = "Say hello."
+_MAX_TOKENS = 8
+_SECONDS = 120.0
+
+
+async def smoke_test(
+    upstreams: Upstreams, target: Target, deployment: str, request_id: str, monotonic: Callable[[], float]
+) -> float:
+    """Return the seconds to the first token; raises SmokeTestFailed with what came back instead of an answer."""
+    body = {
+        "model": deployment,
+        "messages": [{"role": "user", "content": _PROMPT}],
+        "max_tokens": _MAX_TOKENS,
+        "stream": True,
+    }
+    request = UpstreamRequest(deployment, "chat/completions", body, True, False, request_id, 0)
+    begun = monotonic()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            gate = Gate(upstreams, Health(monotonic, lambda: 0.5))
+            opened = await gate.open([Choice(target, "primary", "smoke_test")], request, Limits(_SECONDS, _SECONDS), [])
+            first_token = monotonic()
+            await _read_to_the_end(opened, request)
+    except (NothingAnswered, Rejected, UpstreamUnavailable) as err:
+        raise SmokeTestFailed(f"'{deployment}' gave no completion: {err}") from err
+    except TimeoutError as err:
+        raise SmokeTestFailed(f"'{deployment}' gave no completion within {_SECONDS:g} seconds") from err
+    return first_token - begun
+
+
+async def _read_to_the_end(opened: Opened, request: UpstreamRequest) -> None:
+    rewriter = StreamRewriter(request, opened.first)
+    try:
+        rewriter.rewrite(opened.block)
+        async for block in opened.stream.blocks:
+            rewriter.rewrite(block)
+    finally:
+        await opened.stream.close()
+    if not rewriter.complete:
+        raise SmokeTestFailed(f"the stream ended before its end: {rewriter.error or 'no end mark'}")

@@ -1,0 +1,92 @@
+"""What a long-lived server writes together, off the way of any answer.
+
+Not for Lambda, which may freeze the process after an answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.metering.log import Log
+from spillway.gateway.metering.meter import UsageCounters
+
+_AT_ONCE = 16
+
+
+class Writer:
+    """Calls ``write`` every ``seconds`` from :meth:`start` on, for as long as it says that there is more to come."""
+
+    def __init__(self, write: Callable[[], Awaitable[bool]], seconds: float) -> None:
+        self._write = write
+        self._seconds = seconds
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, unless it is at work."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Write a last time, at once."""
+        self._closing.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        more = True
+        while more:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    await self._closing.wait()
+            more = await self._write() and not self._closing.is_set()
+        self._task = None
+
+
+@dataclass
+class _Sum:
+    counts: dict[str, int] = field(default_factory=dict)
+    expires_at: int = 0
+
+
+class LaterCounters:
+    """Adds up what requests used and writes each bucket once in ``seconds``.
+
+    A server that crashes takes that many seconds' counts with it; the requests' log lines still have them.
+    """
+
+    def __init__(self, counters: UsageCounters, seconds: float, log: Log) -> None:
+        self._counters = counters
+        self._log = log
+        self._sums: dict[tuple[str, str], _Sum] = {}
+        self._writer = Writer(self._write, seconds)
+
+    async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
+        """Add to the counters of one bucket; never waits."""
+        found = self._sums.get((deployment, bucket))
+        if found is None:
+            found = self._sums[deployment, bucket] = _Sum()
+        sums = found.counts
+        for name, count in counts.items():
+            sums[name] = sums.get(name, 0) + count
+        found.expires_at = max(found.expires_at, expires_at)
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Write what has not been written."""
+        await self._writer.close()
+
+    async def _write(self) -> bool:
+        while self._sums:
+            some = [self._sums.popitem() for _ in range(min(_AT_ONCE, len(self._sums)))]
+            await asyncio.gather(*(self._write_one(*key, total) for key, total in some))
+        return False
+
+    async def _write_one(self, deployment: str, bucket: str, total: _Sum) -> None:
+        try:
+            await self._counters.add(deployment, bucket, total.counts, total.expires_at)
+        except RoutesUnavailable as err:
+            lost = {"deployment": deployment, "bucket": bucket, "counts": total.counts, "detail": str(err)}
+            self._log({"message": "usage not counted", **lost})

@@ -1,0 +1,52 @@
+"""Who is asking, where no authorizer has looked before: the bearer key against the stored hashes."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from spillway.domain.access.keys import Key, id_of, opened_by, secret_in
+from spillway.domain.errors import Unauthorized
+from spillway.gateway.concurrency.cache import FreshByName, Monotonic
+from spillway.gateway.errors import RoutesUnavailable, Unavailable
+from spillway.gateway.request.caller import Caller, Headers
+
+# As the API says it by itself (template.yaml): what exactly is wrong with a key is nobody's business.
+REFUSAL = "Missing or unknown API key. Send the header 'Authorization: Bearer <key>'."
+_RETRY_SECONDS = 2
+
+
+class KeyCheck:
+    """A server's own door. What a key may do is remembered for ``cache_seconds``, and never longer.
+
+    ``find`` returns the key by the id of its secret, or raises RoutesUnavailable. The request context is a header that
+    any client can send: here it means nothing.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[str], Awaitable[Key | None]],
+        now: Callable[[], datetime],
+        monotonic: Monotonic,
+        cache_seconds: float,
+    ) -> None:
+        self._keys: FreshByName[Key | None] = FreshByName(find, monotonic, cache_seconds, outlasts=False)
+        self._now = now
+
+    def context(self, headers: Headers) -> Mapping[str, Any]:
+        """Return nothing: there is no API Gateway."""
+        del headers
+        return {}
+
+    async def caller(self, headers: Headers, context: Mapping[str, Any]) -> Caller:
+        """Return whose key it is; raises Unauthorized, or Unavailable while the keys can't be read."""
+        del context
+        found = [value for name, value in headers if name == b"authorization"]
+        try:
+            secret = secret_in(found[0].decode("latin-1") if len(found) == 1 else None)
+            key = opened_by(secret, await self._keys.get(id_of(secret)), self._now())
+        except Unauthorized as err:
+            raise Unauthorized(REFUSAL) from err
+        except RoutesUnavailable as err:
+            message = "keys cannot be read right now; try again"
+            raise Unavailable(message, code="keys_unavailable", retry_after_seconds=_RETRY_SECONDS) from err
+        return Caller(key.id, frozenset(key.scopes), frozenset(key.deployments), key.limits)
