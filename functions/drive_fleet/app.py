@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.bootstrap.drivers import fleet_drive
 from spillway.logs import function_logger
-from spillway.services.drive import Drive
+from spillway.services.driver_task import Drive
 from spillway.settings import Settings
 
 logger = function_logger("drive_fleet")

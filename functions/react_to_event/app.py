@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.bootstrap.check import react_service
 from spillway.logs import function_logger
-from spillway.services.react import React
+from spillway.services.handle_event import React
 from spillway.settings import Settings
 
 logger = function_logger("react_to_event")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spillway.services.react import React
+from spillway.services.handle_event import React
 from tests.builders import NOW
 from tests.fakes import (
     FakeAlerts,

@@ -15,7 +15,7 @@ from spillway.domain.deployments.status import Status
 from spillway.domain.observations.traffic import Load
 from spillway.domain.pricing.price_book import price_book
 from spillway.domain.scaling.policy import Memory, Snapshot, decide
-from spillway.services.announce import Announce
+from spillway.services.notify import Announce
 from tests.builders import NOW, a_capacity, a_deployment, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents
 

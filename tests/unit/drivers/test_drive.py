@@ -5,7 +5,7 @@ import pytest
 
 from spillway.domain.errors import CapacityUnavailable, NotFound, NotReady, Superseded
 from spillway.domain.observations.capacity import Capacity
-from spillway.services.drive import Drive
+from spillway.services.driver_task import Drive
 from tests.builders import NOW, a_deployment
 from tests.fakes import FakeDeployments, FakeDriver
 

@@ -14,7 +14,7 @@ from spillway.domain.deployments.targets import FleetTarget, target_to_json
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.routing.route_for_status import route_of
-from spillway.services.advance import Advance, ensure_can
+from spillway.services.workflow_steps import Advance, ensure_can
 from tests.builders import NOW, a_deployment, a_reason, a_route, a_spec
 from tests.fakes import FakeDeployments, FakeEvents, FakeRoutes, FakeWorkflows
 

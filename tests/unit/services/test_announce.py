@@ -9,7 +9,7 @@ from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Action, Code, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import Retryable
-from spillway.services.announce import Announce
+from spillway.services.notify import Announce
 from tests.builders import NOW, a_deployment, a_price_book, a_reason, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents
 

@@ -12,7 +12,7 @@ from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Superseded
 from spillway.domain.routing.route import Route, RouteState
-from spillway.services.react import React
+from spillway.services.handle_event import React
 from tests.builders import NOW, a_deployment, a_route, a_spec
 from tests.fakes import (
     FakeAlerts,

@@ -5,8 +5,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from spillway.api.benchmark_models import BenchmarkBody, BenchmarkDetail, BenchmarkPage
-from spillway.api.repeats import answered_once
-from spillway.api.responses import Cursor, Identifier, Limit, accepted, errors
+from spillway.api.idempotency import answered_once
+from spillway.api.json_responses import Cursor, Identifier, Limit, accepted, errors
 from spillway.domain.benchmarks.record import Benchmark
 from spillway.domain.benchmarks.spec import BenchmarkSpec
 from spillway.ports import Once

@@ -15,12 +15,12 @@ from spillway.api.benchmark_routes import add_benchmark_routes
 from spillway.api.cost_routes import add_cost_routes
 from spillway.api.credit_routes import add_credit_routes
 from spillway.api.deployment_routes import add_deployment_routes
-from spillway.api.failures import Failures
-from spillway.api.gate import as_json, refusal
+from spillway.api.error_responses import Failures
 from spillway.api.key_routes import add_key_routes
 from spillway.api.models import Health
 from spillway.api.plan_routes import add_plan_routes
 from spillway.api.price_routes import add_price_routes
+from spillway.api.request_guard import as_json, refusal
 from spillway.api.validation import parsed_body
 from spillway.http_errors import error_json
 from spillway.ports import Once

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from spillway.api.cost_models import CostReportBody
 from spillway.api.cost_views import csv_of, report_of
-from spillway.api.responses import errors
+from spillway.api.json_responses import errors
 from spillway.domain.errors import InvalidRequest
 from spillway.services.show_costs import GroupBy, ShowCosts
 

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from spillway.api.responses import errors
+from spillway.api.json_responses import errors
 from spillway.domain.costs.credits import Credit, CreditsState
 from spillway.services.manage_credits import ManageCredits
 

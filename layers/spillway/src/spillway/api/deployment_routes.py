@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
+from spillway.api.idempotency import answered_once
+from spillway.api.json_responses import Cursor, Identifier, Limit, accepted, errors
 from spillway.api.models import DecisionPage, DeploymentDetail, DeploymentPage, DeploymentRecord
-from spillway.api.repeats import answered_once
-from spillway.api.responses import Cursor, Identifier, Limit, accepted, errors
 from spillway.api.views import decisions_of, detail_of, record_of
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec

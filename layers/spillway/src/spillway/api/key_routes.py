@@ -7,9 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
+from spillway.api.idempotency import answered_once
+from spillway.api.json_responses import Cursor, Identifier, Limit, accepted, errors
 from spillway.api.models import ChangedLimits, CreatedKey, KeyPage, KeyRecord, NewKey, Rotation
-from spillway.api.repeats import answered_once
-from spillway.api.responses import Cursor, Identifier, Limit, accepted, errors
 from spillway.api.views import key_record_of
 from spillway.domain.access.keys import Key
 from spillway.domain.access.limits import KeyLimits

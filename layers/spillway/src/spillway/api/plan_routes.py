@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response, content_types
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from spillway.api.json_responses import errors
 from spillway.api.plan_models import PlanBody
 from spillway.api.plan_views import plan_of
-from spillway.api.responses import errors
 from spillway.domain.planner.chart import picture
 from spillway.domain.planner.request import PlanRequest
 from spillway.services.plan_costs import PlanCosts

@@ -5,8 +5,8 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from spillway.api.json_responses import errors
 from spillway.api.price_models import OverridesBody, PriceBody, PriceOverride, PriceOverrides, PricesBody
-from spillway.api.responses import errors
 from spillway.domain.pricing.price_layers import PriceTable, StoredPrices
 from spillway.services.manage_prices import ManagePrices
 

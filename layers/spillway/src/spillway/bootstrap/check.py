@@ -22,11 +22,11 @@ from spillway.adapters.observe.load_metrics import LoadMetrics
 from spillway.domain.alerts.alert import Topic
 from spillway.domain.pricing.price_book import price_book
 from spillway.ports import Deployments
-from spillway.services.advance import Advance
-from spillway.services.announce import Announce
 from spillway.services.check import Check
+from spillway.services.handle_event import React
 from spillway.services.manage_prices import CurrentPrices
-from spillway.services.react import React
+from spillway.services.notify import Announce
+from spillway.services.workflow_steps import Advance
 from spillway.settings import Settings
 
 

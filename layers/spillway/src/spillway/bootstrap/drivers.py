@@ -4,7 +4,7 @@ from spillway import clock
 from spillway.adapters.aws.clients import client
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
 from spillway.ports import Driver
-from spillway.services.drive import Drive
+from spillway.services.driver_task import Drive
 from spillway.settings import Settings
 
 

@@ -36,7 +36,7 @@ from spillway.ports import (
     Routes,
     Workflows,
 )
-from spillway.services.turns import raise_unexpected
+from spillway.services.per_deployment import raise_unexpected
 
 logger = logging.getLogger(__name__)
 

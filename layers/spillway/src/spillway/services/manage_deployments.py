@@ -19,7 +19,7 @@ from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
 from spillway.domain.routing.route_for_status import route_of
 from spillway.ports import Deployments, Routes, Workflows
-from spillway.services.advance import ensure_can
+from spillway.services.workflow_steps import ensure_can
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from spillway.domain.review.shadow import HourOnBedrock, decision_of, shadow_of
 from spillway.domain.review.states import Facts, judge
 from spillway.ports import Alerts, Decisions, Deployments, Reviews, UsageLog
 from spillway.services.manage_credits import ManageCredits
-from spillway.services.turns import raise_unexpected
+from spillway.services.per_deployment import raise_unexpected
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)

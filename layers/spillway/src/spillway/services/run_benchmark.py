@@ -21,8 +21,8 @@ from spillway.domain.errors import NotFound, Rejected, Superseded
 from spillway.domain.observations.usage import hour_at
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.ports import BenchmarkRecords, Deployments, Events, UsageLog
-from spillway.services.advance import sentence_of
 from spillway.services.manage_benchmarks import conditions_of, ensure_measurable
+from spillway.services.workflow_steps import sentence_of
 
 _ATTEMPTS = 3
 

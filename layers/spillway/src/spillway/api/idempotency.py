@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-from spillway.api.gate import authorizer_of
+from spillway.api.request_guard import authorizer_of
 from spillway.domain.errors import InvalidRequest
 from spillway.ports import Once
 

@@ -18,7 +18,7 @@ from spillway.domain.deployments.status import Status
 from spillway.domain.deployments.targets import target_from_json
 from spillway.domain.errors import Conflict, NotFound, Superseded
 from spillway.ports import Deployments, Events, Routes, Workflows
-from spillway.services.moves import Moves
+from spillway.services.status_transitions import Moves
 
 START_LIMIT = timedelta(minutes=60)
 RELEASE_LIMIT = timedelta(minutes=150)
