@@ -13,7 +13,7 @@ from functions.control_api import app
 from functions.seed_admin_key import app as seed
 from tests.builders import spec_body
 from tests.contract.test_workflows import WAITS
-from tests.unit.control_api.conftest import Context
+from tests.unit.api.conftest import Context
 
 TABLES = {
     "DEPLOYMENTS_TABLE": ("name", None),

@@ -18,7 +18,7 @@ from spillway.gateway.limits.store import Change, Counters, Outcome
 from spillway.settings import Settings
 from tests.builders import NOW
 from tests.sandbox.cloud.moto_cloud import MotoCloud
-from tests.unit.gateway.limit_doubles import CommonTime, SharedTable, SkewedClock
+from tests.unit.gateway.limits.doubles import CommonTime, SharedTable, SkewedClock
 from tests.unit.gateway.servers import ENVIRONMENT
 
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "AKIA", "aws_secret_access_key": "s"}

@@ -29,7 +29,7 @@ from spillway.gateway.metering.text_log import Event, TextLog
 from spillway.gateway.relay import Relay, stream_head
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from tests.builders import NOW, a_route
-from tests.unit.gateway.limit_doubles import SharedTable
+from tests.unit.gateway.limits.doubles import SharedTable
 
 SILENCE = object()
 Step: TypeAlias = bytes | Exception | object
