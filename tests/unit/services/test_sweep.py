@@ -10,7 +10,7 @@ from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.decision import Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
-from spillway.domain.review.orphans import Kind, Resource
+from spillway.domain.review.leftovers import Kind, Resource
 from spillway.services.sweep import Sweep
 from tests.builders import NOW, a_deployment, a_price_book, a_spec
 from tests.fakes import FakeAlerts, FakeDeployments, FakeReviews

@@ -16,7 +16,7 @@ from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
 from spillway.domain.observations.usage import Hours, InstanceTime, Usage
 from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
-from spillway.domain.review.orphans import Resource
+from spillway.domain.review.leftovers import Resource
 from spillway.domain.review.record import Review
 from spillway.domain.routing.route import Route
 from spillway.domain.scaling.policy import Memory

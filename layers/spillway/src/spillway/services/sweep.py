@@ -8,7 +8,7 @@ from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.status import Status
 from spillway.domain.pricing.price_book import PriceBook
-from spillway.domain.review.orphans import leftovers, tell
+from spillway.domain.review.leftovers import leftovers, tell
 from spillway.ports import Alerts, Deployments, Reviews, Tagged
 
 # No deployment can have this name.

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import is_gone, translated
 from spillway.adapters.observe.billed_instances import fleet_instances, listed_endpoints
 from spillway.domain.deployments.resource_names import DEPLOYMENT_TAG, STACK_TAG
-from spillway.domain.review.orphans import Kind, Resource
+from spillway.domain.review.leftovers import Kind, Resource
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
