@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap.check import AdvanceServices, advance_services
+from spillway.bootstrap.check import WorkflowServices, workflow_services
 from spillway.logs import function_logger
 from spillway.settings import Settings
 
@@ -13,9 +13,9 @@ logger = function_logger("advance_deployment")
 
 
 @cache
-def container() -> AdvanceServices:
+def container() -> WorkflowServices:
     """Build the services on first use."""
-    return advance_services(Settings())
+    return workflow_services(Settings())
 
 
 @logger.inject_lambda_context

@@ -5,18 +5,18 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap.drivers import import_drive
+from spillway.bootstrap.drivers import import_driver_task
 from spillway.logs import function_logger
-from spillway.services.driver_task import Drive
+from spillway.services.driver_task import DriverTask
 from spillway.settings import Settings
 
 logger = function_logger("drive_import")
 
 
 @cache
-def container() -> Drive:
+def container() -> DriverTask:
     """Build the service on first use."""
-    return import_drive(Settings())
+    return import_driver_task(Settings())
 
 
 @logger.inject_lambda_context

@@ -8,10 +8,10 @@ from typing import Any
 
 from spillway import clock
 from spillway.adapters.aws.http import AwsHttp, open_session
-from spillway.adapters.dynamodb.benchmark_cancellation import StopButton
+from spillway.adapters.dynamodb.benchmark_cancellation import BenchmarkCancellation
 from spillway.bootstrap.gateway import build_upstreams
 from spillway.domain.benchmarks.counts import Tally, tally_to_json
-from spillway.domain.benchmarks.worker_orders import Order, order_from_json
+from spillway.domain.benchmarks.worker_orders import WorkerOrder, order_from_json
 from spillway.gateway.load_test.worker import Worker
 from spillway.settings import Settings
 
@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return tally_to_json(asyncio.run(_drive(order_from_json(event))))
 
 
-async def _drive(order: Order) -> Tally:
+async def _drive(order: WorkerOrder) -> Tally:
     settings = Settings()
     # Moments that all workers share, on a clock that nobody sets back while a step is measured.
     offset = time.time() - time.monotonic()
@@ -32,6 +32,8 @@ async def _drive(order: Order) -> Tally:
             order=order,
             random=random.Random(order.seed),  # noqa: S311 - words of prompts, not secrets
             moment=lambda: time.monotonic() + offset,
-            is_wanted=partial(StopButton(aws, settings.benchmarks_table).is_wanted, order.deployment, order.benchmark),
+            is_wanted=partial(
+                BenchmarkCancellation(aws, settings.benchmarks_table).is_wanted, order.deployment, order.benchmark
+            ),
         )
         return await worker.run()

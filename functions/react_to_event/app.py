@@ -5,18 +5,18 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap.check import react_service
+from spillway.bootstrap.check import event_service
 from spillway.logs import function_logger
-from spillway.services.handle_event import React
+from spillway.services.handle_event import HandleEvent
 from spillway.settings import Settings
 
 logger = function_logger("react_to_event")
 
 
 @cache
-def container() -> React:
+def container() -> HandleEvent:
     """Build the service on first use."""
-    return react_service(Settings())
+    return event_service(Settings())
 
 
 @logger.inject_lambda_context

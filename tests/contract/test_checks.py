@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spillway.adapters.dynamodb.checks_table import SHARDS, ChecksTable
-from spillway.domain.observations.instance_lifetimes import Life
+from spillway.domain.observations.instance_lifetimes import InstanceLifetime
 from spillway.domain.scaling.policy import Memory
 from spillway.ports import Memories
 from tests.builders import NOW
@@ -31,8 +31,8 @@ FULL = Memory(
     code="capacity_lost",
     instances_until=NOW,
     lives=(
-        Life("i-0", "g6e.xlarge", NOW - timedelta(hours=2), NOW - timedelta(hours=1), NOW),
-        Life("i-1", "g6e.xlarge", NOW - timedelta(minutes=1)),
+        InstanceLifetime("i-0", "g6e.xlarge", NOW - timedelta(hours=2), NOW - timedelta(hours=1), NOW),
+        InstanceLifetime("i-1", "g6e.xlarge", NOW - timedelta(minutes=1)),
     ),
 )
 

@@ -10,7 +10,7 @@ import pytest
 from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.adapters.dynamodb import limits_table
 from spillway.adapters.dynamodb.limits_table import LimitsTable
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.limits.budget import Budget
 from spillway.gateway.limits.errors import LimitExceeded
 from spillway.gateway.limits.rate import RateLimits
@@ -137,10 +137,10 @@ async def test_200_requests_through_20_gateways_stay_within_a_minute(table: Coun
 async def test_a_table_that_is_not_there_is_unavailable(endpoint: str) -> None:
     async with open_session() as session:
         aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW)
-        with pytest.raises(RoutesUnavailable):
+        with pytest.raises(StoreUnavailable):
             await LimitsTable(aws, "nowhere").change(a_change({"used": 1}))
         nowhere = Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
-        with pytest.raises(RoutesUnavailable):
+        with pytest.raises(StoreUnavailable):
             await LimitsTable(AwsHttp(session, nowhere, lambda: NOW), "limits").change(a_change({"used": 1}))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spillway.services.handle_event import React
+from spillway.services.handle_event import HandleEvent
 from tests.builders import NOW
 from tests.fakes import (
     FakeAlerts,
@@ -25,7 +25,7 @@ Change = Callable[[dict[str, Any]], object]
 
 def handles(kind: str) -> bool:
     """Whether the reactions know an event's detail-type; without a detail they get no further than that."""
-    react = React(
+    react = HandleEvent(
         stack="spillway",
         deployments=FakeDeployments(),
         routes=FakeRoutes(),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spillway.adapters.dynamodb.benchmark_cancellation import StopButton
+from spillway.adapters.dynamodb.benchmark_cancellation import BenchmarkCancellation
 from spillway.settings import Settings
 from tests.sandbox.iam.static_stack import StaticStack
 
@@ -71,7 +71,7 @@ async def build(function: str, settings: Settings, monkeypatch: pytest.MonkeyPat
         else:
             aws = gateway.build_upstreams(None, settings).fleet.aws
         if function == "drive_load":
-            StopButton(aws, settings.benchmarks_table)
+            BenchmarkCancellation(aws, settings.benchmarks_table)
         return
     module = importlib.import_module(f"functions.{function}.app")
     monkeypatch.setattr(module, "Settings", lambda: settings)

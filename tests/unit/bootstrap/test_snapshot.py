@@ -74,7 +74,7 @@ async def test_restored_processes_do_not_draw_alike(monkeypatch: pytest.MonkeyPa
     draws = []
     for _ in range(2):  # what the two have of the snapshot's generator
         random.seed(4)
-        draws.append(gateway.completions.opening.draw())
+        draws.append(gateway.completions.dispatch.draw())
     await gateway.close()
     assert draws[0] != draws[1]
 

@@ -13,15 +13,15 @@ from spillway.domain.pricing.price_layers import StoredPrices
 from spillway.domain.routing.route import Route
 from spillway.gateway.app import Gateway
 from spillway.gateway.completions import Completions
-from spillway.gateway.concurrency.cache import Fresh, RouteCache
-from spillway.gateway.dispatch import Opening
-from spillway.gateway.errors import RoutesUnavailable
-from spillway.gateway.failover.first_byte_gate import Gate
-from spillway.gateway.failover.target_health import Health
-from spillway.gateway.failover.wait_for_primary import Patience
+from spillway.gateway.concurrency.cache import Cached, RouteCache
+from spillway.gateway.dispatch import Dispatch
+from spillway.gateway.errors import StoreUnavailable
+from spillway.gateway.failover.first_byte_gate import FirstByteGate
+from spillway.gateway.failover.target_health import TargetHealth
+from spillway.gateway.failover.wait_for_primary import WaitForPrimary
 from spillway.gateway.failover.wake import Wakes
 from spillway.gateway.limits.budget import Budget
-from spillway.gateway.limits.budget_write_behind import LaterBudget
+from spillway.gateway.limits.budget_write_behind import WriteBehindBudget
 from spillway.gateway.limits.limiter import KeyBudget, Limiter
 from spillway.gateway.limits.prices import TokenPrices
 from spillway.gateway.metering.meter import Meter
@@ -106,7 +106,7 @@ class FakeRoutes:
         self.reads += 1
         await asyncio.sleep(0)
         if self.down:
-            raise RoutesUnavailable("down")
+            raise StoreUnavailable("down")
         return self.routes.get(name)
 
     async def scan(self) -> Sequence[Route]:
@@ -122,7 +122,7 @@ class FakeDesk:
 
     async def claim(self, deployment: str, now: datetime, every: timedelta) -> bool:
         if self.down:
-            raise RoutesUnavailable("down")
+            raise StoreUnavailable("down")
         held = bool(self.claims) and now - self.claims[-1] < every
         if not held:
             self.claims.append(now)
@@ -139,7 +139,7 @@ class FakeCounters:
 
     async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
         if self.down:
-            raise RoutesUnavailable("down")
+            raise StoreUnavailable("down")
         self.added.append((deployment, bucket, dict(counts), expires_at))
 
 
@@ -152,7 +152,7 @@ class FakeStoredPrices:
     async def read(self) -> StoredPrices:
         self.reads += 1
         if self.down:
-            raise RoutesUnavailable("down")
+            raise StoreUnavailable("down")
         return self.stored
 
 
@@ -168,7 +168,7 @@ class FakeSink:
         if self.stuck:
             await asyncio.Event().wait()
         if self.down:
-            raise RoutesUnavailable("down")
+            raise StoreUnavailable("down")
         self.put_together.append([json.loads(event.line) for event in events])
 
     @property
@@ -231,17 +231,17 @@ def a_world(
 
     def budget_of(key_id: str) -> KeyBudget:
         if is_server:
-            return LaterBudget(key_id, table, clock.now, clock.monotonic, 3600.0, log)
+            return WriteBehindBudget(key_id, table, clock.now, clock.monotonic, 3600.0, log)
         return Budget(key_id, table, clock.now, clock.monotonic)
 
     cache = RouteCache(fakes.get, clock.monotonic)
     gateway = Gateway(
         routes=cache,
-        all_routes=Fresh(fakes.scan, clock.monotonic),
+        all_routes=Cached(fakes.scan, clock.monotonic),
         completions=Completions(
-            opening=Opening(
-                gate=Gate(real or upstreams, Health(clock.monotonic, lambda: 0.5)),
-                patience=Patience(cache.get, look_every_seconds=0.005),
+            dispatch=Dispatch(
+                gate=FirstByteGate(real or upstreams, TargetHealth(clock.monotonic, lambda: 0.5)),
+                wait_for_primary=WaitForPrimary(cache.get, look_every_seconds=0.005),
                 wakes=Wakes(desk, clock.now, log),
                 monotonic=clock.monotonic,
                 draw=lambda: draw,

@@ -5,7 +5,7 @@ import pytest
 
 from spillway.domain.errors import CapacityUnavailable, NotFound, NotReady, Superseded
 from spillway.domain.observations.capacity import Capacity
-from spillway.services.driver_task import Drive
+from spillway.services.driver_task import DriverTask
 from tests.builders import NOW, a_deployment
 from tests.fakes import FakeDeployments, FakeDriver
 
@@ -15,7 +15,7 @@ TARGET = {"kind": "fleet", "deployment": NAME}
 
 
 def run(driver: FakeDriver, verb: str, **event: Any) -> dict[str, Any]:
-    drive = Drive(driver, FakeDeployments(a_deployment(NAME, workflow="execution-1")), lambda: NOW)
+    drive = DriverTask(driver, FakeDeployments(a_deployment(NAME, workflow="execution-1")), lambda: NOW)
     return drive.run({"verb": verb, "deployment": NAME, **event})
 
 
@@ -88,4 +88,4 @@ def test_errors_of_the_driver_leave_as_they_are() -> None:
     with pytest.raises(CapacityUnavailable):
         run(FakeDriver(failures={"probe": CapacityUnavailable("none")}), "probe")
     with pytest.raises(NotFound):
-        Drive(FakeDriver(), FakeDeployments(), lambda: NOW).run({"verb": "probe", "deployment": "nobody"})
+        DriverTask(FakeDriver(), FakeDeployments(), lambda: NOW).run({"verb": "probe", "deployment": "nobody"})

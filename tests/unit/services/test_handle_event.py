@@ -12,7 +12,7 @@ from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Superseded
 from spillway.domain.routing.route import Route, RouteState
-from spillway.services.handle_event import React
+from spillway.services.handle_event import HandleEvent
 from tests.builders import NOW, a_deployment, a_route, a_spec
 from tests.fakes import (
     FakeAlerts,
@@ -34,7 +34,7 @@ class World:
         self.routes = FakeRoutes(*(a_route(each.name, version=1, deployment_version=1) for each in deployments))
         self.decisions, self.events, self.alerts = FakeDecisions(), FakeEvents(), FakeAlerts()
         self.groups, self.workflows = FakeInstanceGroups({"i-1": GROUP, "i-2": "somebody-else"}), FakeWorkflows()
-        self.service = React(
+        self.service = HandleEvent(
             stack="spillway",
             deployments=self.deployments,
             routes=self.routes,

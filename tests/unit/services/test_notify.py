@@ -9,7 +9,7 @@ from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Action, Code, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import Retryable
-from spillway.services.notify import Announce
+from spillway.services.notify import Notify
 from tests.builders import NOW, a_deployment, a_price_book, a_reason, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents
 
@@ -19,7 +19,7 @@ EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:scale:support-llama
 class World:
     def __init__(self, **prices: Any) -> None:
         self.decisions, self.events, self.alerts = FakeDecisions(), FakeEvents(), FakeAlerts()
-        self.service = Announce(
+        self.service = Notify(
             self.decisions, self.events, self.alerts, lambda: a_price_book(**prices), "us-east-1", lambda: NOW
         )
 

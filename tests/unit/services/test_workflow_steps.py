@@ -14,7 +14,7 @@ from spillway.domain.deployments.targets import FleetTarget, target_to_json
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.routing.route_for_status import route_of
-from spillway.services.workflow_steps import Advance, ensure_can
+from spillway.services.workflow_steps import WorkflowSteps, ensure_can
 from tests.builders import NOW, a_deployment, a_reason, a_route, a_spec
 from tests.fakes import FakeDeployments, FakeEvents, FakeRoutes, FakeWorkflows
 
@@ -32,7 +32,7 @@ class World:
         self.routes = FakeRoutes(route or a_route(version=1))
         self.events = FakeEvents()
         self.workflows = FakeWorkflows()
-        self.service = Advance(self.deployments, self.routes, self.events, self.workflows, lambda: self.now)
+        self.service = WorkflowSteps(self.deployments, self.routes, self.events, self.workflows, lambda: self.now)
 
     def step(self, step: str, execution: str = MINE, **more: Any) -> dict[str, Any]:
         return self.service.run({"step": step, "deployment": NAME, "execution": execution, **more})

@@ -14,7 +14,7 @@ from spillway.adapters.dynamodb.gateway_tables import DynamoUsageCounters, Dynam
 from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.routing.route import route_to_json
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.text_log import Event
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
@@ -69,7 +69,7 @@ async def test_what_budgets_need_of_the_prices_is_read_as_the_control_plane_wrot
 async def test_prices_that_cannot_be_read_count_as_unread(aws: AwsHttp, dynamo: Any, body: str) -> None:
     item = {"id": "read#bedrock", "body": body, "source": "x", "at": NOW.isoformat()}
     dynamo.put_item(TableName="prices", Item={name: {"S": value} for name, value in item.items()})
-    with pytest.raises(RoutesUnavailable):
+    with pytest.raises(StoreUnavailable):
         await GatewayPrices(aws, "prices").read()
 
 
@@ -80,7 +80,7 @@ async def test_texts_reach_a_stream_of_their_own_in_their_group(aws: AwsHttp, en
     group = LogGroup(aws, "texts", lambda: "2026/11/24/one")
     now = int(time.time() * 1000)
     events = [Event(now, '{"n":1}', "a-model", 33), Event(now + 1, '{"n":2}', "a-model", 33)]
-    with pytest.raises(RoutesUnavailable, match="ResourceNotFound"):
+    with pytest.raises(StoreUnavailable, match="ResourceNotFound"):
         await group.put(events, 5)
     logs.create_log_group(logGroupName="texts")
     for _ in range(2):
@@ -89,12 +89,12 @@ async def test_texts_reach_a_stream_of_their_own_in_their_group(aws: AwsHttp, en
     assert [event["message"] for event in found] == ['{"n":1}', '{"n":1}', '{"n":2}', '{"n":2}']
     await LogGroup(aws, "texts", lambda: "2026/11/24/one").put(events, 5)  # made before: no error
     logs.delete_log_group(logGroupName="texts")
-    with pytest.raises(RoutesUnavailable):
+    with pytest.raises(StoreUnavailable):
         await group.put(events, 5)
     logs.create_log_group(logGroupName="texts")
     await group.put(events, 5)
     old = [Event(now - 30 * 86_400_000, "old", "a-model", 29)]
-    with pytest.raises(RoutesUnavailable, match="refused"):
+    with pytest.raises(StoreUnavailable, match="refused"):
         await group.put(old, 5)
     logs.delete_log_group(logGroupName="texts")
     logs.close()
@@ -126,7 +126,7 @@ async def test_a_wake_is_announced(aws: AwsHttp) -> None:
 @pytest.mark.parametrize("item", [{"body": {"S": "{"}}, {"body": {"S": "{}"}}, {"body": {"S": '{"state":"new"}'}}])
 async def test_a_route_that_cannot_be_read_counts_as_unread(aws: AwsHttp, dynamo: Any, item: dict[str, Any]) -> None:
     dynamo.put_item(TableName="routes", Item={"name": {"S": "odd"}, **item})
-    with pytest.raises(RoutesUnavailable):
+    with pytest.raises(StoreUnavailable):
         await GatewayRoutes(aws, "routes").get("odd")
     store(dynamo, "a-model")
     assert [route.name for route in await GatewayRoutes(aws, "routes").scan()] == ["a-model"]
@@ -135,7 +135,7 @@ async def test_a_route_that_cannot_be_read_counts_as_unread(aws: AwsHttp, dynamo
 async def test_a_missing_table_and_a_missing_server_are_unavailable(aws: AwsHttp) -> None:
     nowhere = Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     for routes in (GatewayRoutes(aws, "nope"), GatewayRoutes(AwsHttp(aws.session, nowhere, lambda: NOW), "routes")):
-        with pytest.raises(RoutesUnavailable):
+        with pytest.raises(StoreUnavailable):
             await routes.get("a-model")
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from spillway.domain.alerts.alert import Alert, alert_to_json, subject_of, text_of
-from spillway.domain.alerts.evaluate import watch
+from spillway.domain.alerts.evaluate import evaluate
 from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Reason
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.traffic import Load
 from spillway.domain.pricing.price_book import price_book
 from spillway.domain.scaling.policy import Memory, Snapshot, decide
-from spillway.services.notify import Announce
+from spillway.services.notify import Notify
 from tests.builders import NOW, a_capacity, a_deployment, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents
 
@@ -30,7 +30,7 @@ def asleep() -> Alert:
     memory = Memory(last_request_at=NOW - timedelta(seconds=918))
     decision = decide(Snapshot(fleet, a_capacity(1), Load(), memory, None), NOW)
     alerts = FakeAlerts()
-    service = Announce(FakeDecisions(), FakeEvents(), alerts, price_book, REGION, lambda: NOW)
+    service = Notify(FakeDecisions(), FakeEvents(), alerts, price_book, REGION, lambda: NOW)
     event = {"news": News.ASLEEP, "execution": EXECUTION, "reason": vars(decision.reason), "change": -1}
     service.run(a_deployment(status=Status.ASLEEP, desired=0), event)
     return alerts.sent[0]
@@ -40,7 +40,7 @@ def budget() -> Alert:
     """The alert of a month that has used four fifths of its budget."""
     deployment = a_deployment(spec=a_spec(budget={"usd_per_month": 800}))
     memory = Memory(month="2026-11", usd_this_month=641.37, open_alerts=frozenset({"budget:2026-11:0.5"}))
-    return watch(deployment, a_capacity(1), memory, NOW)[0][0]
+    return evaluate(deployment, a_capacity(1), memory, NOW)[0][0]
 
 
 @pytest.mark.parametrize("alert", [asleep(), budget()], ids=["asleep", "budget"])

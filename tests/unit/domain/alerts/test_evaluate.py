@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
-from spillway.domain.alerts.evaluate import watch
+from spillway.domain.alerts.evaluate import evaluate
 from spillway.domain.decision import Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
@@ -27,7 +27,7 @@ def looks(*seen: tuple[Deployment, Capacity], memory: Memory | None = None) -> l
     """The alerts of one look a minute."""
     memory, all_alerts = memory or Memory(), []
     for minute, (deployment, capacity) in enumerate(seen):
-        alerts, memory = watch(deployment, capacity, memory, NOW + timedelta(minutes=minute))
+        alerts, memory = evaluate(deployment, capacity, memory, NOW + timedelta(minutes=minute))
         all_alerts.append(alerts)
     return all_alerts
 
@@ -89,7 +89,7 @@ def spending(*usd: float, memory: Memory | None = None, budget: dict[str, Any] |
     memory, all_alerts = memory or Memory(month="2026-11"), []
     for minute, amount in enumerate(usd):
         memory = replace(memory, usd_this_month=amount)
-        alerts, memory = watch(deployment, UP, memory, NOW + timedelta(minutes=minute))
+        alerts, memory = evaluate(deployment, UP, memory, NOW + timedelta(minutes=minute))
         all_alerts.append(alerts)
     return all_alerts
 
@@ -116,7 +116,7 @@ def test_an_estimate_that_lacks_a_price_says_so() -> None:
 def watch_budget(
     memory: Memory, now: datetime = NOW, budget: dict[str, Any] | None = BUDGET, status: Status = Status.SERVING
 ) -> tuple[list[Alert], Memory]:
-    return watch(a_deployment(spec=a_spec(budget=budget), status=status), UP, memory, now)
+    return evaluate(a_deployment(spec=a_spec(budget=budget), status=status), UP, memory, now)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ MONTH = Memory(month="2026-11", usd_this_month=77.0, last_request_at=NOW)
 
 
 def told_of(memory: Memory, kind: str, **looked: Any) -> list[Alert]:
-    alerts, _ = watch(looked.pop("deployment", BUDGETED), looked.pop("capacity", UP), memory, NOW, **looked)
+    alerts, _ = evaluate(looked.pop("deployment", BUDGETED), looked.pop("capacity", UP), memory, NOW, **looked)
     return [alert for alert in alerts if f"/{kind}/" in alert.id]
 
 

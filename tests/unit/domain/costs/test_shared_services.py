@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spillway.domain.costs.ledger import total
-from spillway.domain.costs.shared_services import NOT_COUNTED, common_parts
+from spillway.domain.costs.shared_services import NOT_COUNTED, shared_parts
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.usage import HourOfTraffic, Hours, Traffic
@@ -48,7 +48,7 @@ def there(name: str, **changes: Any) -> Deployment:
 
 def test_requests_share_by_their_number_and_the_time_they_occupied() -> None:
     hours = {"aa": Hours((used("key_a", 3, 2.5), used("key_b", 1, 40)))}
-    parts, unknown = common_parts([there("aa")], hours, Hours(), prices())
+    parts, unknown = shared_parts([there("aa")], hours, Hours(), prices())
     assert [(part.key, part.path, part.amounts.shared_micro_usd) for part in parts] == [
         ("key_a", "fleet", 3 * 20 + 250),
         ("key_b", "fleet", 20 + 4000),
@@ -67,7 +67,7 @@ def test_the_check_is_shared_by_those_that_were_there_in_the_hour() -> None:
     ]
     hours = {one.name: Hours() for one in deployments}
     # 60 runs and 10 GB-seconds: 120 + 1,000 micro-dollars for three, and one cannot be split.
-    parts, _ = common_parts(deployments, hours, checks(60, 10), prices())
+    parts, _ = shared_parts(deployments, hours, checks(60, 10), prices())
     assert [
         (part.deployment, part.path, part.key, part.amounts.shared_micro_usd)
         for part in parts
@@ -82,20 +82,20 @@ def test_the_check_is_shared_by_those_that_were_there_in_the_hour() -> None:
 def test_the_load_balancer_is_shared_by_fleets_where_its_price_is_known() -> None:
     deployments = [there("aa"), there("bb"), there("cc", spec=a_spec(name="cc", path="bedrock"))]
     hours = {"aa": Hours()}
-    parts, unknown = common_parts(deployments, hours, checks(0), prices(load_balancer_hour=22_501))
+    parts, unknown = shared_parts(deployments, hours, checks(0), prices(load_balancer_hour=22_501))
     # Half of it; the other half is another deployment's, which was not asked for.
     assert total([part.amounts for part in parts]).shared_micro_usd == 11_251
     assert unknown == set(NOT_COUNTED)
-    _, unknown = common_parts(deployments, hours, checks(0), prices())
+    _, unknown = shared_parts(deployments, hours, checks(0), prices())
     assert any("load balancer" in name for name in unknown)
 
 
 def test_what_was_not_metered_or_has_no_price_is_left_out_and_named() -> None:
     unmetered = {"aa": Hours((used("key_a", 3, 0),))}
-    parts, unknown = common_parts([there("aa")], unmetered, Hours(), prices())
+    parts, unknown = shared_parts([there("aa")], unmetered, Hours(), prices())
     assert total([part.amounts for part in parts]).shared_micro_usd == 0
     assert any("not metered" in name for name in unknown)
-    parts, unknown = common_parts([there("aa")], {"aa": Hours()}, checks(), a_price_book())
+    parts, unknown = shared_parts([there("aa")], {"aa": Hours()}, checks(), a_price_book())
     assert total([part.amounts for part in parts]).shared_micro_usd == 0
     assert any("the check's time" in name for name in unknown)
 
@@ -104,5 +104,5 @@ def test_what_was_not_metered_or_has_no_price_is_left_out_and_named() -> None:
 def test_shares_of_all_add_up_to_the_whole(deployments: int, runs: int, gb_seconds: int) -> None:
     all_there = [there(f"a{number}") for number in range(deployments)]
     hours = {one.name: Hours() for one in all_there}
-    parts, _ = common_parts(all_there, hours, checks(runs, gb_seconds), prices(load_balancer_hour=22_500))
+    parts, _ = shared_parts(all_there, hours, checks(runs, gb_seconds), prices(load_balancer_hour=22_500))
     assert total([part.amounts for part in parts]).shared_micro_usd == 2 * runs + 100 * gb_seconds + 22_500

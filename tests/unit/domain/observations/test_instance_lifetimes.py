@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from spillway.domain.observations.capacity import EndpointInstances, Instances
-from spillway.domain.observations.instance_lifetimes import Life, hours_lived, lives_of
+from spillway.domain.observations.instance_lifetimes import InstanceLifetime, hours_lived, lives_of
 from tests.builders import NOW, an_instance
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -14,15 +14,15 @@ def an_endpoint(count: int | None, changed_at: datetime, answering: int = 0) -> 
     return EndpointInstances(count, TYPE, NOW - 24 * HOUR, changed_at, answering)
 
 
-def looked(*looks: tuple[datetime, Instances], last: datetime = NOW - MINUTE) -> tuple[Life, ...]:
-    lives: tuple[Life, ...] = ()
+def looked(*looks: tuple[datetime, Instances], last: datetime = NOW - MINUTE) -> tuple[InstanceLifetime, ...]:
+    lives: tuple[InstanceLifetime, ...] = ()
     for now, seen in looks:
         lives = lives_of(seen, lives, last, now)
         last = now
     return lives
 
 
-def spans(lives: tuple[Life, ...]) -> list[tuple[datetime, datetime | None]]:
+def spans(lives: tuple[InstanceLifetime, ...]) -> list[tuple[datetime, datetime | None]]:
     return [(life.launched_at, life.ended_at) for life in lives]
 
 
@@ -66,7 +66,7 @@ def test_of_one_that_answered_before_anybody_looked_no_warm_up_is_known() -> Non
 
 def test_hours_are_split_where_they_end_and_are_told_of_whole() -> None:
     nine = NOW.replace(minute=0)
-    life = Life("i-0", TYPE, nine - 20 * MINUTE, answered_at=nine + 5 * MINUTE, ended_at=nine + 90 * MINUTE)
+    life = InstanceLifetime("i-0", TYPE, nine - 20 * MINUTE, answered_at=nine + 5 * MINUTE, ended_at=nine + 90 * MINUTE)
     assert list(hours_lived(life, nine - 5 * MINUTE, nine + 5 * HOUR)) == [
         (nine - HOUR, 1200, 1200),
         (nine, 3600, 300),

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner import costs
-from spillway.domain.planner.chart import picture
-from spillway.domain.planner.inputs import Family, World, world_of
+from spillway.domain.planner.chart import chart
+from spillway.domain.planner.inputs import Family, Inputs, inputs_of
 from spillway.domain.planner.instance_hours import load_of
 from spillway.domain.planner.options import all_options
 from spillway.domain.planner.plan import Plan, make_plan
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.planner.traffic_profile import shape_of_curve
+from spillway.domain.planner.traffic_profile import profile_of_curve
 from spillway.domain.pricing.price_book import price_book
 from spillway.domain.pricing.throughput import benchmarks
 
@@ -149,15 +149,15 @@ def test_spot_is_planned_only_with_a_price() -> None:
     assert spot.instance_type == "g5.xlarge"
 
 
-def _world(**changes: Any) -> World:
+def _world(**changes: Any) -> Inputs:
     request = _request(tokens_per_second={"g5.xlarge": 3000}, instance_types=["g5.xlarge"], **changes)
-    return world_of(request, request.traffic.shape(), price_book(), benchmarks(), "us-east-1")
+    return inputs_of(request, request.traffic.shape(), price_book(), benchmarks(), "us-east-1")
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(0, 400_000), min_size=24, max_size=24))
 def test_the_best_mix_is_the_cheapest_of_all_baselines(requests: list[float]) -> None:
-    world, shape = _world(), shape_of_curve(requests, 700, 150)
+    world, shape = _world(), profile_of_curve(requests, 700, 150)
     (machine,) = [one for one in world.machines if one.family is Family.GPU_FLEET]
     assert world.bedrock is not None
     bedrock_usd = costs.token_usd(world.bedrock, shape)
@@ -180,7 +180,7 @@ def test_at_a_crossover_both_families_cost_the_same() -> None:
     first = plan.volumes.crossovers[0]
     assert (first.dearer, first.cheaper) == (Family.BEDROCK, Family.GPU_FLEET)
     request = plan.request
-    world = world_of(request, plan.shape, price_book(), benchmarks(), "us-east-1")
+    world = inputs_of(request, plan.shape, price_book(), benchmarks(), "us-east-1")
     there = all_options(world, plan.shape.scaled(first.requests_per_month / plan.shape.requests_per_month))
     bedrock, fleet = (
         min(one.usd_per_month for one in there if one.family is family) for family in (first.dearer, first.cheaper)
@@ -268,7 +268,7 @@ def test_every_input_says_what_it_rests_on() -> None:
 
 def test_the_picture_has_a_curve_for_each_family() -> None:
     plan = _plan(_request(LLAMA_70B, traffic={"example": "azure-2024-conversation", "scale": 0.1}))
-    drawn = picture(plan)
+    drawn = chart(plan)
     assert drawn.startswith("<svg ")
     assert drawn.count("<polyline") == len(plan.best)
     assert drawn.count("<circle") == len(plan.volumes.crossovers)
@@ -277,14 +277,14 @@ def test_the_picture_has_a_curve_for_each_family() -> None:
 
 
 def test_a_curve_that_is_a_lower_bound_says_so_in_the_picture() -> None:
-    assert "import (at least" in picture(_plan(_request()))
-    assert "at least" not in picture(_plan(_request(import_tokens_per_second=5000)))
+    assert "import (at least" in chart(_plan(_request()))
+    assert "at least" not in chart(_plan(_request(import_tokens_per_second=5000)))
 
 
 def test_a_picture_of_less_than_two_decades_has_labels_between_them() -> None:
     plan = _plan(_request("Qwen/Qwen3-8B", instance_types=["g5.xlarge"], tokens_per_second={"g5.xlarge": 1e6}))
     # One instance, whatever the volume: $734.38 in a fleet, $1,029.30 behind an endpoint.
-    assert ">$1k<" in picture(plan)
+    assert ">$1k<" in chart(plan)
 
 
 def test_nobody_asking_costs_nothing_and_draws_nothing() -> None:
@@ -292,7 +292,7 @@ def test_nobody_asking_costs_nothing_and_draws_nothing() -> None:
     assert plan.cheapest is not None
     assert plan.cheapest.usd_per_month == 0
     assert plan.volumes.crossovers == ()
-    assert "No requests" in picture(plan)
+    assert "No requests" in chart(plan)
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ import pytest
 from spillway.domain.costs.credits import Credit, outlook
 from spillway.domain.economics.traffic_log import read_log
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.planner.traffic_profile import examples, shape_of_curve, shape_of_log
+from spillway.domain.planner.traffic_profile import examples, profile_of_curve, profile_of_log
 
 _HEADER = "t_seconds,requests,prompt_tokens,completion_tokens"
 
 
 def test_a_log_becomes_its_hours() -> None:
     rows = ["0,1,100,10", "1800,3,900,150", "3600,2,200,40", "10800,1,10,1", "14000,1,10,1"]
-    shape = shape_of_log([_HEADER, *rows])
+    shape = profile_of_log([_HEADER, *rows])
     # The last minute is the 233rd, so that the fourth hour has 54 of them.
     assert [hour.requests for hour in shape.hours] == [4, 2, 0, pytest.approx(2 * 60 / 54)]
     # (100 + 900) / 4 and (10 + 150) / 4: a row's tokens are those of all its requests.
@@ -23,25 +23,25 @@ def test_a_log_becomes_its_hours() -> None:
 
 
 def test_minutes_after_the_last_whole_hour_belong_to_it() -> None:
-    shape = shape_of_log([_HEADER, "0,3600,1,1", "3599,0,1,1", "3700,400,1,1"])
+    shape = profile_of_log([_HEADER, "0,3600,1,1", "3599,0,1,1", "3700,400,1,1"])
     (hour,) = shape.hours
     assert hour.requests == pytest.approx(4000 * 60 / 62)
 
 
 def test_windows_of_an_hour_or_more_are_hours_with_their_own_requests() -> None:
-    hourly = shape_of_log([_HEADER, *(f"{3600 * hour},{hour + 1},10,10" for hour in range(24))])
+    hourly = profile_of_log([_HEADER, *(f"{3600 * hour},{hour + 1},10,10" for hour in range(24))])
     assert [hour.requests for hour in hourly.hours] == pytest.approx(range(1, 25))
-    longer = shape_of_log([_HEADER, "0,20,10,10", "7200,40,10,10"])
+    longer = profile_of_log([_HEADER, "0,20,10,10", "7200,40,10,10"])
     assert [hour.requests for hour in longer.hours] == pytest.approx([10, 10, 20, 20])
 
 
 def test_hours_with_next_to_no_requests_have_none() -> None:
-    shape = shape_of_log([_HEADER, "0,5e-324,1e12,1e12", "3600,0,5,5", "7200,10,10,10", "10740,10,10,10"])
+    shape = profile_of_log([_HEADER, "0,5e-324,1e12,1e12", "3600,0,5,5", "7200,10,10,10", "10740,10,10,10"])
     assert [hour.tokens for hour in shape.hours] == [0, 0, 40]
 
 
 def test_columns_are_found_by_name_and_others_are_ignored() -> None:
-    shape = shape_of_log(["model,completion_tokens,prompt_tokens,requests,t_seconds", "x,3,6,3,0", "x,3,6,3,3599"])
+    shape = profile_of_log(["model,completion_tokens,prompt_tokens,requests,t_seconds", "x,3,6,3,0", "x,3,6,3,3599"])
     assert (shape.hours[0].prompt_tokens, shape.hours[0].completion_tokens) == (2, 1)
 
 
@@ -62,7 +62,7 @@ def test_a_long_log_is_read_row_by_row() -> None:
         for second in range(0, 48 * 3600, 10):
             yield f"{second},1,100,20"
 
-    shape = shape_of_log(rows())
+    shape = profile_of_log(rows())
     assert len(shape.hours) == 48
     assert shape.hours[5].requests == 360
 
@@ -91,7 +91,7 @@ def test_a_long_log_is_read_row_by_row() -> None:
 )
 def test_a_wrong_log_is_answered_with_its_row(rows: list[str], says: str) -> None:
     with pytest.raises(InvalidRequest, match=says) as caught:
-        shape_of_log(rows)
+        profile_of_log(rows)
     assert caught.value.param == "traffic.log"
 
 
@@ -102,7 +102,7 @@ def test_the_examples_are_days_or_weeks() -> None:
 
 
 def test_lengths_are_means_over_requests() -> None:
-    shape = shape_of_curve([1.0, 3.0] * 12, [100.0, 200.0] * 12, 10.0)
+    shape = profile_of_curve([1.0, 3.0] * 12, [100.0, 200.0] * 12, 10.0)
     assert (shape.prompt_tokens, shape.completion_tokens) == (175, 10)
     assert shape.requests_per_month == 48 * 730 / 24
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from spillway.gateway.concurrency.cache import RouteCache
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from tests.builders import a_route
 from tests.unit.gateway.doubles import FakeClock, FakeRoutes
 
@@ -90,7 +90,7 @@ async def test_nobody_waits_for_a_table_that_hangs(monkeypatch: pytest.MonkeyPat
 async def test_a_name_never_seen_is_unknown_to_nobody_while_the_table_is_down() -> None:
     cache, routes, _ = the_cache()
     routes.down = True
-    with pytest.raises(RoutesUnavailable):
+    with pytest.raises(StoreUnavailable):
         await cache.get(NAME)
     routes.down = False
     assert await cache.get(NAME) is not None

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from spillway.gateway.concurrency.idle_timeout import Silence
+from spillway.gateway.concurrency.idle_timeout import IdleTimeout
 
 
 async def wait_for_ever(seconds: float) -> None:
-    async with Silence(seconds) as silence:
+    async with IdleTimeout(seconds) as silence:
         silence.listen()
         await asyncio.Event().wait()
 
@@ -22,7 +22,7 @@ async def test_a_wait_that_is_too_long_ends_in_a_timeout() -> None:
 
 
 async def test_each_wait_counts_alone() -> None:
-    async with Silence(0.05) as silence:
+    async with IdleTimeout(0.05) as silence:
         for _ in range(5):
             silence.listen()
             await asyncio.sleep(0.02)
@@ -30,7 +30,7 @@ async def test_each_wait_counts_alone() -> None:
 
 
 async def test_time_in_which_nobody_listens_does_not_count() -> None:
-    async with Silence(0.02) as silence:
+    async with IdleTimeout(0.02) as silence:
         silence.listen()
         silence.heard()
         await asyncio.sleep(0.06)
@@ -46,7 +46,7 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
 
 async def test_an_error_of_the_work_passes_through() -> None:
     async def fail() -> None:
-        async with Silence(60) as silence:
+        async with IdleTimeout(60) as silence:
             silence.listen()
             raise KeyError("x")
 

@@ -9,7 +9,7 @@ from spillway.domain.deployments.targets import BedrockTarget, FleetTarget
 from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.retry_budget import ALWAYS_ALLOWED, RetryBudget
-from spillway.gateway.failover.target_health import FAILURES_IN_A_ROW, LONGEST_SECONDS, PROBE_SECONDS, Health
+from spillway.gateway.failover.target_health import FAILURES_IN_A_ROW, LONGEST_SECONDS, PROBE_SECONDS, TargetHealth
 from tests.unit.gateway.doubles import FakeClock
 
 FLEET, BEDROCK = FleetTarget("a"), BedrockTarget("m", "openai")
@@ -25,7 +25,7 @@ class Watched:
     clock: FakeClock = field(default_factory=FakeClock)
 
     def __post_init__(self) -> None:
-        self.health = Health(self.clock.monotonic, lambda: 0.5)
+        self.health = TargetHealth(self.clock.monotonic, lambda: 0.5)
 
     def first(self) -> str:
         return self.health.order(CHOICES)[0].role
@@ -109,7 +109,7 @@ def test_an_upstreams_own_wait_counts_within_reason(asked: int | None, seconds: 
 def test_the_ends_of_cool_downs_are_spread() -> None:
     lengths = []
     for draw in (0.0, 0.999):
-        health = Health(FakeClock().monotonic, lambda draw=draw: draw)  # type: ignore[misc]
+        health = TargetHealth(FakeClock().monotonic, lambda draw=draw: draw)  # type: ignore[misc]
         health.failed(FLEET, FULL)
         lengths.append(round(health.seconds_left(FLEET), 2))
     assert lengths == [0.5, 1.5]

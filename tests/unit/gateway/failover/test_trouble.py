@@ -9,9 +9,9 @@ from spillway.domain.decision import Code
 from spillway.domain.deployments.targets import FleetTarget
 from spillway.domain.routing.route import Choice, RouteState
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.failover.first_byte_gate import Gate, Limits, NothingAnswered
+from spillway.gateway.failover.first_byte_gate import FirstByteGate, Limits, NothingAnswered
 from spillway.gateway.failover.retry_budget import ALWAYS_ALLOWED
-from spillway.gateway.failover.target_health import Health
+from spillway.gateway.failover.target_health import TargetHealth
 from tests.builders import a_route
 from tests.unit.gateway.doubles import (
     GOOD_STREAM,
@@ -119,7 +119,7 @@ async def test_requests_that_come_back_to_the_primary_have_their_limit() -> None
 async def test_an_upstream_that_is_given_up_is_hung_up_on(parts: tuple[bytes, ...]) -> None:
     silent = Played(parts, ending="silence" if parts else "mute")
     async with upstreams_to(silent) as (upstreams, fake):
-        gate = Gate(upstreams, Health(FakeClock().monotonic, lambda: 0.5))
+        gate = FirstByteGate(upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5))
         target = FleetTarget("support-llama")
         choices = [Choice(target, "primary", "ready"), Choice(FleetTarget("nobody"), "spill", "ready")]
         opening = asyncio.create_task(gate.open(choices, a_request(stream=True), Limits(0.05), []))
@@ -132,7 +132,7 @@ async def test_an_upstream_that_is_given_up_is_hung_up_on(parts: tuple[bytes, ..
 
 async def test_a_gate_without_a_retry_left_tells_what_failed() -> None:
     async with upstreams_to(Played(status=500)) as (upstreams, _):
-        gate = Gate(upstreams, Health(FakeClock().monotonic, lambda: 0.5))
+        gate = FirstByteGate(upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5))
         with pytest.raises(NothingAnswered, match="HTTP 500"):
             await gate.open([Choice(FleetTarget("a"), "primary", "ready")], a_request(), Limits(0.05), [])
 

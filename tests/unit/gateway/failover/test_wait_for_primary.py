@@ -8,7 +8,7 @@ import pytest
 
 from spillway.domain.decision import Code
 from spillway.domain.routing.route import RouteState
-from spillway.gateway import dispatch as opening
+from spillway.gateway import dispatch
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from tests.builders import a_route
 from tests.unit.gateway.doubles import GOOD_STREAM, SILENCE, World, a_world, call, chunk, completion, sse, streaming
@@ -68,7 +68,7 @@ async def test_a_primary_that_failed_is_not_waited_for() -> None:
 
 
 async def test_an_unstreamed_wait_ends_before_the_platform_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "LONGEST_SILENCE_SECONDS", 0.02)
+    monkeypatch.setattr(dispatch, "LONGEST_SILENCE_SECONDS", 0.02)
     async with asyncio.timeout(5):
         answer = await call(a_world(COLD), headers=[(b"x-spillway-max-wait", b"800")])
     assert answer.status == 503

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.limits.store import Change, Outcome
 from tests.builders import NOW
 
@@ -33,13 +33,13 @@ class SharedTable:
         await self._pause()
         lost = next(self._losses)
         if lost == "request":
-            raise RoutesUnavailable("lost")
+            raise StoreUnavailable("lost")
         outcome = self._apply(change)
         self.writes += 1
         self.refused += not outcome.done
         await self._pause()
         if lost == "answer":
-            raise RoutesUnavailable("lost")
+            raise StoreUnavailable("lost")
         return outcome
 
     def heal(self) -> None:

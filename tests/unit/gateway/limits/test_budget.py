@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from spillway.domain.access.lease_sizing import SHARE_HELD
 from spillway.domain.errors import Rejected
-from spillway.gateway.errors import RoutesUnavailable, Unavailable
+from spillway.gateway.errors import StoreUnavailable, Unavailable
 from spillway.gateway.limits.budget import Budget
-from spillway.gateway.limits.budget_write_behind import LaterBudget
+from spillway.gateway.limits.budget_write_behind import WriteBehindBudget
 from spillway.gateway.limits.errors import LimitExceeded
 from spillway.gateway.limits.lease import LAPSES_AFTER
 from tests.unit.gateway.limits.doubles import CommonTime, SharedTable, SkewedClock
@@ -33,7 +33,7 @@ class Gateways:
     servers: int = 0
     time: CommonTime = field(default_factory=CommonTime)
     clocks: list[SkewedClock] = field(default_factory=list)
-    budgets: list[Budget | LaterBudget] = field(default_factory=list)
+    budgets: list[Budget | WriteBehindBudget] = field(default_factory=list)
     spent: int = 0
     in_flight: int = 0
     highest: int = 0
@@ -47,10 +47,10 @@ class Gateways:
             self.budgets.append(self.budget(index))
         return self
 
-    def budget(self, index: int) -> Budget | LaterBudget:
+    def budget(self, index: int) -> Budget | WriteBehindBudget:
         clock = self.clocks[index]
         if self.servers and index % self.servers == 0:
-            return LaterBudget("key_1", self.table, clock.now, clock.monotonic, 3600.0, lambda _: None)
+            return WriteBehindBudget("key_1", self.table, clock.now, clock.monotonic, 3600.0, lambda _: None)
         return Budget("key_1", self.table, clock.now, clock.monotonic)
 
     def restart(self, index: int) -> None:
@@ -58,7 +58,7 @@ class Gateways:
 
     async def flush(self) -> None:
         for budget in self.budgets:
-            if isinstance(budget, LaterBudget):
+            if isinstance(budget, WriteBehindBudget):
                 await budget.flush()
 
     async def request(self, index: int, need: int, cost: int, turns: int = 1, crashes: bool = False) -> None:
@@ -76,7 +76,7 @@ class Gateways:
         self.served += 1
         try:
             await budget.settle(reservation, cost)
-        except RoutesUnavailable:
+        except StoreUnavailable:
             self.spent -= cost
             self.unsettled += cost
 
@@ -190,7 +190,7 @@ async def test_a_table_that_does_not_answer_refuses_and_forgets_no_cost() -> Non
     world = Gateways(table, limit=10_000).start(1)
     await world.request(0, need=100, cost=60)
     assert world.unsettled == 60
-    with pytest.raises(RoutesUnavailable):
+    with pytest.raises(StoreUnavailable):
         await world.request(0, need=100, cost=60)
     await world.request(0, need=100, cost=60)
     world.time.seconds += LONG_AFTER
@@ -232,7 +232,7 @@ async def test_what_is_taken_beforehand_while_a_server_ends_is_given_back(turns:
         await asyncio.sleep(0)  # more is asked for
     for reservation in reservations:
         await budget.settle(reservation, 150)
-    assert isinstance(budget, LaterBudget)
+    assert isinstance(budget, WriteBehindBudget)
     await budget.flush()
     for _ in range(20):
         await asyncio.sleep(0)
@@ -302,7 +302,7 @@ async def run(world: Gateways, plan: list[tuple[list[tuple[int, int, float, int,
             for index, need, part, turns, ending in batch
         ]
         for answer in await outcomes(*requests):
-            assert answer is None or isinstance(answer, (Rejected, Unavailable, RoutesUnavailable)), answer
+            assert answer is None or isinstance(answer, (Rejected, Unavailable, StoreUnavailable)), answer
         world.time.seconds += seconds
 
 

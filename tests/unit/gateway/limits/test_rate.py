@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spillway.domain.access.lease_sizing import SHARE_HELD
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.limits.errors import LimitExceeded
 from spillway.gateway.limits.rate import RateLimits
 from tests.builders import NOW
@@ -52,7 +52,7 @@ async def run(world: Gateways, *requests: tuple[int, int, int, int]) -> int:
     """Send them at once and return how many were refused."""
     answers = await asyncio.gather(*(world.request(*request) for request in requests), return_exceptions=True)
     for answer in answers:
-        assert answer is None or isinstance(answer, (LimitExceeded, RoutesUnavailable)), answer
+        assert answer is None or isinstance(answer, (LimitExceeded, StoreUnavailable)), answer
     return sum(answer is not None for answer in answers)
 
 

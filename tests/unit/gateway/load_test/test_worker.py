@@ -11,7 +11,7 @@ from spillway.domain.benchmarks.counts import Tally, merge
 from spillway.domain.benchmarks.record import StepResult, Verdict
 from spillway.domain.benchmarks.spec import BenchmarkSpec
 from spillway.domain.benchmarks.steps import step_of
-from spillway.domain.benchmarks.worker_orders import Length, Order, order_from_json, order_to_json, orders_of
+from spillway.domain.benchmarks.worker_orders import Length, WorkerOrder, order_from_json, order_to_json, orders_of
 from spillway.domain.decision import Code
 from spillway.domain.deployments.targets import FleetTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
@@ -26,14 +26,14 @@ MIX = [{"prompt_tokens": 120, "completion_tokens": 40}]
 SPEC = BenchmarkSpec.model_validate({"mix": MIX, "latency": {"ttft_p95_ms": 2000}})
 
 
-def orders(concurrency: int, seconds: float = 60.0, **changes: Any) -> list[Order]:
+def orders(concurrency: int, seconds: float = 60.0, **changes: Any) -> list[WorkerOrder]:
     lengths = [Length(**part.model_dump()) for part in changes.pop("spec", SPEC).mix]
     target = FleetTarget("support-llama")
     made = orders_of("support-llama", "1", target, lengths, concurrency, seconds, 1, 0.0)
     return [replace(order, **changes) for order in made]
 
 
-async def work(upstreams: Any, order: Order, unwanted_at: float = 1e9) -> Tally:
+async def work(upstreams: Any, order: WorkerOrder, unwanted_at: float = 1e9) -> Tally:
     moment = asyncio.get_running_loop().time
 
     async def is_wanted() -> bool:
@@ -195,7 +195,7 @@ def test_orders_share_the_streams_out_and_pass_through_json() -> None:
 def test_later_levels_begin_with_the_prompts_that_earlier_ones_found_right() -> None:
     (order,) = orders(64)
 
-    async def first_prompt(order: Order) -> tuple[int, Tally]:
+    async def first_prompt(order: WorkerOrder) -> tuple[int, Tally]:
         upstreams = SimulatedUpstreams(rate=RATE)
         tally = await work(upstreams, order)
         await upstreams.close()

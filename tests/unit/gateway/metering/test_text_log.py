@@ -11,7 +11,7 @@ from spillway.domain.routing.route import Route
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.metering.text_log import MOST_TEXT_BYTES, TextLog
 from spillway.gateway.request.exchange import MOST_WIRE_BYTES
-from spillway.gateway.streaming.transcript import spoken
+from spillway.gateway.streaming.transcript import transcript
 from tests.builders import a_route
 from tests.unit.gateway.doubles import (
     BODY,
@@ -147,7 +147,7 @@ async def test_what_waits_is_bounded_and_no_batch_outgrows_a_call() -> None:
 
 def test_every_kind_of_piece_is_put_together() -> None:
     def said(*events: Any) -> Any:
-        return json.loads(spoken(b": waiting\n\n" + sse(*events, "[DONE]")))
+        return json.loads(transcript(b": waiting\n\n" + sse(*events, "[DONE]")))
 
     def delta(index: int = 0, **fields: Any) -> dict[str, Any]:
         return {"choices": [{"index": index, "delta": fields}]}

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from spillway.gateway.metering.write_behind import LaterCounters
+from spillway.gateway.metering.write_behind import WriteBehindCounters
 from tests.unit.gateway.doubles import FakeCounters
 
 
-def a_counter(seconds: float = 0.01) -> tuple[LaterCounters, FakeCounters, list[Mapping[str, Any]]]:
+def a_counter(seconds: float = 0.01) -> tuple[WriteBehindCounters, FakeCounters, list[Mapping[str, Any]]]:
     table, lines = FakeCounters(), list[Mapping[str, Any]]()
-    return LaterCounters(table, seconds, lines.append), table, lines
+    return WriteBehindCounters(table, seconds, lines.append), table, lines
 
 
 async def test_requests_of_one_bucket_are_one_write() -> None:

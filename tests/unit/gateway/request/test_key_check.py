@@ -10,7 +10,7 @@ import pytest
 from spillway.domain.access.keys import Key, OldSecret, Scope, digest_of, id_of
 from spillway.domain.access.limits import KeyLimits
 from spillway.domain.errors import Unauthorized
-from spillway.gateway.errors import RoutesUnavailable, Unavailable
+from spillway.gateway.errors import StoreUnavailable, Unavailable
 from spillway.gateway.request.caller import Headers
 from spillway.gateway.request.key_check import REFUSAL, KeyCheck
 from tests.builders import a_key
@@ -29,12 +29,12 @@ class FakeStore:
     async def find(self, secret_id: str) -> Key | None:
         self.reads += 1
         if self.down:
-            raise RoutesUnavailable("down")
+            raise StoreUnavailable("down")
         return self.keys.get(secret_id)
 
 
 @dataclass
-class Door:
+class Authenticator:
     cache_seconds: float = 60.0
     store: FakeStore = field(default_factory=FakeStore)
     clock: FakeClock = field(default_factory=FakeClock)
@@ -51,7 +51,7 @@ class Door:
 
 
 async def test_a_key_brings_what_it_may() -> None:
-    door = Door()
+    door = Authenticator()
     door.has(scopes=frozenset({Scope.INVOKE}), deployments=("a",), limits=KeyLimits(usd_per_month=2.5))
     caller = await door.ask(scheme="bearer")
     assert (caller.key_id, caller.limits.usd_per_month) == (id_of(SECRET), 2.5)
@@ -78,7 +78,7 @@ BEARER = (b"authorization", b"Bearer " + SECRET.encode())
     ],
 )
 async def test_what_is_no_known_key_is_refused_without_a_word_of_why(headers: Headers) -> None:
-    door = Door()
+    door = Authenticator()
     door.has()
     with pytest.raises(Unauthorized) as refused:
         await door.ask(headers=headers)
@@ -92,7 +92,7 @@ def test_the_refusal_is_the_apis_own() -> None:
 
 
 async def test_a_deleted_key_goes_on_for_the_cache_time_and_no_longer() -> None:
-    door = Door(cache_seconds=60)
+    door = Authenticator(cache_seconds=60)
     door.has()
     await door.ask()
     door.store.keys.clear()
@@ -105,7 +105,7 @@ async def test_a_deleted_key_goes_on_for_the_cache_time_and_no_longer() -> None:
 
 
 async def test_without_a_cache_time_every_request_asks() -> None:
-    door = Door(cache_seconds=0)
+    door = Authenticator(cache_seconds=0)
     door.has()
     await door.ask()
     door.store.keys.clear()
@@ -114,7 +114,7 @@ async def test_without_a_cache_time_every_request_asks() -> None:
 
 
 async def test_an_expiry_and_an_overlap_end_to_the_moment_within_the_cache_time() -> None:
-    door, old = Door(), "sk-spillway-old"
+    door, old = Authenticator(), "sk-spillway-old"
     soon = door.clock.now() + timedelta(seconds=10)
     door.has()
     door.has(old, digest=digest_of("sk-spillway-new"), old_secrets=(OldSecret(digest_of(old), soon),))
@@ -128,7 +128,7 @@ async def test_an_expiry_and_an_overlap_end_to_the_moment_within_the_cache_time(
 
 
 async def test_a_table_that_is_away_opens_nothing_once_the_cache_time_is_over() -> None:
-    door = Door()
+    door = Authenticator()
     door.has()
     await door.ask()
     door.store.down = True

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from spillway.api.json_responses import errors
 from spillway.api.plan_models import PlanBody
 from spillway.api.plan_views import plan_of
-from spillway.domain.planner.chart import picture
+from spillway.domain.planner.chart import chart
 from spillway.domain.planner.request import PlanRequest
 from spillway.services.plan_costs import PlanCosts
 
@@ -23,5 +23,5 @@ def add_plan_routes(api: APIGatewayRestResolver, plans: PlanCosts) -> None:
     def make_plan(request: PlanRequest, form: _Format = "json") -> Response[PlanBody | str]:
         plan = plans.plan(request)
         if form == "svg":
-            return Response(HTTPStatus.OK, "image/svg+xml", picture(plan))
+            return Response(HTTPStatus.OK, "image/svg+xml", chart(plan))
         return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, plan_of(plan))

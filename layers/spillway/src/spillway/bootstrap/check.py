@@ -23,37 +23,37 @@ from spillway.domain.alerts.alert import Topic
 from spillway.domain.pricing.price_book import price_book
 from spillway.ports import Deployments
 from spillway.services.check import Check
-from spillway.services.handle_event import React
+from spillway.services.handle_event import HandleEvent
 from spillway.services.manage_prices import CurrentPrices
-from spillway.services.notify import Announce
-from spillway.services.workflow_steps import Advance
+from spillway.services.notify import Notify
+from spillway.services.workflow_steps import WorkflowSteps
 from spillway.settings import Settings
 
 
 @dataclass(frozen=True)
-class AdvanceServices:
+class WorkflowServices:
     """What the workflows' own step function uses."""
 
     deployments: Deployments
-    advance: Advance
-    announce: Announce
+    advance: WorkflowSteps
+    announce: Notify
 
 
-def advance_services(settings: Settings) -> AdvanceServices:
+def workflow_services(settings: Settings) -> WorkflowServices:
     """Build the services of ``advance_deployment``."""
     dynamodb = client("dynamodb")
     deployments = DeploymentsTable(dynamodb, settings.deployments_table)
     events = EventBus(client("events"), settings.event_bus)
-    return AdvanceServices(
+    return WorkflowServices(
         deployments=deployments,
-        advance=Advance(
+        advance=WorkflowSteps(
             deployments=deployments,
             routes=RoutesTable(dynamodb, settings.routes_table),
             events=events,
             workflows=StepFunctions(client("stepfunctions"), {}),
             now=clock.utc_now,
         ),
-        announce=Announce(
+        announce=Notify(
             decisions=DecisionsTable(dynamodb, settings.decisions_table),
             events=events,
             alerts=_alerts(settings),
@@ -85,10 +85,10 @@ def check_service(settings: Settings) -> Check:
     )
 
 
-def react_service(settings: Settings) -> React:
+def event_service(settings: Settings) -> HandleEvent:
     """Build the service of ``react_to_event``."""
     dynamodb = client("dynamodb")
-    return React(
+    return HandleEvent(
         stack=settings.stack,
         deployments=DeploymentsTable(dynamodb, settings.deployments_table),
         routes=RoutesTable(dynamodb, settings.routes_table),

@@ -4,18 +4,18 @@ from spillway import clock
 from spillway.adapters.aws.clients import client
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
 from spillway.ports import Driver
-from spillway.services.driver_task import Drive
+from spillway.services.driver_task import DriverTask
 from spillway.settings import Settings
 
 
-def bedrock_drive(settings: Settings) -> Drive:
+def bedrock_driver_task(settings: Settings) -> DriverTask:
     """Build the service of ``drive_bedrock``."""
     from spillway.adapters.drivers.bedrock import BedrockDriver
 
     return _drive(settings, BedrockDriver(settings.region, client("bedrock")))
 
 
-def import_drive(settings: Settings) -> Drive:
+def import_driver_task(settings: Settings) -> DriverTask:
     """Build the service of ``drive_import``."""
     from spillway.adapters.drivers.imported import ImportDriver
 
@@ -23,7 +23,7 @@ def import_drive(settings: Settings) -> Drive:
     return _drive(settings, ImportDriver(settings.stack, settings.region, role_arn, client("bedrock")))
 
 
-def jumpstart_drive(settings: Settings) -> Drive:
+def jumpstart_driver_task(settings: Settings) -> DriverTask:
     """Build the service of ``drive_jumpstart``."""
     from spillway.adapters.aws.quotas import Quotas
     from spillway.adapters.drivers.jumpstart.driver import jumpstart_driver
@@ -32,7 +32,7 @@ def jumpstart_drive(settings: Settings) -> Drive:
     return _drive(settings, jumpstart_driver(settings.stack, settings.endpoint_role_arn, client("sagemaker"), quotas))
 
 
-def fleet_drive(settings: Settings) -> Drive:
+def fleet_driver_task(settings: Settings) -> DriverTask:
     """Build the service of ``drive_fleet``."""
     from spillway.adapters.drivers.fleet.config import fleet_config
     from spillway.adapters.drivers.fleet.disabled import DisabledFleetDriver
@@ -50,5 +50,5 @@ def fleet_drive(settings: Settings) -> Drive:
     return _drive(settings, fleet_driver(fleet_config(settings), clients))
 
 
-def _drive(settings: Settings, driver: Driver) -> Drive:
-    return Drive(driver, DeploymentsTable(client("dynamodb"), settings.deployments_table), clock.utc_now)
+def _drive(settings: Settings, driver: Driver) -> DriverTask:
+    return DriverTask(driver, DeploymentsTable(client("dynamodb"), settings.deployments_table), clock.utc_now)

@@ -23,22 +23,22 @@ from spillway.adapters.upstreams.registry import UpstreamsByTarget
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
 from spillway.gateway.app import Gateway
 from spillway.gateway.completions import Completions
-from spillway.gateway.concurrency.cache import Fresh, RouteCache
-from spillway.gateway.dispatch import Opening
-from spillway.gateway.failover.first_byte_gate import Gate
-from spillway.gateway.failover.target_health import Health
-from spillway.gateway.failover.wait_for_primary import Patience
+from spillway.gateway.concurrency.cache import Cached, RouteCache
+from spillway.gateway.dispatch import Dispatch
+from spillway.gateway.failover.first_byte_gate import FirstByteGate
+from spillway.gateway.failover.target_health import TargetHealth
+from spillway.gateway.failover.wait_for_primary import WaitForPrimary
 from spillway.gateway.failover.wake import Wakes
 from spillway.gateway.limits.budget import Budget
-from spillway.gateway.limits.budget_write_behind import LaterBudget
+from spillway.gateway.limits.budget_write_behind import WriteBehindBudget
 from spillway.gateway.limits.limiter import KeyBudget, Limiter
 from spillway.gateway.limits.prices import TokenPrices
 from spillway.gateway.metering.log import print_line
 from spillway.gateway.metering.meter import Meter, UsageCounters
 from spillway.gateway.metering.text_log import TextLog
-from spillway.gateway.metering.write_behind import LaterCounters
+from spillway.gateway.metering.write_behind import WriteBehindCounters
 from spillway.gateway.relay import Relay, stream_head
-from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Door
+from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Authenticator
 from spillway.gateway.request.key_check import KeyCheck
 from spillway.settings import Settings
 
@@ -70,20 +70,20 @@ async def build_server() -> Gateway:
     return _gateway(settings, aws, KeyCheck(keys.find, clock.utc_now, time.monotonic, settings.key_cache_seconds))
 
 
-def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
+def _gateway(settings: Settings, aws: AwsHttp, authenticator: Authenticator) -> Gateway:
     routes = GatewayRoutes(aws, settings.routes_table)
     desk = DynamoWakeDesk(aws, settings.routes_table, settings.event_bus)
     counters: UsageCounters = DynamoUsageCounters(aws, settings.usage_table)
     limiter = build_limiter(aws, settings)
     later = None
     if not settings.on_lambda:
-        counters = later = LaterCounters(counters, _WRITE_EVERY_SECONDS, print_line)
+        counters = later = WriteBehindCounters(counters, _WRITE_EVERY_SECONDS, print_line)
     texts = build_text_log(aws, settings) if settings.has("TEXT_LOG_GROUP") else None
     cache = RouteCache(routes.get, time.monotonic)
     completions = Completions(
-        opening=Opening(
-            gate=Gate(build_upstreams(aws, settings), Health(time.monotonic, _draw)),
-            patience=Patience(cache.get),
+        dispatch=Dispatch(
+            gate=FirstByteGate(build_upstreams(aws, settings), TargetHealth(time.monotonic, _draw)),
+            wait_for_primary=WaitForPrimary(cache.get),
             wakes=Wakes(desk, clock.utc_now, print_line),
             monotonic=time.monotonic,
             draw=_draw,
@@ -100,13 +100,13 @@ def _gateway(settings: Settings, aws: AwsHttp, door: Door) -> Gateway:
     gc.set_threshold(_YOUNG_OBJECTS)
     return Gateway(
         routes=cache,
-        all_routes=Fresh(routes.scan, time.monotonic),
+        all_routes=Cached(routes.scan, time.monotonic),
         completions=completions,
         limiter=limiter,
         new_id=lambda: uuid.uuid4().hex,
         log=print_line,
         close=partial(_close, completions.late, [each for each in (limiter, later, texts) if each is not None], aws),
-        door=door,
+        authenticator=authenticator,
     )
 
 
@@ -117,7 +117,7 @@ def build_limiter(aws: AwsHttp, settings: Settings) -> Limiter:
     def budget_of(key_id: str) -> KeyBudget:
         if settings.on_lambda:
             return Budget(key_id, table, clock.utc_now, time.monotonic)
-        return LaterBudget(key_id, table, clock.utc_now, time.monotonic, _WRITE_EVERY_SECONDS, print_line)
+        return WriteBehindBudget(key_id, table, clock.utc_now, time.monotonic, _WRITE_EVERY_SECONDS, print_line)
 
     return Limiter(
         counters=table,
@@ -141,7 +141,7 @@ def build_text_log(aws: AwsHttp, settings: Settings) -> TextLog:
 
 
 async def _close(
-    late: set[asyncio.Task[None]], writers: Sequence[Limiter | LaterCounters | TextLog], aws: AwsHttp
+    late: set[asyncio.Task[None]], writers: Sequence[Limiter | WriteBehindCounters | TextLog], aws: AwsHttp
 ) -> None:
     """Let what was used be written, then let go of the connections."""
     if late:

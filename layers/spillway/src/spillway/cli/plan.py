@@ -13,11 +13,11 @@ from spillway.api.price_models import PriceOverrides
 from spillway.api.validation import invalid_request, parsed_body
 from spillway.cli.files import lines_of, usable
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.planner.chart import picture
+from spillway.domain.planner.chart import chart
 from spillway.domain.planner.costs import Option
 from spillway.domain.planner.plan import Plan, make_plan
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.planner.traffic_profile import examples, shape_of_log
+from spillway.domain.planner.traffic_profile import examples, profile_of_log
 from spillway.domain.pricing.overrides import check_overrides
 from spillway.domain.pricing.price_book import PriceBook, price_book
 from spillway.domain.pricing.price_layers import StoredPrices
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prices", type=Path, help="a JSON file of your own prices, as PUT /prices/overrides takes it")
     parser.add_argument("--scale", type=float, help="multiply the traffic's requests")
     parser.add_argument("--json", action="store_true", help="print the whole plan as JSON")
-    parser.add_argument("--svg", type=Path, help="write the picture of cost against volume")
+    parser.add_argument("--svg", type=Path, help="write the chart of cost against volume")
 
 
 def run(arguments: argparse.Namespace, today: date) -> str:
@@ -53,12 +53,12 @@ def run(arguments: argparse.Namespace, today: date) -> str:
     if arguments.log:
         # Read line by line: a log may be longer than memory.
         with lines_of(arguments.log) as lines:
-            shape = shape_of_log(lines, "--log").scaled(request.traffic.scale)
+            shape = profile_of_log(lines, "--log").scaled(request.traffic.scale)
     prices = _prices(arguments.prices, today)
     plan = make_plan(request, prices, benchmarks(), prices.region, today, shape)
     if arguments.svg:
         with usable(arguments.svg):
-            arguments.svg.write_text(picture(plan), encoding="utf-8")
+            arguments.svg.write_text(chart(plan), encoding="utf-8")
     if arguments.json:
         return plan_of(plan).model_dump_json(indent=2)
     return table(plan)

@@ -11,12 +11,12 @@ import orjson
 from spillway.domain.errors import NotFound, Rejected, Unauthorized
 from spillway.domain.routing.route import Route
 from spillway.gateway.completions import Completions
-from spillway.gateway.concurrency.cache import Fresh, RouteCache
+from spillway.gateway.concurrency.cache import Cached, RouteCache
 from spillway.gateway.concurrency.deadlines import Deadlines
 from spillway.gateway.errors import (
     BodyTooSlow,
     ClientGone,
-    RoutesUnavailable,
+    StoreUnavailable,
     Unavailable,
     error_body,
     error_event,
@@ -25,10 +25,10 @@ from spillway.gateway.limits.errors import LimitExceeded
 from spillway.gateway.limits.limiter import Limiter
 from spillway.gateway.metering.log import Log
 from spillway.gateway.models import model_list, model_of
-from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Caller, Door
+from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Authenticator, Caller
 from spillway.gateway.request.exchange import JSON, Exchange, Receive, Scope, Send
 from spillway.gateway.request.parsing import check_name, parse_completion, unknown_model
-from spillway.gateway.request.routing_headers import wishes_of
+from spillway.gateway.request.routing_headers import routing_headers_of
 from spillway.gateway.upstream import Endpoint
 from spillway.http_errors import MethodNotAllowed, TooLarge
 
@@ -46,18 +46,18 @@ class Gateway:
     """Answers everything under ``/v1/``, and ``/healthz``. ``close`` releases the connections."""
 
     routes: RouteCache
-    all_routes: Fresh[Sequence[Route]]
+    all_routes: Cached[Sequence[Route]]
     completions: Completions
     limiter: Limiter
     new_id: Callable[[], str]
     log: Log
     close: Callable[[], Awaitable[None]]
-    door: Door = BEHIND_API_GATEWAY
+    authenticator: Authenticator = BEHIND_API_GATEWAY
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; the one place that catches everything."""
-        context = self.door.context(scope["headers"])
+        context = self.authenticator.context(scope["headers"])
         exchange = Exchange(receive, send, _request_id(context) or self.new_id())
         try:
             await self._dispatch(scope, context, exchange)
@@ -66,7 +66,7 @@ class Gateway:
             return
         except (Rejected, Unavailable) as err:
             await _refuse(exchange, err)
-        except RoutesUnavailable:
+        except StoreUnavailable:
             message = "the routes cannot be read right now; try again"
             await _refuse(
                 exchange,
@@ -96,17 +96,17 @@ class Gateway:
             raise NotFound(f"unknown request URL: {method[:32]} {path[:200]}", code="unknown_url")
 
     async def _complete(self, endpoint: Endpoint, scope: Scope, caller: Caller, exchange: Exchange) -> None:
-        wishes = wishes_of(scope["headers"])
+        asked = routing_headers_of(scope["headers"])
         raw = await exchange.read_body(scope["headers"], self.deadlines)
         request = parse_completion(raw, endpoint, exchange.request_id)
         route = await self._route(request.deployment, caller)
-        admission = await self.limiter.admit(caller.key_id, caller.limits, request, route, wishes)
+        admission = await self.limiter.admit(caller.key_id, caller.limits, request, route, asked)
         exchange.headers = admission.headers
         settle = partial(self.limiter.settle, admission) if admission.state else None
-        await self.completions.serve(exchange, admission.request, route, caller.key_id, admission.wishes, settle)
+        await self.completions.serve(exchange, admission.request, route, caller.key_id, admission.asked, settle)
 
     async def _invoker(self, scope: Scope, context: Any) -> Caller:
-        caller = await self.door.caller(scope["headers"], context)
+        caller = await self.authenticator.caller(scope["headers"], context)
         caller.may_invoke()
         return caller
 

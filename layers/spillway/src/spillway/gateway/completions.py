@@ -8,13 +8,13 @@ from typing import TypeAlias
 from spillway.domain.errors import Rejected
 from spillway.domain.routing.route import Route
 from spillway.gateway.concurrency.cache import Monotonic
-from spillway.gateway.dispatch import Errand, Opening
+from spillway.gateway.dispatch import Dispatch, RequestContext
 from spillway.gateway.errors import ClientGone, Unavailable
 from spillway.gateway.metering.meter import CLIENT_GONE, Meter, Record
 from spillway.gateway.metering.text_log import TextLog
 from spillway.gateway.relay import Relay
 from spillway.gateway.request.exchange import Copy, Exchange
-from spillway.gateway.request.routing_headers import NO_WISHES, Wishes
+from spillway.gateway.request.routing_headers import NO_ROUTING_HEADERS, RoutingHeaders
 from spillway.gateway.streaming.endpoint_formats import error_events
 from spillway.gateway.streaming.keepalive import SECONDS, KeepAlive
 from spillway.gateway.upstream import UpstreamRequest
@@ -28,7 +28,7 @@ Settle: TypeAlias = Callable[[Record], Coroutine[None, None, None]]
 class Completions:
     """Answers requests to deployments whose route is known."""
 
-    opening: Opening
+    dispatch: Dispatch
     relay: Relay
     meter: Meter
     monotonic: Monotonic
@@ -45,7 +45,7 @@ class Completions:
         request: UpstreamRequest,
         route: Route,
         key_id: str,
-        wishes: Wishes = NO_WISHES,
+        asked: RoutingHeaders = NO_ROUTING_HEADERS,
         settle: Settle | None = None,
     ) -> None:
         """Answer but for the end, which the caller sends: by then the request is metered and the wake asked for.
@@ -55,11 +55,11 @@ class Completions:
         """
         record = Record(exchange.request_id, route.name, key_id, self.monotonic(), stream=request.stream)
         alive = KeepAlive(exchange, self.comment_every_seconds) if request.stream else None
-        errand = Errand(request, route, wishes, record, self.meter.count, alive)
+        context = RequestContext(request, route, asked, record, self.meter.count, alive)
         if route.logs_text and self.texts is not None:
             exchange.copy = Copy()
         try:
-            await self._answer(exchange, errand)
+            await self._answer(exchange, context)
         except (Unavailable, Rejected) as err:
             record.status, record.code = err.status, err.code
             if not exchange.started:
@@ -75,32 +75,34 @@ class Completions:
                 settling.append(settle(record))
             if exchange.copy is not None and self.texts is not None:
                 settling.append(self.texts.add(request, record, exchange.copy))
-            await self._settle(settling, errand.chores)
+            await self._settle(settling, context.background)
 
-    async def _settle(self, settling: Sequence[Coroutine[None, None, None]], chores: list[asyncio.Task[None]]) -> None:
+    async def _settle(
+        self, settling: Sequence[Coroutine[None, None, None]], background: list[asyncio.Task[None]]
+    ) -> None:
         if self.freezes:
-            chores += [asyncio.create_task(one) for one in settling]
+            background += [asyncio.create_task(one) for one in settling]
             # The answer's end waits for these; never longer than a moment.
-            _, late = await asyncio.wait(chores, timeout=SETTLE_SECONDS)
+            _, late = await asyncio.wait(background, timeout=SETTLE_SECONDS)
         else:
             for one in settling:
                 await one
-            late = {chore for chore in chores if not chore.done()}
-        for chore in late:
-            self.late.add(chore)
-            chore.add_done_callback(self.late.discard)
+            late = {task for task in background if not task.done()}
+        for task in late:
+            self.late.add(task)
+            task.add_done_callback(self.late.discard)
 
-    async def _answer(self, exchange: Exchange, errand: Errand) -> None:
-        record = errand.record
+    async def _answer(self, exchange: Exchange, context: RequestContext) -> None:
+        record = context.record
         async with exchange.hangup():
             try:
-                opened = await self.opening.open(errand)
+                opened = await self.dispatch.open(context)
             finally:
-                if errand.alive is not None:
-                    await errand.alive.quiet()
+                if context.alive is not None:
+                    await context.alive.quiet()
             try:
                 record.answered_by(opened.choice, opened.code)
                 record.status = 200
-                await self.relay.pass_on(exchange, errand.request, opened, record)
+                await self.relay.pass_on(exchange, context.request, opened, record)
             finally:
                 await opened.stream.close()

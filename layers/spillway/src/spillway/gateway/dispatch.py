@@ -11,12 +11,19 @@ from spillway.domain.errors import InvalidRequest
 from spillway.domain.routing.route import Choice, Plan, Route, RouteState, plan
 from spillway.gateway.concurrency.cache import Monotonic
 from spillway.gateway.errors import Unavailable
-from spillway.gateway.failover.first_byte_gate import ANSWER_SECONDS, Failure, Gate, Limits, NothingAnswered, Opened
-from spillway.gateway.failover.wait_for_primary import LONGEST_SILENCE_SECONDS, Patience
+from spillway.gateway.failover.first_byte_gate import (
+    ANSWER_SECONDS,
+    Failure,
+    FirstByteGate,
+    Limits,
+    NothingAnswered,
+    Opened,
+)
+from spillway.gateway.failover.wait_for_primary import LONGEST_SILENCE_SECONDS, WaitForPrimary
 from spillway.gateway.failover.wake import Wakes
 from spillway.gateway.metering.meter import Record
 from spillway.gateway.request.exchange import Headers
-from spillway.gateway.request.routing_headers import Wishes
+from spillway.gateway.request.routing_headers import RoutingHeaders
 from spillway.gateway.streaming.keepalive import KeepAlive
 from spillway.gateway.upstream import UpstreamRequest, can_answer
 
@@ -26,20 +33,20 @@ COUNT_AT_ONCE_SECONDS = 30.0
 
 
 @dataclass
-class Errand:
+class RequestContext:
     """One request on its way to whoever answers it; ``alive`` where its answer is a stream.
 
-    ``count`` puts it into the metrics before its end. ``chores`` is what was begun beside it and has to end before its
-    answer does.
+    ``asked`` is what its headers ask for, ``count`` puts it into the metrics before its end. ``background`` is what was
+    begun beside it and has to end before its answer does.
     """
 
     request: UpstreamRequest
     route: Route
-    wishes: Wishes
+    asked: RoutingHeaders
     record: Record
     count: Callable[[Record], None]
     alive: KeepAlive | None = None
-    chores: list[asyncio.Task[None]] = field(default_factory=list)
+    background: list[asyncio.Task[None]] = field(default_factory=list)
 
     def keep_alive(self, head: StreamHead, path: str, code: str, comment: str) -> None:
         """Let the client of a stream hear comments when what comes next takes long."""
@@ -48,76 +55,76 @@ class Errand:
 
 
 @dataclass(frozen=True)
-class Opening:
+class Dispatch:
     """Finds who answers; ``head`` makes a stream's headers from the path and the reason."""
 
-    gate: Gate
-    patience: Patience
+    gate: FirstByteGate
+    wait_for_primary: WaitForPrimary
     wakes: Wakes
     monotonic: Monotonic
     draw: Callable[[], float]
     head: StreamHead
 
-    async def open(self, errand: Errand) -> Opened:
+    async def open(self, context: RequestContext) -> Opened:
         """Return an answer that has begun well; raises Unavailable, or Rejected for what is the client's mistake."""
-        planned = self._plan(errand)
-        choices = _able(planned, errand)
+        planned = self._plan(context)
+        choices = _able(planned, context)
         if not choices and planned.coming:
-            await self._wait(errand)
-            choices = _able(self._plan(errand), errand)
+            await self._wait(context)
+            choices = _able(self._plan(context), context)
         if not choices:
-            raise _nobody(errand.route, self.monotonic() - errand.record.begun)
-        return await self._open(choices, errand)
+            raise _nobody(context.route, self.monotonic() - context.record.begun)
+        return await self._open(choices, context)
 
-    def _plan(self, errand: Errand) -> Plan:
-        route = errand.route
+    def _plan(self, context: RequestContext) -> Plan:
+        route = context.route
         draw = self.draw() if route.state is RouteState.SATURATED else 0.0
-        planned = plan(route, draw, errand.wishes.target)
+        planned = plan(route, draw, context.asked.target)
         if planned.wake:
-            self._wake(errand)
+            self._wake(context)
         return planned
 
-    def _wake(self, errand: Errand) -> None:
-        if self.wakes.due(errand.route.name):
-            errand.chores.append(asyncio.create_task(self.wakes.ask(errand.route.name)))
+    def _wake(self, context: RequestContext) -> None:
+        if self.wakes.due(context.route.name):
+            context.background.append(asyncio.create_task(self.wakes.ask(context.route.name)))
 
-    async def _wait(self, errand: Errand) -> None:
+    async def _wait(self, context: RequestContext) -> None:
         """Wait for the primary, as long as the request asked for or else as long as the deployment's threshold."""
-        route, asked = errand.route, errand.wishes.max_wait_seconds
+        route, asked = context.route, context.asked.max_wait_seconds
         seconds = route.first_byte_seconds if asked is None else asked
-        if not errand.request.stream:
+        if not context.request.stream:
             seconds = min(seconds, LONGEST_SILENCE_SECONDS)
         if seconds > COUNT_AT_ONCE_SECONDS:
-            errand.count(errand.record)
+            context.count(context.record)
         path = path_of(route.primary) if route.primary else "none"
-        errand.keep_alive(self.head, path, route.code, f"waiting for {route.name} ({route.code})")
+        context.keep_alive(self.head, path, route.code, f"waiting for {route.name} ({route.code})")
 
         def see(latest: Route) -> None:
-            errand.route = latest
+            context.route = latest
             if latest.state is RouteState.COLD and latest.wakes:
-                self._wake(errand)
+                self._wake(context)
 
-        errand.route = await self.patience.wait(route, seconds, see)
+        context.route = await self.wait_for_primary.wait(route, seconds, see)
 
-    async def _open(self, choices: Sequence[Choice], errand: Errand) -> Opened:
+    async def _open(self, choices: Sequence[Choice], context: RequestContext) -> Opened:
         failures: list[Failure] = []
 
         def on_last(choice: Choice, code: str) -> None:
-            errand.keep_alive(self.head, path_of(choice.target), code, "waiting for the first token")
+            context.keep_alive(self.head, path_of(choice.target), code, "waiting for the first token")
 
         try:
-            return await self.gate.open(choices, errand.request, self._limits(errand), failures, on_last)
+            return await self.gate.open(choices, context.request, self._limits(context), failures, on_last)
         except NothingAnswered as err:
-            raise self._all_failed(errand.route, failures) from err
+            raise self._all_failed(context.route, failures) from err
         finally:
             if failures:
-                errand.record.detail = "; ".join(f"{failed.choice.role}: {failed.err.detail}" for failed in failures)
+                context.record.detail = "; ".join(f"{failed.choice.role}: {failed.err.detail}" for failed in failures)
 
-    def _limits(self, errand: Errand) -> Limits:
+    def _limits(self, context: RequestContext) -> Limits:
         """Return the limits of an answer's beginning; an unstreamed one's includes what was waited already."""
-        usual = errand.route.first_byte_seconds
-        first_byte_seconds = errand.wishes.max_wait_seconds or usual
-        waited = 0.0 if errand.request.stream else self.monotonic() - errand.record.begun
+        usual = context.route.first_byte_seconds
+        first_byte_seconds = context.asked.max_wait_seconds or usual
+        waited = 0.0 if context.request.stream else self.monotonic() - context.record.begun
         return Limits(first_byte_seconds, ANSWER_SECONDS - waited, hurried=first_byte_seconds < usual)
 
     def _all_failed(self, route: Route, failures: Sequence[Failure]) -> Unavailable:
@@ -136,13 +143,13 @@ class Opening:
         return math.ceil(self.gate.seconds_left(failure.choice.target))
 
 
-def _able(planned: Plan, errand: Errand) -> list[Choice]:
+def _able(planned: Plan, context: RequestContext) -> list[Choice]:
     """Return the choices that have the endpoint asked for; raises InvalidRequest when there never is one."""
-    request, route = errand.request, errand.route
+    request, route = context.request, context.route
     able = [choice for choice in planned.choices if can_answer(choice.target, request.endpoint)]
     if able:
         return able
-    if errand.wishes.target == "spill" and route.spill is None:
+    if context.asked.target == "spill" and route.spill is None:
         raise InvalidRequest(
             f"'{route.name}' has no spill target",
             param="x-spillway-target",

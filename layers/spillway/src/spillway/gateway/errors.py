@@ -7,7 +7,7 @@ Rejected (domain.errors)  the client's mistake: 4xx
 └── UpstreamRejected      the engine's own 400, 413 or 422
 Unavailable               503: nothing can answer now
 UpstreamUnavailable       one target failed: the next one is tried, or the stream ends with an error event
-RoutesUnavailable         the routes table cannot be read: the last route stays in force
+StoreUnavailable         the routes table cannot be read: the last route stays in force
 ClientGone                nobody is left to answer
 """
 
@@ -56,7 +56,7 @@ class UpstreamUnavailable(SpillwayError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class RoutesUnavailable(Retryable):
+class StoreUnavailable(Retryable):
     """The routes table cannot be read right now."""
 
 

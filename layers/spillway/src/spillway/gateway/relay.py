@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from spillway.gateway.concurrency.cache import Monotonic
-from spillway.gateway.concurrency.idle_timeout import Silence
+from spillway.gateway.concurrency.idle_timeout import IdleTimeout
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import Opened
 from spillway.gateway.metering.meter import Record
@@ -61,7 +61,7 @@ class Relay:
     async def _forward(self, exchange: Exchange, opened: Opened, rewriter: Rewriter) -> None:
         if not await _pass(exchange, opened.block, rewriter):
             return
-        async with Silence(self._idle_seconds) as silence:
+        async with IdleTimeout(self._idle_seconds) as silence:
             silence.listen()
             async for block in opened.stream.blocks:
                 silence.heard()

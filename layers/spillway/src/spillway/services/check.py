@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from spillway.domain.alerts.alert import Alert
-from spillway.domain.alerts.evaluate import watch
+from spillway.domain.alerts.evaluate import evaluate
 from spillway.domain.costs.running_estimate import add_up, count_instances
 from spillway.domain.decision import Action, Code, Decision, Reason, decision_to_json, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
@@ -188,7 +188,7 @@ class Check:
         acted = self._act(deployment, decision, snapshot.memory.code, now)
         if (news := news_of(snapshot.memory.economy)) is not None:
             self.decisions.add(deployment.name, Decision(Action.HOLD, deployment.desired, news, 0.0), now)
-        alerts, memory = watch(deployment, capacity, snapshot.memory, now, usd_per_hour)
+        alerts, memory = evaluate(deployment, capacity, snapshot.memory, now, usd_per_hour)
         for alert in alerts:
             self.alerts.send(alert)
         return _Outcome(replace(memory, code=decision.reason.code), spent.instance_times, acted, alerts)

@@ -13,7 +13,7 @@ from spillway.ports import Deployments, Driver
 
 
 @dataclass(frozen=True)
-class Drive:
+class DriverTask:
     """``run`` takes ``{"verb", "deployment", "execution", …}``; errors of the domain leave it as they are.
 
     ``deadline`` is when waiting ends (ISO 8601): a probe that has not reached what it waits for, or a release that

@@ -32,7 +32,7 @@ _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
-class React:
+class HandleEvent:
     """``run`` handles one event; an event about something that is not ours, or no longer, is dropped."""
 
     stack: str

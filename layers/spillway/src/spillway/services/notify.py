@@ -28,7 +28,7 @@ _ACTIONS = {
 
 
 @dataclass(frozen=True)
-class Announce:
+class Notify:
     """``run`` announces one workflow's outcome; a repeat sends the same alert under the same id.
 
     The alert goes out last: it reaches people, and a repeat after any failure must not reach them twice.
@@ -42,7 +42,7 @@ class Announce:
     now: Callable[[], datetime]
 
     def run(self, deployment: Deployment, event: Mapping[str, Any]) -> None:
-        """Announce ``event["news"]`` with ``event["reason"]``, or with the deployment's own status sentence."""
+        """Tell of ``event["news"]`` with ``event["reason"]``, or with the deployment's own status sentence."""
         news, now = News(event["news"]), self.now()
         reason = _reason(news, deployment, event.get("reason"))
         usd_per_hour = self._usd_per_hour(news, deployment, event)

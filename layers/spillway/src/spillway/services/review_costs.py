@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from spillway.domain.costs.ledger import Part, parts_of, total
 from spillway.domain.costs.month import MICRO
-from spillway.domain.costs.other_paths import elsewhere, hours_used
+from spillway.domain.costs.other_paths import hours_used, other_paths
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.status import Status
@@ -87,7 +87,7 @@ class ReviewCosts:
         hours = self.usage.hours(deployment.name, until - _DAY, until)
         parts = self._parts(deployment, hours, prices)
         there = [
-            elsewhere(deployment, used, prices, self.region, _unknown_capacity).get("bedrock")
+            other_paths(deployment, used, prices, self.region, _unknown_capacity).get("bedrock")
             for used in hours_used(hours).values()
         ]
         known = [usd for usd in there if usd is not None]

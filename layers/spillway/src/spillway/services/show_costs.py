@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias, assert_never
 
 from spillway.domain.costs.aws_bill import BillCheck, compared, whole_days
 from spillway.domain.costs.ledger import Amounts, Capacities, Part, parts_of, total
-from spillway.domain.costs.other_paths import elsewhere, hours_used
-from spillway.domain.costs.shared_services import common_parts
+from spillway.domain.costs.other_paths import hours_used, other_paths
+from spillway.domain.costs.shared_services import shared_parts
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import InvalidRequest, Retryable
 from spillway.domain.observations.usage import CHECKS, Hours, hour_at, hour_of
@@ -99,12 +99,12 @@ class ShowCosts:
             capacities = self._capacities(one, hours[one.name])
             parts += parts_of(one, hours[one.name], prices, self.region, capacities)
             for hour, used in hours_used(hours[one.name]).items():
-                would = elsewhere(one, used, prices, self.region, capacities)
+                would = other_paths(one, used, prices, self.region, capacities)
                 others[""].append(would)
                 if group_by not in ("path", "key"):
                     others[_name(group_by, one.name, hour, "", "")].append(would)
         checks = self.usage.hours(CHECKS, since, until)
-        common, not_shared = common_parts(inventory.deployments, hours, checks, prices)
+        common, not_shared = shared_parts(inventory.deployments, hours, checks, prices)
         unreadable = () if deployment else inventory.unreadable
         return CostReport(
             since=since,

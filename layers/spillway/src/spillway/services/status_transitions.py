@@ -15,7 +15,7 @@ _ROUTED = frozenset(Status) - {Status.RETIRING, Status.RETIRED}
 
 
 @dataclass(frozen=True)
-class Moves:
+class StatusTransitions:
     """The record is written first, because it is conditional; the route last, because it tells that all was done."""
 
     deployments: Deployments

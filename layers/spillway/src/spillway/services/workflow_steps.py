@@ -18,7 +18,7 @@ from spillway.domain.deployments.status import Status
 from spillway.domain.deployments.targets import target_from_json
 from spillway.domain.errors import Conflict, NotFound, Superseded
 from spillway.ports import Deployments, Events, Routes, Workflows
-from spillway.services.status_transitions import Moves
+from spillway.services.status_transitions import StatusTransitions
 
 START_LIMIT = timedelta(minutes=60)
 RELEASE_LIMIT = timedelta(minutes=150)
@@ -32,7 +32,7 @@ HOLD_AFTER_FAILURE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Advance:
+class WorkflowSteps:
     """``run`` takes one step; everything it needs from outside is here."""
 
     deployments: Deployments
@@ -203,8 +203,8 @@ class Advance:
         return _plan(self.now(), restore=_before(deployment), release_by=release_by)
 
     @property
-    def _moves(self) -> Moves:
-        return Moves(self.deployments, self.routes, self.events, self.now)
+    def _moves(self) -> StatusTransitions:
+        return StatusTransitions(self.deployments, self.routes, self.events, self.now)
 
     def _must_own(self, deployment: Deployment, event: Mapping[str, Any]) -> None:
         if deployment.workflow != event["execution"]:

@@ -48,7 +48,7 @@ ONE_OF_EACH = dict.fromkeys(NOTHING, 1)
 
 def all_healthy(world: FleetWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = frozenset(instance["InstanceId"] for instance in group_of(world)["Instances"])
-    monkeypatch.setattr(type(world.driver.door), "healthy", lambda *_: ids)
+    monkeypatch.setattr(type(world.driver.route), "healthy", lambda *_: ids)
 
 
 def an_activity(number: int, status: str, message: str = "") -> dict[str, Any]:
@@ -191,7 +191,7 @@ def test_probe_sees_nothing_before_anything_is_made(world: FleetWorld) -> None:
 
 def test_probe_counts_as_ready_only_what_answers(world: FleetWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     world.driver.provision(FLEET, 2)
-    monkeypatch.setattr(type(world.driver.door), "healthy", lambda *_: frozenset())
+    monkeypatch.setattr(type(world.driver.route), "healthy", lambda *_: frozenset())
     seen = world.driver.probe(FLEET)
     assert (seen.desired, seen.ready, seen.starting) == (2, 0, 2)
     all_healthy(world, monkeypatch)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.text_log import Event
 
 
@@ -23,7 +23,7 @@ class LogGroup:
     _is_made: bool = field(default=False, init=False)
 
     async def put(self, events: Sequence[Event], seconds: float) -> None:
-        """Put events in their order, in one call; raises RoutesUnavailable."""
+        """Put events in their order, in one call; raises StoreUnavailable."""
         if self._stream is None:
             self._stream = self.name()
         place = {"logGroupName": self.group, "logStreamName": self._stream}
@@ -33,7 +33,7 @@ class LogGroup:
         lines = [{"timestamp": event.at, "message": event.line} for event in events]
         answer = await self._call("PutLogEvents", {**place, "logEvents": lines}, seconds)
         if rejected := answer.get("rejectedLogEventsInfo"):
-            raise RoutesUnavailable(f"refused by the log: {rejected}")
+            raise StoreUnavailable(f"refused by the log: {rejected}")
 
     async def _call(self, operation: str, payload: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         try:
@@ -42,6 +42,6 @@ class LogGroup:
             if err.code == "ResourceAlreadyExistsException":  # made by a call whose answer was lost
                 return {}
             self._is_made = self._is_made and err.code != "ResourceNotFoundException"
-            raise RoutesUnavailable(str(err)) from err
+            raise StoreUnavailable(str(err)) from err
         except AwsUnreachable as err:
-            raise RoutesUnavailable(str(err)) from err
+            raise StoreUnavailable(str(err)) from err

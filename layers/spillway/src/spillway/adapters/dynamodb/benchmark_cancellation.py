@@ -8,7 +8,7 @@ _SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class StopButton:
+class BenchmarkCancellation:
     """Reads two attributes of one item of the ``benchmarks`` table, consistently: a press must be seen at once."""
 
     aws: AwsHttp

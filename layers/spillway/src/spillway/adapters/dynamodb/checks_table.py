@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import code_of, translated
 from spillway.adapters.dynamodb.batch_get import batch_get
-from spillway.domain.observations.instance_lifetimes import Life
+from spillway.domain.observations.instance_lifetimes import InstanceLifetime
 from spillway.domain.scaling.policy import Memory
 
 if TYPE_CHECKING:
@@ -105,12 +105,15 @@ def _to_json(memory: Memory) -> dict[str, Any]:
 
 def _from_json(data: dict[str, Any]) -> Memory:
     """Read back a memory; what a newer version remembers beside it is left out."""
-    lives = tuple(Life(**_known(Life, life | _moments(life, _LIFE_TIMES))) for life in data.get("lives", ()))
+    lives = tuple(
+        InstanceLifetime(**_known(InstanceLifetime, life | _moments(life, _LIFE_TIMES)))
+        for life in data.get("lives", ())
+    )
     alerts = frozenset(data["open_alerts"])
     return Memory(**_known(Memory, data | _moments(data, _TIMES)) | {"open_alerts": alerts, "lives": lives})
 
 
-def _known(kind: type[Memory] | type[Life], data: Mapping[str, Any]) -> dict[str, Any]:
+def _known(kind: type[Memory] | type[InstanceLifetime], data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name in kind.__dataclass_fields__}
 
 

@@ -12,7 +12,7 @@ from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
 from spillway.adapters.dynamodb.price_items import OVERRIDES, reading_id, stored_prices
 from spillway.domain.pricing.price_layers import PriceTable, StoredPrices
 from spillway.domain.routing.route import Route, route_from_json
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 
 _TABLE_SECONDS = 1.0
 _SCAN_SECONDS = 5.0
@@ -26,19 +26,19 @@ class GatewayRoutes:
     table: str
 
     async def get(self, name: str) -> Route | None:
-        """Return one route; raises RoutesUnavailable."""
+        """Return one route; raises StoreUnavailable."""
         payload = {"TableName": self.table, "Key": {"name": {"S": name}}}
         item = (await dynamo(self.aws, "GetItem", payload)).get("Item")
         return _route(item) if _is_route(item) else None
 
     async def scan(self) -> Sequence[Route]:
-        """Return all routes that this version can read, page by page; raises RoutesUnavailable."""
+        """Return all routes that this version can read, page by page; raises StoreUnavailable."""
         payload: dict[str, Any] = {"TableName": self.table}
         routes: list[Route] = []
         while True:
             page = await dynamo(self.aws, "Scan", payload, _SCAN_SECONDS)
             for item in filter(_is_route, page.get("Items", [])):
-                with suppress(RoutesUnavailable):
+                with suppress(StoreUnavailable):
                     routes.append(_route(item))
             if not (last := page.get("LastEvaluatedKey")):
                 return routes
@@ -53,15 +53,15 @@ class GatewayPrices:
     table: str
 
     async def read(self) -> StoredPrices:
-        """Return Bedrock's latest reading and all overrides, by one call; raises RoutesUnavailable."""
+        """Return Bedrock's latest reading and all overrides, by one call; raises StoreUnavailable."""
         keys = [{"id": {"S": name}} for name in (reading_id(PriceTable.BEDROCK), OVERRIDES)]
         answer = await dynamo(self.aws, "BatchGetItem", {"RequestItems": {self.table: {"Keys": keys}}})
         if answer.get("UnprocessedKeys"):
-            raise RoutesUnavailable("the prices were not all read")
+            raise StoreUnavailable("the prices were not all read")
         try:
             return stored_prices({item["id"]["S"]: item for item in answer["Responses"][self.table]})
         except (AttributeError, LookupError, TypeError, ValueError) as err:
-            raise RoutesUnavailable(f"a stored price cannot be read: {err}") from err
+            raise StoreUnavailable(f"a stored price cannot be read: {err}") from err
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class DynamoUsageCounters:
     table: str
 
     async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
-        """Add to the counters of one bucket; raises RoutesUnavailable."""
+        """Add to the counters of one bucket; raises StoreUnavailable."""
         names = {f"#c{index}": name for index, name in enumerate(counts)}
         values = {f":c{index}": {"N": str(count)} for index, count in enumerate(counts.values())}
         added = ", ".join(f"#c{index} :c{index}" for index in range(len(counts)))
@@ -95,7 +95,7 @@ class DynamoWakeDesk:
     event_bus: str
 
     async def claim(self, deployment: str, now: datetime, every: timedelta) -> bool:
-        """Claim the wake; False when it was claimed less than ``every`` ago. Raises RoutesUnavailable."""
+        """Claim the wake; False when it was claimed less than ``every`` ago. Raises StoreUnavailable."""
         payload = {
             "TableName": self.table,
             "Key": {"name": {"S": deployment}},
@@ -115,7 +115,7 @@ class DynamoWakeDesk:
         return True
 
     async def announce(self, deployment: str) -> None:
-        """Put the ``WakeRequested`` event; raises RoutesUnavailable."""
+        """Put the ``WakeRequested`` event; raises StoreUnavailable."""
         entry = {
             "Source": "spillway",
             "DetailType": "WakeRequested",
@@ -125,9 +125,9 @@ class DynamoWakeDesk:
         try:
             answer = await self.aws.call("EVENTBRIDGE", "AWSEvents.PutEvents", {"Entries": [entry]}, _TABLE_SECONDS)
         except (AwsError, AwsUnreachable) as err:
-            raise RoutesUnavailable(str(err)) from err
+            raise StoreUnavailable(str(err)) from err
         if answer.get("FailedEntryCount"):
-            raise RoutesUnavailable(str(answer.get("Entries")))
+            raise StoreUnavailable(str(answer.get("Entries")))
 
 
 class _ConditionFailed(Exception):
@@ -135,15 +135,15 @@ class _ConditionFailed(Exception):
 
 
 async def dynamo(aws: AwsHttp, operation: str, payload: Mapping[str, Any], seconds: float = _TABLE_SECONDS) -> Any:
-    """Call DynamoDB; raises RoutesUnavailable."""
+    """Call DynamoDB; raises StoreUnavailable."""
     try:
         return await aws.call("DYNAMODB", f"DynamoDB_20120810.{operation}", payload, seconds)
     except AwsError as err:
         if err.code == "ConditionalCheckFailedException":
             raise _ConditionFailed from err
-        raise RoutesUnavailable(str(err)) from err
+        raise StoreUnavailable(str(err)) from err
     except AwsUnreachable as err:
-        raise RoutesUnavailable(str(err)) from err
+        raise StoreUnavailable(str(err)) from err
 
 
 def _is_route(item: Mapping[str, Any] | None) -> bool:
@@ -156,4 +156,4 @@ def _route(item: Mapping[str, Any]) -> Route:
     try:
         return route_from_json(orjson.loads(item["body"]["S"]))
     except (KeyError, TypeError, ValueError) as err:
-        raise RoutesUnavailable(f"a stored route cannot be read: {err}") from err
+        raise StoreUnavailable(f"a stored route cannot be read: {err}") from err

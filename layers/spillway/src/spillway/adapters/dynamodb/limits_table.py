@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.limits.store import Change, Outcome
 
 _SECONDS = 1.0
@@ -20,7 +20,7 @@ class LimitsTable:
     table: str
 
     async def change(self, change: Change) -> Outcome:
-        """Make a change if its conditions hold; raises RoutesUnavailable when nobody knows whether it was made."""
+        """Make a change if its conditions hold; raises StoreUnavailable when nobody knows whether it was made."""
         try:
             answer = await self.aws.call(
                 "DYNAMODB",
@@ -32,9 +32,9 @@ class LimitsTable:
         except AwsError as err:
             if err.code == "ConditionalCheckFailedException":
                 return Outcome(False, _counters(err.fields.get("Item")))
-            raise RoutesUnavailable(str(err)) from err
+            raise StoreUnavailable(str(err)) from err
         except AwsUnreachable as err:
-            raise RoutesUnavailable(str(err)) from err
+            raise StoreUnavailable(str(err)) from err
         return Outcome(True, _counters(answer.get("Attributes")))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Set
 from datetime import datetime, timedelta
 
 from spillway.domain.access.limits import month_at
-from spillway.domain.alerts.conditions import Lasting
+from spillway.domain.alerts.conditions import Condition
 from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
@@ -24,9 +24,9 @@ IDLE_BURN_USD = 10.0
 _SECONDS_PER_HOUR = 3600.0
 
 
-def money_states(
+def budget_conditions(
     deployment: Deployment, capacity: Capacity, memory: Memory, usd_per_hour: float | None, now: datetime
-) -> Iterable[Lasting]:
+) -> Iterable[Condition]:
     """Return the states that hold now; ``usd_per_hour`` is one instance's price."""
     yield from _idle_burn(deployment, capacity, memory, usd_per_hour, now)
     budget = deployment.spec.budget
@@ -37,14 +37,14 @@ def money_states(
     for share in budget.alert_at:
         if used >= share:
             reason = Reason(Code.BUDGET, sentence, round(used, 4), share, "of the month's budget")
-            yield Lasting(_budget_key(memory.month, share), News.BUDGET, reason, memory.usd_this_month)
+            yield Condition(_budget_key(memory.month, share), News.BUDGET, reason, memory.usd_this_month)
     if used < 1.0:
         yield from _forecast(deployment, memory, budget.usd_per_month, memory.open_alerts, now)
 
 
 def _forecast(
     deployment: Deployment, memory: Memory, budget_usd: float, told: Set[str], now: datetime
-) -> Iterable[Lasting]:
+) -> Iterable[Condition]:
     """The month's end at the pace so far: spent, plus what is left of the month at the mean of what has passed."""
     month = month_at(now)
     passed = now - max(month.begin, deployment.created_at)
@@ -59,12 +59,12 @@ def _forecast(
         f"and the budget is ${budget_usd:,.2f}."
     )
     reason = Reason(Code.BUDGET_FORECAST, sentence, round(share, 4), 1.0, "of the month's budget, at its end")
-    yield Lasting(key, News.BUDGET_FORECAST, reason, memory.usd_this_month)
+    yield Condition(key, News.BUDGET_FORECAST, reason, memory.usd_this_month)
 
 
 def _idle_burn(
     deployment: Deployment, capacity: Capacity, memory: Memory, usd_per_hour: float | None, now: datetime
-) -> Iterable[Lasting]:
+) -> Iterable[Condition]:
     """What its instances have cost since anybody asked for anything; hours asleep and other sizes don't count."""
     if deployment.status is not Status.SERVING or not capacity.billed or not usd_per_hour:
         return
@@ -74,7 +74,7 @@ def _idle_burn(
         return
     sentence = f"{capacity.billed} instance(s) have run for {hours:.1f} hours without a request."
     reason = Reason(Code.IDLE_BURN, sentence, round(usd, 2), IDLE_BURN_USD, "USD")
-    yield Lasting(News.IDLE_BURN, News.IDLE_BURN, reason, usd, rate)
+    yield Condition(News.IDLE_BURN, News.IDLE_BURN, reason, usd, rate)
 
 
 def _estimate(memory: Memory) -> str:

@@ -10,7 +10,7 @@ from spillway.domain.deployments.deployment import Deployment
 
 
 @dataclass(frozen=True)
-class Lasting:
+class Condition:
     """One state that holds now; ``key`` begins with its news, and tells it from others of its kind (a threshold)."""
 
     key: str
@@ -20,7 +20,7 @@ class Lasting:
     usd_per_hour: float | None = None
 
 
-def begin(state: Lasting, deployment: Deployment, now: datetime) -> Alert:
+def begin(state: Condition, deployment: Deployment, now: datetime) -> Alert:
     """Return the alert that a state has begun."""
     return alert_of(
         state.news,

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from spillway.domain.alerts.alert import Alert
-from spillway.domain.alerts.budget_conditions import money_states
-from spillway.domain.alerts.conditions import Lasting, begin, end, news_of
+from spillway.domain.alerts.budget_conditions import budget_conditions
+from spillway.domain.alerts.conditions import Condition, begin, end, news_of
 from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
@@ -22,7 +22,7 @@ _ENDED = {
 }
 
 
-def watch(
+def evaluate(
     deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime, usd_per_hour: float | None = None
 ) -> tuple[list[Alert], Memory]:
     """Return the alerts that are due and the memory that will not send them again.
@@ -39,12 +39,12 @@ def watch(
 
 def _states(
     deployment: Deployment, capacity: Capacity, memory: Memory, usd_per_hour: float | None, now: datetime
-) -> Iterable[Lasting]:
+) -> Iterable[Condition]:
     if deployment.status is Status.RETIRING:
         return
     if _is_lost(deployment, capacity, memory, now):
-        yield Lasting(News.CAPACITY_LOST, News.CAPACITY_LOST, lost_reason(deployment, capacity))
-    yield from money_states(deployment, capacity, memory, usd_per_hour, now)
+        yield Condition(News.CAPACITY_LOST, News.CAPACITY_LOST, lost_reason(deployment, capacity))
+    yield from budget_conditions(deployment, capacity, memory, usd_per_hour, now)
 
 
 def _is_lost(deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime) -> bool:

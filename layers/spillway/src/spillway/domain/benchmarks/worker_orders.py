@@ -23,7 +23,7 @@ class Length:
 
 
 @dataclass(frozen=True)
-class Order:
+class WorkerOrder:
     """One worker's part of a step.
 
     Its streams begin one after another in the ``ramp_seconds`` before ``measure_from``. Moments are seconds since the
@@ -63,13 +63,13 @@ def orders_of(
     step: int,
     now: float,
     words_per_token: float | None = None,
-) -> list[Order]:
+) -> list[WorkerOrder]:
     """Share a step's streams out among as few workers as can drive them; ``now`` is seconds since the epoch."""
     workers = math.ceil(concurrency / STREAMS_PER_WORKER)
     ramp = ramp_of(seconds)
     begin = now + LEAD_SECONDS + ramp
     return [
-        Order(
+        WorkerOrder(
             deployment=deployment,
             benchmark=benchmark,
             target=target,
@@ -85,12 +85,12 @@ def orders_of(
     ]
 
 
-def order_to_json(order: Order) -> dict[str, Any]:
+def order_to_json(order: WorkerOrder) -> dict[str, Any]:
     """Return an order as a JSON object."""
     return {**asdict(order), "target": target_to_json(order.target)}
 
 
-def order_from_json(data: Mapping[str, Any]) -> Order:
+def order_from_json(data: Mapping[str, Any]) -> WorkerOrder:
     """Read back what :func:`order_to_json` wrote."""
     lengths = tuple(Length(**each) for each in data["lengths"])
-    return Order(**{**data, "target": target_from_json(data["target"]), "lengths": lengths})
+    return WorkerOrder(**{**data, "target": target_from_json(data["target"]), "lengths": lengths})

@@ -12,7 +12,7 @@ from spillway.domain.costs.other_paths import MINUTES_PER_WINDOW
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.targets import ImportedTarget
-from spillway.domain.observations.instance_lifetimes import Life, hours_lived
+from spillway.domain.observations.instance_lifetimes import InstanceLifetime, hours_lived
 from spillway.domain.observations.traffic import Load
 from spillway.domain.observations.usage import InstanceTime, hour_at
 from spillway.domain.pricing.price_book import MODEL_UNIT, STORED_UNIT, PriceBook
@@ -52,7 +52,7 @@ def storage_times(
     deployment: Deployment, units: int, since: datetime, now: datetime, prices: PriceBook, region: str
 ) -> Iterator[InstanceTime]:
     """Yield the unit time in which the model was stored, for the hours from that of ``since`` on."""
-    stored = Life("storage", STORED_UNIT, deployment.created_at, answered_at=deployment.created_at)
+    stored = InstanceLifetime("storage", STORED_UNIT, deployment.created_at, answered_at=deployment.created_at)
     for hour, seconds, _ in hours_lived(stored, since, now):
         yield _unit_time(deployment, STORED_UNIT, stored.id, hour, seconds * units, prices, region)
 

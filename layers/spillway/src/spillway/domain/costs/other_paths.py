@@ -54,7 +54,7 @@ def hours_used(hours: Hours) -> dict[datetime, HourUsed]:
     return used
 
 
-def elsewhere(
+def other_paths(
     deployment: Deployment, hour: HourUsed, prices: PriceBook, region: str, capacities: Capacities
 ) -> dict[str, int | None]:
     """Return micro-dollars by path, None where a price, a capacity or a model's units are unknown."""

@@ -42,7 +42,7 @@ def request_usd(prices: PriceBook, requests: float, gb_seconds: float) -> float 
     return _usd(prices, {**{name: units * requests for name, units in _PER_REQUEST.items()}, _COMPUTE: gb_seconds})
 
 
-def common_parts(
+def shared_parts(
     deployments: Sequence[Deployment], hours: Mapping[str, Hours], checks: Hours, prices: PriceBook
 ) -> tuple[list[Part], set[str]]:
     """Return the parts, of ``shared_micro_usd`` alone, of the deployments in ``hours``, and what is not in them.

@@ -7,7 +7,7 @@ unit), costs of rules are relative to never having an instance. The reasoning is
 from dataclasses import dataclass, field
 from typing import Any
 
-from spillway.domain.economics.rule_selection import OFF, READY, RULES, Paper
+from spillway.domain.economics.rule_selection import OFF, READY, RULES, RuleScores
 
 MINUTES_PER_HOUR = 60
 HOURS_PER_DAY = 24
@@ -35,7 +35,7 @@ class Layer:
     the past and end without and with an instance (the work function of the clairvoyant optimum with instant starts).
     """
 
-    paper: Paper = field(default_factory=Paper)
+    paper: RuleScores = field(default_factory=RuleScores)
     leader: int = FIRST
     mode: int = OFF
     paid: float = 0.0
@@ -51,7 +51,7 @@ class Layer:
     @classmethod
     def running(cls) -> "Layer":
         """Return a layer whose instance is ready, of which nothing else is known."""
-        return cls(Paper(modes=[READY] * len(RULES)), mode=READY, best_on=0.0, is_worth=True, is_quiet=False)
+        return cls(RuleScores(modes=[READY] * len(RULES)), mode=READY, best_on=0.0, is_worth=True, is_quiet=False)
 
     def see(self, spill: float, start: int) -> None:
         """Account for one minute; ``start`` is the start price, which is also the minutes a start takes."""
@@ -129,5 +129,5 @@ class Layer:
         paper, leader, mode, paid, off, on, worth, hours, spill, minutes, lean, quiet = data
         best_on = float("inf") if on is None else off + on
         return cls(
-            Paper(*paper), leader, mode, paid, off, best_on, bool(worth), hours, spill, minutes, lean, bool(quiet)
+            RuleScores(*paper), leader, mode, paid, off, best_on, bool(worth), hours, spill, minutes, lean, bool(quiet)
         )

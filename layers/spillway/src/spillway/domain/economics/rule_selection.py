@@ -49,7 +49,7 @@ def _zeros() -> list[float]:
 
 
 @dataclass(slots=True)
-class Paper:
+class RuleScores:
     """``modes``: OFF, READY, or the minutes left until ready, of each rule; ``costs``: what each cost so far.
 
     ``cautions`` multiply the start thresholds; ``begun`` is what a rule had cost when it last started, and ``crossed``

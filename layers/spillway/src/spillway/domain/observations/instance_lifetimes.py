@@ -20,7 +20,7 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Life:
+class InstanceLifetime:
     """One instance's billed life; it warms up until ``answered_at``, None while no look has seen it answer."""
 
     id: str
@@ -34,7 +34,9 @@ class Life:
         return max(_end_of(self, until) - max(self.launched_at, since), timedelta())
 
 
-def lives_of(seen: Instances, known: Sequence[Life], last: datetime, now: datetime) -> tuple[Life, ...]:
+def lives_of(
+    seen: Instances, known: Sequence[InstanceLifetime], last: datetime, now: datetime
+) -> tuple[InstanceLifetime, ...]:
     """Return the lives that are not settled; ``known`` are those of the look at ``last``."""
     if isinstance(seen, EndpointInstances):
         lives = _numbered(seen, known, last, now)
@@ -44,7 +46,7 @@ def lives_of(seen: Instances, known: Sequence[Life], last: datetime, now: dateti
     return tuple(life for life in lives if life.ended_at is None or life.ended_at >= last - UNSETTLED)
 
 
-def hours_lived(life: Life, since: datetime, until: datetime) -> Iterator[tuple[datetime, int, int]]:
+def hours_lived(life: InstanceLifetime, since: datetime, until: datetime) -> Iterator[tuple[datetime, int, int]]:
     """Return the hours from that of ``since`` on: beginning, seconds billed and, of them, those of the warm-up."""
     hour, end = hour_at(max(life.launched_at, since)), _end_of(life, until)
     warm = replace(life, ended_at=min(life.answered_at or end, end))
@@ -54,27 +56,29 @@ def hours_lived(life: Life, since: datetime, until: datetime) -> Iterator[tuple[
         hour += _HOUR
 
 
-def _end_of(life: Life, until: datetime) -> datetime:
+def _end_of(life: InstanceLifetime, until: datetime) -> datetime:
     return until if life.ended_at is None else min(life.ended_at, until)
 
 
-def _named(seen: Instance, was: Life | None, last: datetime, now: datetime) -> Life:
+def _named(seen: Instance, was: InstanceLifetime | None, last: datetime, now: datetime) -> InstanceLifetime:
     answered = was.answered_at if was else None
     if answered is None and seen.answers:
         # How long one took that no look has seen before isn't known: it counts as if it had answered at once.
         answered = now if was else seen.launched_at
-    life = Life(seen.id, seen.instance_type, seen.launched_at, answered)
+    life = InstanceLifetime(seen.id, seen.instance_type, seen.launched_at, answered)
     return life if seen.runs else replace(life, ended_at=max(_end(seen, was, last), seen.launched_at + _EC2_MINIMUM))
 
 
-def _end(seen: Instance, was: Life | None, last: datetime) -> datetime:
+def _end(seen: Instance, was: InstanceLifetime | None, last: datetime) -> datetime:
     """Where EC2 doesn't say when it ended, it is taken for the last moment at which it was seen running."""
     if seen.ended_at is not None:
         return seen.ended_at
     return seen.launched_at if was is None else was.ended_at or last
 
 
-def _numbered(seen: EndpointInstances, known: Sequence[Life], last: datetime, now: datetime) -> list[Life]:
+def _numbered(
+    seen: EndpointInstances, known: Sequence[InstanceLifetime], last: datetime, now: datetime
+) -> list[InstanceLifetime]:
     living = [life for life in known if life.ended_at is None]
     gone = [life for life in known if life.ended_at is not None]
     count = len(living) if seen.count is None else seen.count
@@ -82,7 +86,10 @@ def _numbered(seen: EndpointInstances, known: Sequence[Life], last: datetime, no
     changed = max(seen.changed_at, last)
     began = seen.created_at if seen.created_at >= last else changed
     ended = [replace(life, ended_at=max(changed, life.launched_at)) for life in living[count:]]
-    born = [Life(f"{number}-{began:%Y%m%dT%H%M%S}", seen.instance_type, began) for number in range(len(living), count)]
+    born = [
+        InstanceLifetime(f"{number}-{began:%Y%m%dT%H%M%S}", seen.instance_type, began)
+        for number in range(len(living), count)
+    ]
     running = [
         replace(life, answered_at=life.answered_at or now) if number < seen.answering else life
         for number, life in enumerate([*living[:count], *born])

@@ -1,4 +1,4 @@
-"""The plan's picture: monthly cost against monthly requests, both on logarithmic scales, as SVG."""
+"""The plan's chart: monthly cost against monthly requests, both on logarithmic scales, as SVG."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ class _Scale:
                 yield value, digit in labelled
 
 
-def picture(plan: Plan) -> str:
+def chart(plan: Plan) -> str:
     """Return an SVG document; one that says so for a traffic without requests."""
     points = plan.volumes.points
     costs = [usd for point in points for usd in point.usd_per_month.values() if usd > 0]

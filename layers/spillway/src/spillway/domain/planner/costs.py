@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spillway.domain.costs.other_paths import MINUTES_PER_WINDOW, expected_windows
-from spillway.domain.planner.inputs import Family, Machine, World
+from spillway.domain.planner.inputs import Family, Inputs, Machine
 from spillway.domain.planner.instance_hours import NOISE, Load, Needed
-from spillway.domain.planner.traffic_profile import Shape
+from spillway.domain.planner.traffic_profile import TrafficProfile
 from spillway.domain.pricing.price_book import (
     HOURS_PER_MONTH,
     LOAD_BALANCER,
@@ -47,13 +47,13 @@ class Option:
     throughput: str | None = None
 
 
-def bedrock(world: World, shape: Shape) -> Option | None:
+def bedrock(inputs: Inputs, shape: TrafficProfile) -> Option | None:
     """Price every token on demand, but for the shares that may take the slower tiers; None without a price."""
-    request, usd = world.request, 0.0
+    request, usd = inputs.request, 0.0
     tiers = (
-        (1 - request.flex_share - request.batch_share, world.bedrock),
-        (request.flex_share, world.flex),
-        (request.batch_share, world.batch),
+        (1 - request.flex_share - request.batch_share, inputs.bedrock),
+        (request.flex_share, inputs.flex),
+        (request.batch_share, inputs.batch),
     )
     for share, price in tiers:
         if share > 0 and price is None:
@@ -62,26 +62,26 @@ def bedrock(world: World, shape: Shape) -> Option | None:
     return _option(shape, Family.BEDROCK, tokens_usd=usd, instances_usd=0.0)
 
 
-def token_usd(price: TokenPrice, shape: Shape) -> float:
+def token_usd(price: TokenPrice, shape: TrafficProfile) -> float:
     """Return a month's tokens at one price."""
     requests = shape.requests_per_month
     return price.cost(requests * shape.prompt_tokens, requests * shape.completion_tokens)
 
 
-def imported(world: World, shape: Shape) -> Option | None:
+def imported(inputs: Inputs, shape: TrafficProfile) -> Option | None:
     """Price five-minute windows of model copies, and their storage; None where units or prices are unknown."""
-    known = world.prices.import_units.get(world.model_id)
-    units = world.request.import_units or (known.count if known else None)
-    if world.prices.imports is None or units is None:
+    known = inputs.prices.import_units.get(inputs.model_id)
+    units = inputs.request.import_units or (known.count if known else None)
+    if inputs.prices.imports is None or units is None:
         return None
-    rate = world.request.import_tokens_per_second
+    rate = inputs.request.import_tokens_per_second
     copy_windows, busy = 0.0, 0.0
     for hour in shape.hours:
         copies = max(1, math.ceil(hour.tokens / (rate * SECONDS_PER_HOUR))) if rate else 1
         copy_windows += copies * expected_windows(hour.requests)
         busy += hour.tokens / (rate * SECONDS_PER_HOUR) if rate else 0.0
     minutes = shape.per_month(copy_windows) * MINUTES_PER_WINDOW
-    usd = minutes * units * world.prices.imports.unit_minute.usd + units * world.prices.imports.unit_month.usd
+    usd = minutes * units * inputs.prices.imports.unit_minute.usd + units * inputs.prices.imports.unit_month.usd
     hours = minutes / 60
     return _option(
         shape,
@@ -95,21 +95,21 @@ def imported(world: World, shape: Shape) -> Option | None:
     )
 
 
-def on_machine(world: World, shape: Shape, machine: Machine, needed: Needed) -> Iterator[Option]:
+def on_machine(inputs: Inputs, shape: TrafficProfile, machine: Machine, needed: Needed) -> Iterator[Option]:
     """Price one instance type without any spill: always on, and following the load."""
-    yield _on(world, shape, machine, "always-on", needed.peak, needed.peak * len(shape.hours))
-    warming = needed.starts * world.request.cold_start_seconds / SECONDS_PER_HOUR
-    yield _on(world, shape, machine, "following", needed.peak, needed.hours + warming)
+    yield _on(inputs, shape, machine, "always-on", needed.peak, needed.peak * len(shape.hours))
+    warming = needed.starts * inputs.request.cold_start_seconds / SECONDS_PER_HOUR
+    yield _on(inputs, shape, machine, "following", needed.peak, needed.hours + warming)
 
 
-def capacity_of(world: World, machine: Machine) -> float:
+def capacity_of(inputs: Inputs, machine: Machine) -> float:
     """Return the tokens that a plan lets one instance serve in an hour."""
-    return machine.throughput.tokens_per_hour() * world.request.target_utilisation
+    return machine.throughput.tokens_per_hour() * inputs.request.target_utilisation
 
 
-def mix(world: World, shape: Shape, load: Load, bedrock_usd: float, machine: Machine) -> Option:
+def mix(inputs: Inputs, shape: TrafficProfile, load: Load, bedrock_usd: float, machine: Machine) -> Option:
     """Keep the best number of instances on, and spill the rest; ``bedrock_usd`` is the month without any."""
-    capacity, hours = capacity_of(world, machine), len(shape.hours)
+    capacity, hours = capacity_of(inputs, machine), len(shape.hours)
     instances = _best_baseline(load, capacity, machine.price.usd_per_hour * hours)
     total, (tokens, usd) = load.tokens[-1], load.below(instances * capacity)
     full = machine.throughput.tokens_per_hour() * instances * hours
@@ -118,7 +118,7 @@ def mix(world: World, shape: Shape, load: Load, bedrock_usd: float, machine: Mac
         Family.MIX,
         instances_usd=instances * HOURS_PER_MONTH * machine.price.usd_per_hour,
         tokens_usd=max(0.0, bedrock_usd - shape.per_month(usd)),
-        transport_usd=_transport_usd(world, machine) if instances else 0.0,
+        transport_usd=_transport_usd(inputs, machine) if instances else 0.0,
         mode="baseline",
         machine=machine,
         instances=instances,
@@ -140,7 +140,7 @@ def _best_baseline(load: Load, capacity: float, usd: float) -> int:
     return least
 
 
-def _on(world: World, shape: Shape, machine: Machine, mode: str, peak: int, hours: float) -> Option:
+def _on(inputs: Inputs, shape: TrafficProfile, machine: Machine, mode: str, peak: int, hours: float) -> Option:
     instance_hours = shape.per_month(hours)
     full = machine.throughput.tokens_per_hour() * instance_hours
     return _option(
@@ -148,7 +148,7 @@ def _on(world: World, shape: Shape, machine: Machine, mode: str, peak: int, hour
         machine.family,
         instances_usd=instance_hours * machine.price.usd_per_hour,
         tokens_usd=0.0,
-        transport_usd=_transport_usd(world, machine) if peak else 0.0,
+        transport_usd=_transport_usd(inputs, machine) if peak else 0.0,
         mode=mode,
         machine=machine,
         instances=peak,
@@ -157,14 +157,14 @@ def _on(world: World, shape: Shape, machine: Machine, mode: str, peak: int, hour
     )
 
 
-def _transport_usd(world: World, machine: Machine) -> float:
+def _transport_usd(inputs: Inputs, machine: Machine) -> float:
     """Return a month of the load balancer that a fleet needs; nothing where its price is unknown, as the facts say."""
-    price = world.prices.platform.get(LOAD_BALANCER)
+    price = inputs.prices.platform.get(LOAD_BALANCER)
     return 0.0 if price is None or machine.family is Family.JUMPSTART else price.usd * HOURS_PER_MONTH
 
 
 def _option(
-    shape: Shape,
+    shape: TrafficProfile,
     family: Family,
     *,
     instances_usd: float,

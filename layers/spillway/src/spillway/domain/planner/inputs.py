@@ -8,7 +8,7 @@ from spillway.domain.deployments.model_catalog import find, is_bedrock_id, is_ju
 from spillway.domain.deployments.spec import Path
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.planner.traffic_profile import Shape
+from spillway.domain.planner.traffic_profile import TrafficProfile
 from spillway.domain.planner.validation import check_types, unknown_model
 from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, Source, TokenPrice
 from spillway.domain.pricing.throughput import Benchmarks, Throughput, given
@@ -52,7 +52,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class World:
+class Inputs:
     """Everything that costs are computed from; ``bedrock`` prices are None where the model has none there.
 
     They are those of the request's share of cached prompts.
@@ -68,8 +68,8 @@ class World:
     machines: tuple[Machine, ...]
     gaps: tuple[Gap, ...]
 
-    def changed(self, throughput: float = 1.0, instance_price: float = 1.0, token_price: float = 1.0) -> "World":
-        """Return the same world with throughputs or prices multiplied."""
+    def changed(self, throughput: float = 1.0, instance_price: float = 1.0, token_price: float = 1.0) -> "Inputs":
+        """Return the same inputs with throughputs or prices multiplied."""
         machines = tuple(
             Machine(
                 machine.family,
@@ -87,7 +87,9 @@ class World:
         )
 
 
-def world_of(request: PlanRequest, shape: Shape, prices: PriceBook, benchmarks: Benchmarks, region: str) -> World:
+def inputs_of(
+    request: PlanRequest, shape: TrafficProfile, prices: PriceBook, benchmarks: Benchmarks, region: str
+) -> Inputs:
     """Look everything up; InvalidRequest for a region or model that nothing is known about."""
     region = request.region or region
     if region != prices.region:
@@ -115,7 +117,7 @@ def world_of(request: PlanRequest, shape: Shape, prices: PriceBook, benchmarks: 
             gaps.append(Gap(Family.BEDROCK, f"no {tier} price of {request.model} is known"))
     if request.import_units is None and model_id not in prices.import_units:
         gaps.append(Gap(Family.IMPORT, f"the units of one copy of {model_id} are unknown: give import_units"))
-    return World(
+    return Inputs(
         request=request,
         model_id=model_id,
         bedrock_id=bedrock_id,
@@ -138,7 +140,7 @@ def _types(request: PlanRequest, model_id: str, benchmarks: Benchmarks) -> Seque
 
 def _machines(
     request: PlanRequest,
-    shape: Shape,
+    shape: TrafficProfile,
     model_id: str,
     types: Sequence[str],
     prices: PriceBook,

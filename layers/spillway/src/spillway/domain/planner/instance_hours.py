@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from spillway.domain.planner.traffic_profile import Shape
+from spillway.domain.planner.traffic_profile import TrafficProfile
 from spillway.domain.pricing.price_book import TokenPrice
 
 # What a sum of floats may be off by: no instance for that, and no profit.
@@ -42,7 +42,7 @@ class Load:
         return tokens, self.usd[at] + room * (self.rates[-1] - self.rates[at])
 
 
-def load_of(shape: Shape, price: TokenPrice) -> Load:
+def load_of(shape: TrafficProfile, price: TokenPrice) -> Load:
     """Return a shape's load at a price by the token."""
     hours = sorted(shape.hours, key=lambda hour: hour.tokens)
     sizes = [hour.tokens for hour in hours]
@@ -51,7 +51,7 @@ def load_of(shape: Shape, price: TokenPrice) -> Load:
     return Load(sizes, *([*accumulate(amounts, initial=0.0)] for amounts in (sizes, usd, rates)))
 
 
-def needed_for(shape: Shape, capacity: float) -> Needed:
+def needed_for(shape: TrafficProfile, capacity: float) -> Needed:
     """Count the instances of each hour at ``capacity`` tokens an hour; any traffic needs one, however little it is."""
     counts = [math.ceil(tokens / capacity - NOISE) or int(tokens > 0) for tokens in shape.sizes]
     starts = sum(now - before for before, now in pairwise([counts[-1], *counts]) if now > before)

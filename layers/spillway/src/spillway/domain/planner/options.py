@@ -4,26 +4,26 @@ from collections.abc import Iterable, Sequence
 
 from spillway.domain.planner import costs
 from spillway.domain.planner.costs import Option
-from spillway.domain.planner.inputs import Family, World
+from spillway.domain.planner.inputs import Family, Inputs
 from spillway.domain.planner.instance_hours import Needed, load_of, needed_for
-from spillway.domain.planner.traffic_profile import Shape
+from spillway.domain.planner.traffic_profile import TrafficProfile
 
 
-def all_options(world: World, shape: Shape) -> list[Option]:
+def all_options(inputs: Inputs, shape: TrafficProfile) -> list[Option]:
     """Return what can be priced, cheapest first."""
-    found = [costs.bedrock(world, shape), costs.imported(world, shape)]
+    found = [costs.bedrock(inputs, shape), costs.imported(inputs, shape)]
     load, bedrock_usd = (
-        (load_of(shape, world.bedrock), costs.token_usd(world.bedrock, shape)) if world.bedrock else (None, 0.0)
+        (load_of(shape, inputs.bedrock), costs.token_usd(inputs.bedrock, shape)) if inputs.bedrock else (None, 0.0)
     )
     # The same type in a fleet, on spot and behind an endpoint needs the same hours.
     needed: dict[float, Needed] = {}
-    for machine in world.machines:
-        capacity = costs.capacity_of(world, machine)
+    for machine in inputs.machines:
+        capacity = costs.capacity_of(inputs, machine)
         if capacity not in needed:
             needed[capacity] = needed_for(shape, capacity)
-        found += costs.on_machine(world, shape, machine, needed[capacity])
+        found += costs.on_machine(inputs, shape, machine, needed[capacity])
         if load:
-            found.append(costs.mix(world, shape, load, bedrock_usd, machine))
+            found.append(costs.mix(inputs, shape, load, bedrock_usd, machine))
     return sorted((one for one in found if one is not None), key=_order)
 
 

@@ -8,12 +8,12 @@ from spillway.domain.costs.credits import CreditsOutlook, outlook
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.planner.breakeven import BreakEven, break_even
 from spillway.domain.planner.costs import Option, token_usd
-from spillway.domain.planner.inputs import Gap, World, world_of
+from spillway.domain.planner.inputs import Gap, Inputs, inputs_of
 from spillway.domain.planner.options import all_options, best_of_each, cheapest
 from spillway.domain.planner.platform import platform_usd
 from spillway.domain.planner.provenance import Fact, facts_of
 from spillway.domain.planner.request import PlanRequest
-from spillway.domain.planner.traffic_profile import Shape
+from spillway.domain.planner.traffic_profile import TrafficProfile
 from spillway.domain.planner.volumes import Volumes, volumes_of
 from spillway.domain.pricing.price_book import HOURS_PER_MONTH, PriceBook
 from spillway.domain.pricing.throughput import Benchmarks
@@ -41,7 +41,7 @@ class Plan:
     """
 
     request: PlanRequest
-    shape: Shape
+    shape: TrafficProfile
     cheapest: Option | None
     best: Sequence[Option]
     options: Sequence[Option]
@@ -62,7 +62,7 @@ def make_plan(
     benchmarks: Benchmarks,
     region: str,
     today: date,
-    shape: Shape | None = None,
+    shape: TrafficProfile | None = None,
 ) -> Plan:
     """Plan; InvalidRequest for a region, model or log that nothing can be planned from.
 
@@ -71,8 +71,8 @@ def make_plan(
     shape = shape or request.traffic.shape()
     if shape.requests_per_month and not shape.tokens_per_month:
         raise InvalidRequest("the traffic's requests have no tokens: nothing costs anything", param="traffic")
-    world = world_of(request, shape, prices, benchmarks, region)
-    options = all_options(world, shape)
+    inputs = inputs_of(request, shape, prices, benchmarks, region)
+    options = all_options(inputs, shape)
     chosen, platform = cheapest(options), platform_usd(prices, shape, request.response_seconds)
     burn = (chosen.usd_per_month if chosen else 0.0) + (platform or 0.0)
     return Plan(
@@ -81,41 +81,41 @@ def make_plan(
         cheapest=chosen,
         best=best_of_each(options),
         options=options,
-        flex_usd=round(token_usd(world.flex, shape), 2) if world.flex else None,
-        batch_usd=round(token_usd(world.batch, shape), 2) if world.batch else None,
+        flex_usd=round(token_usd(inputs.flex, shape), 2) if inputs.flex else None,
+        batch_usd=round(token_usd(inputs.batch, shape), 2) if inputs.batch else None,
         platform_usd=platform,
-        break_evens=break_evens_of(world, shape),
+        break_evens=break_evens_of(inputs, shape),
         sensitivities=[
-            _sensitivity(world, shape, of, factor)
+            _sensitivity(inputs, shape, of, factor)
             for of in ("throughput", "instance_price", "token_price")
             for factor in _FACTORS
         ],
-        volumes=volumes_of(world, shape),
+        volumes=volumes_of(inputs, shape),
         credits=outlook(request.credits, burn / HOURS_PER_MONTH * _HOURS_PER_DAY, request.starts_on or today)
         if request.credits
         else None,
-        facts=facts_of(world, shape),
-        gaps=world.gaps,
+        facts=facts_of(inputs, shape),
+        gaps=inputs.gaps,
     )
 
 
-def break_evens_of(world: World, shape: Shape) -> list[BreakEven]:
+def break_evens_of(inputs: Inputs, shape: TrafficProfile) -> list[BreakEven]:
     """Return each machine's break-even against Bedrock on demand, lowest utilisation first."""
-    if world.bedrock is None:
+    if inputs.bedrock is None:
         return []
     found = [
-        (machine, break_even(machine.price.usd_per_hour, machine.throughput, world.bedrock, *_lengths(shape)))
-        for machine in world.machines
+        (machine, break_even(machine.price.usd_per_hour, machine.throughput, inputs.bedrock, *_lengths(shape)))
+        for machine in inputs.machines
     ]
     known = [even.named(machine.family, machine.name) for machine, even in found if even is not None]
     return sorted(known, key=lambda even: even.utilisation)
 
 
-def _lengths(shape: Shape) -> tuple[float, float]:
+def _lengths(shape: TrafficProfile) -> tuple[float, float]:
     return shape.prompt_tokens, shape.completion_tokens
 
 
-def _sensitivity(world: World, shape: Shape, of: str, factor: float) -> Sensitivity:
-    changed = world.changed(**{of: factor})
+def _sensitivity(inputs: Inputs, shape: TrafficProfile, of: str, factor: float) -> Sensitivity:
+    changed = inputs.changed(**{of: factor})
     evens = break_evens_of(changed, shape)
     return Sensitivity(of, factor, cheapest(all_options(changed, shape)), evens[0].utilisation if evens else None)

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from spillway.domain.costs.credits import Credit
 from spillway.domain.deployments.model_catalog import ec2_instance_type
 from spillway.domain.economics.scenario import LARGEST
-from spillway.domain.planner.traffic_profile import Shape, examples, shape_of_curve, shape_of_log
+from spillway.domain.planner.traffic_profile import TrafficProfile, examples, profile_of_curve, profile_of_log
 
 _DAY, _WEEK = 24, 168
 # Assumed where a request says nothing else; see PlanRequest.
@@ -77,17 +77,19 @@ class PlanTraffic(_Frozen):
             if isinstance(lengths, tuple) and len(lengths) != hours:
                 raise _wrong("must have one value, or {hours} as requests_per_hour has", name, hours=hours)
 
-    def shape(self) -> Shape:
+    def shape(self) -> TrafficProfile:
         """Return the hours; InvalidRequest for a log with a wrong row."""
         if self.log is not None:
-            shape = shape_of_log(StringIO(self.log, newline=""))
+            shape = profile_of_log(StringIO(self.log, newline=""))
         elif (
             self.requests_per_hour is not None and self.prompt_tokens is not None and self.completion_tokens is not None
         ):
-            shape = shape_of_curve(self.requests_per_hour, self.prompt_tokens, self.completion_tokens)
+            shape = profile_of_curve(self.requests_per_hour, self.prompt_tokens, self.completion_tokens)
         else:
             example = examples()[self.example or ""]
-            shape = shape_of_curve(example["requests_per_hour"], example["prompt_tokens"], example["completion_tokens"])
+            shape = profile_of_curve(
+                example["requests_per_hour"], example["prompt_tokens"], example["completion_tokens"]
+            )
         return shape.scaled(self.scale)
 
 

@@ -35,7 +35,7 @@ class Hour:
 
 
 @dataclass(frozen=True)
-class Shape:
+class TrafficProfile:
     """Hours that repeat; a month is 730 of them."""
 
     hours: tuple[Hour, ...]
@@ -69,9 +69,9 @@ class Shape:
         """Return what 730 hours have of an amount that these hours have."""
         return amount * HOURS_PER_MONTH / len(self.hours)
 
-    def scaled(self, factor: float) -> "Shape":
+    def scaled(self, factor: float) -> "TrafficProfile":
         """Return the same shape with this many times the requests."""
-        return Shape(
+        return TrafficProfile(
             tuple(Hour(hour.requests * factor, hour.prompt_tokens, hour.completion_tokens) for hour in self.hours)
         )
 
@@ -89,18 +89,18 @@ def examples() -> Mapping[str, Mapping[str, Any]]:
     return data
 
 
-def shape_of_curve(
+def profile_of_curve(
     requests: Sequence[float], prompt_tokens: Sequence[float] | float, completion_tokens: Sequence[float] | float
-) -> Shape:
+) -> TrafficProfile:
     """Return a curve as a shape; a single length is that of every hour."""
 
     def lengths(given: Sequence[float] | float) -> Sequence[float]:
         return [given] * len(requests) if isinstance(given, int | float) else given
 
-    return Shape(tuple(map(Hour, requests, lengths(prompt_tokens), lengths(completion_tokens))))
+    return TrafficProfile(tuple(map(Hour, requests, lengths(prompt_tokens), lengths(completion_tokens))))
 
 
-def shape_of_log(lines: Iterable[str], param: str = "traffic.log") -> Shape:
+def profile_of_log(lines: Iterable[str], param: str = "traffic.log") -> TrafficProfile:
     """Return a request log's hours, read row by row as :func:`read_log` does; InvalidRequest names a wrong row.
 
     Hours are counted from the first row, and those without a row had no request; a last hour of less than ten minutes
@@ -110,7 +110,7 @@ def shape_of_log(lines: Iterable[str], param: str = "traffic.log") -> Shape:
     starts = list(range(0, len(trace), _MINUTES_PER_HOUR))
     if len(starts) > 1 and len(trace) - starts[-1] < _SHORTEST_HOUR_MINUTES:
         starts.pop()
-    return Shape(tuple(_hour(trace, start, end) for start, end in pairwise([*starts, len(trace)])))
+    return TrafficProfile(tuple(_hour(trace, start, end) for start, end in pairwise([*starts, len(trace)])))
 
 
 def _hour(trace: Trace, start: int, end: int) -> Hour:

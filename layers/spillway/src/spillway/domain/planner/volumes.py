@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from spillway.domain.planner.costs import Option
-from spillway.domain.planner.inputs import Family, World
+from spillway.domain.planner.inputs import Family, Inputs
 from spillway.domain.planner.options import all_options, best_of_each, cheapest
-from spillway.domain.planner.traffic_profile import Shape
+from spillway.domain.planner.traffic_profile import TrafficProfile
 
 _STEPS_PER_DECADE = 8
 _DECADES = 2
@@ -43,13 +43,13 @@ class Volumes:
     crossovers: tuple[Crossover, ...]
 
 
-def volumes_of(world: World, shape: Shape) -> Volumes:
+def volumes_of(inputs: Inputs, shape: TrafficProfile) -> Volumes:
     """Return the curves; empty for a traffic without requests."""
     if shape.requests_per_month < _FEWEST:
         return Volumes((), ())
     steps = range(-_DECADES * _STEPS_PER_DECADE, _DECADES * _STEPS_PER_DECADE + 1)
     factors = [10 ** (step / _STEPS_PER_DECADE) for step in steps]
-    options = [all_options(world, shape.scaled(factor)) for factor in factors]
+    options = [all_options(inputs, shape.scaled(factor)) for factor in factors]
     points = tuple(
         Point(shape.requests_per_month * factor, {one.family: one.usd_per_month for one in best_of_each(found)})
         for factor, found in zip(factors, options, strict=True)
@@ -59,7 +59,7 @@ def volumes_of(world: World, shape: Shape) -> Volumes:
         crossover
         for (low, before), (high, after) in pairwise(zip(factors, winners, strict=True))
         if before is not None and after is not None
-        for crossover in _between(world, shape, (low, high), before, after)
+        for crossover in _between(inputs, shape, (low, high), before, after)
     ]
     return Volumes(points, tuple(crossovers))
 
@@ -70,24 +70,24 @@ def _winner(options: list[Option]) -> Family | None:
 
 
 def _between(
-    world: World, shape: Shape, factors: tuple[float, float], before: Family, after: Family
+    inputs: Inputs, shape: TrafficProfile, factors: tuple[float, float], before: Family, after: Family
 ) -> Iterator[Crossover]:
     """Yield the crossovers that lead from one winner to the next; those that cancel each other are not looked for."""
     low, high = factors
     while before is not after:
-        low, crossover = _first(world, shape, low, high, before)
+        low, crossover = _first(inputs, shape, low, high, before)
         before = crossover.cheaper
         yield crossover
 
 
-def _first(world: World, shape: Shape, low: float, high: float, before: Family) -> tuple[float, Crossover]:
+def _first(inputs: Inputs, shape: TrafficProfile, low: float, high: float, before: Family) -> tuple[float, Crossover]:
     """Halve, on a scale of factors, until the volume at which ``before`` stops being the cheapest is known."""
     for _ in range(_HALVINGS):
         middle = math.sqrt(low * high)
-        if _winner(all_options(world, shape.scaled(middle))) is before:
+        if _winner(all_options(inputs, shape.scaled(middle))) is before:
             low = middle
         else:
             high = middle
-    best = cheapest(all_options(world, shape.scaled(high)))
+    best = cheapest(all_options(inputs, shape.scaled(high)))
     assert best is not None  # something was cheapest on both sides
     return high, Crossover(shape.requests_per_month * high, best.usd_per_month, before, best.family)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from spillway.domain.alerts.alert import Alert
-from spillway.domain.alerts.conditions import Lasting, begin, end, news_of
+from spillway.domain.alerts.conditions import Condition, begin, end, news_of
 from spillway.domain.alerts.kinds import News
 from spillway.domain.costs.ledger import Amounts
 from spillway.domain.costs.month import MICRO
@@ -60,7 +60,7 @@ def judge(deployment: Deployment, facts: Facts, before: Review | None, review: R
     return alerts, Review(review.at, frozenset(lasting), review.shadow)
 
 
-def _states(deployment: Deployment, facts: Facts, told: Set[str]) -> Iterable[Lasting]:
+def _states(deployment: Deployment, facts: Facts, told: Set[str]) -> Iterable[Condition]:
     if deployment.spec.path is Path.BEDROCK:
         yield from _fleet_pays(facts.shadow, told)
     else:
@@ -68,7 +68,7 @@ def _states(deployment: Deployment, facts: Facts, told: Set[str]) -> Iterable[La
     yield from _anomaly(facts.hour, facts.hour_last_week, told)
 
 
-def _dearer(day: Amounts, on_bedrock: int | None, told: Set[str]) -> Iterable[Lasting]:
+def _dearer(day: Amounts, on_bedrock: int | None, told: Set[str]) -> Iterable[Condition]:
     if on_bedrock is None or not day.is_priced:
         return
     usd, there = day.micro_usd / MICRO, on_bedrock / MICRO
@@ -78,10 +78,10 @@ def _dearer(day: Amounts, on_bedrock: int | None, told: Set[str]) -> Iterable[La
         return
     sentence = f"The last 24 hours cost ${usd:,.2f}; Bedrock would have charged ${there:,.2f} for the same tokens."
     reason = Reason(Code.DEARER_THAN_BEDROCK, sentence, round(usd, 2), round(limit, 2), "USD")
-    yield Lasting(News.DEARER_THAN_BEDROCK, News.DEARER_THAN_BEDROCK, reason, None, (usd - there) / _HOURS)
+    yield Condition(News.DEARER_THAN_BEDROCK, News.DEARER_THAN_BEDROCK, reason, None, (usd - there) / _HOURS)
 
 
-def _anomaly(hour: Amounts, last_week: Amounts | None, told: Set[str]) -> Iterable[Lasting]:
+def _anomaly(hour: Amounts, last_week: Amounts | None, told: Set[str]) -> Iterable[Condition]:
     if last_week is None or not (hour.is_priced and last_week.is_priced):
         return
     usd, then = hour.micro_usd / MICRO, last_week.micro_usd / MICRO
@@ -94,10 +94,10 @@ def _anomaly(hour: Amounts, last_week: Amounts | None, told: Set[str]) -> Iterab
         f"the same hour a week before cost ${then:,.2f} with {last_week.requests:,}."
     )
     reason = Reason(Code.COST_ANOMALY, sentence, round(usd, 2), round(limit, 2), "USD")
-    yield Lasting(News.COST_ANOMALY, News.COST_ANOMALY, reason, None, usd - then)
+    yield Condition(News.COST_ANOMALY, News.COST_ANOMALY, reason, None, usd - then)
 
 
-def _fleet_pays(shadow: Shadow | None, told: Set[str]) -> Iterable[Lasting]:
+def _fleet_pays(shadow: Shadow | None, told: Set[str]) -> Iterable[Condition]:
     if shadow is None or not shadow.pays or shadow.fleet_usd is None or shadow.bedrock_usd is None:
         return
     limit = shadow.bedrock_usd * (1.0 if News.FLEET_PAYS in told else FLEET_PAYS_FACTOR)
@@ -105,7 +105,7 @@ def _fleet_pays(shadow: Shadow | None, told: Set[str]) -> Iterable[Lasting]:
         return
     saved = shadow.bedrock_usd - shadow.fleet_usd
     reason = Reason(Code.FLEET_PAYS, sentence_of(shadow), round(shadow.fleet_usd, 2), round(limit, 2), "USD")
-    yield Lasting(News.FLEET_PAYS, News.FLEET_PAYS, reason, None, -saved / shadow.hours)
+    yield Condition(News.FLEET_PAYS, News.FLEET_PAYS, reason, None, -saved / shadow.hours)
 
 
 def _why_over(key: str, deployment: Deployment) -> Reason:

@@ -14,7 +14,7 @@ from spillway.domain.economics.in_check import advance, advice
 from spillway.domain.economics.windows import in_check as windows
 from spillway.domain.economics.windows.copies import Imported
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.observations.instance_lifetimes import Life
+from spillway.domain.observations.instance_lifetimes import InstanceLifetime
 from spillway.domain.observations.traffic import Load
 from spillway.domain.pricing.price_book import TokenPrice
 from spillway.domain.scaling.saturation import KV_CACHE_FULL, saturation
@@ -53,7 +53,7 @@ class Memory:
     code: str = ""
     economy: Mapping[str, Any] | None = None
     instances_until: datetime | None = None
-    lives: tuple[Life, ...] = ()
+    lives: tuple[InstanceLifetime, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from spillway.domain.routing.route import Route
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 
 T = TypeVar("T")
 Monotonic = Callable[[], float]
@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 0.3
 _MOST_NAMES = 10_000
 
 
-class Fresh(Generic[T]):
+class Cached(Generic[T]):
     """One value, at most ``max_age`` seconds old while its source answers.
 
     The last one stays while it does not, unless it must not outlast its age: then nobody gets it.
@@ -45,7 +45,7 @@ class Fresh(Generic[T]):
         return self._known is not None
 
     async def get(self) -> T:
-        """Return the value; raises RoutesUnavailable when there is none and it cannot be read."""
+        """Return the value; raises StoreUnavailable when there is none and it cannot be read."""
         if self._known is not None and self._monotonic() - self._at < self._max_age:
             return self._known[0]
         if self._pending is None:
@@ -57,13 +57,13 @@ class Fresh(Generic[T]):
         else:
             await asyncio.wait({pending}, timeout=PATIENCE_SECONDS)
         if self._known is None:
-            raise RoutesUnavailable("the routes cannot be read")
+            raise StoreUnavailable("the routes cannot be read")
         return self._known[0]
 
     async def _refresh(self) -> None:
         try:
             self._known = (await self._load(),)
-        except RoutesUnavailable:
+        except StoreUnavailable:
             if not self._outlasts:
                 self._known = None
             if self._known is None:
@@ -79,8 +79,8 @@ def _retrieve(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-class FreshByName(Generic[T]):
-    """Values by name, those of unknown names included, each as fresh as :class:`Fresh` keeps it."""
+class CachedByName(Generic[T]):
+    """Values by name, those of unknown names included, each as fresh as :class:`Cached` keeps it."""
 
     def __init__(
         self,
@@ -90,12 +90,12 @@ class FreshByName(Generic[T]):
         *,
         outlasts: bool = True,
     ) -> None:
-        self._fresh = partial(Fresh[T], monotonic=monotonic, max_age=max_age, outlasts=outlasts)
+        self._fresh = partial(Cached[T], monotonic=monotonic, max_age=max_age, outlasts=outlasts)
         self._read = read
-        self._entries: dict[str, Fresh[T]] = {}
+        self._entries: dict[str, Cached[T]] = {}
 
     async def get(self, name: str) -> T:
-        """Return the value; raises RoutesUnavailable when nobody knows."""
+        """Return the value; raises StoreUnavailable when nobody knows."""
         entry = self._entries.get(name)
         if entry is None:
             entry = self._entries[name] = self._fresh(partial(self._read, name))
@@ -103,11 +103,11 @@ class FreshByName(Generic[T]):
                 self._entries.pop(next(iter(self._entries)))
         try:
             return await entry.get()
-        except RoutesUnavailable:
+        except StoreUnavailable:
             if not entry.known:
                 self._entries.pop(name, None)
             raise
 
 
 # The routes by name, None for a name without one.
-RouteCache: TypeAlias = FreshByName[Route | None]
+RouteCache: TypeAlias = CachedByName[Route | None]

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Silence:
+class IdleTimeout:
     """Raises TimeoutError out of the enclosed work once it has listened for ``seconds`` and heard nothing.
 
     Only the time between :meth:`listen` and :meth:`heard` counts: a client that reads slowly is no silence.

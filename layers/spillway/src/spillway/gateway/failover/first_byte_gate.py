@@ -11,7 +11,7 @@ from spillway.domain.routing.route import Choice
 from spillway.gateway.concurrency.deadlines import Deadlines
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.failover.first_event import first_of
-from spillway.gateway.failover.target_health import Health
+from spillway.gateway.failover.target_health import TargetHealth
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 
 # API Gateway waits 5 minutes for the first byte, which an unstreamed answer has at its end.
@@ -74,10 +74,10 @@ class NothingAnswered(Exception):
         self.failures = tuple(failures)
 
 
-class Gate:
+class FirstByteGate:
     """Tries one choice after the other."""
 
-    def __init__(self, upstreams: Upstreams, health: Health) -> None:
+    def __init__(self, upstreams: Upstreams, health: TargetHealth) -> None:
         self._upstreams = upstreams
         self._health = health
         self._deadlines = Deadlines()

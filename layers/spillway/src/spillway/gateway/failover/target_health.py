@@ -39,7 +39,7 @@ class _Trouble:
         return now < max(self.cools_until, self.probed_until)
 
 
-class Health:
+class TargetHealth:
     """Cool-downs by target, and how much may be tried again; ``draw`` spreads the ends of the cool-downs."""
 
     def __init__(self, monotonic: Callable[[], float], draw: Callable[[], float]) -> None:

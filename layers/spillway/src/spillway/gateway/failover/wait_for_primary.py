@@ -12,7 +12,7 @@ _COMING = frozenset({RouteState.COLD, RouteState.WARMING})
 
 
 @dataclass(frozen=True)
-class Patience:
+class WaitForPrimary:
     """Looks at a deployment's route again and again; ``read`` gives one that is two seconds old at most."""
 
     read: Callable[[str], Awaitable[Route | None]]

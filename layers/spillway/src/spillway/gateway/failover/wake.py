@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
 
 WAKE_EVERY = timedelta(seconds=60)
@@ -12,7 +12,7 @@ _AFTER_FAILURE = timedelta(seconds=5)
 
 
 class WakeDesk(Protocol):
-    """Where a wake is claimed and announced; both raise RoutesUnavailable."""
+    """Where a wake is claimed and announced; both raise StoreUnavailable."""
 
     async def claim(self, deployment: str, now: datetime, every: timedelta) -> bool:
         """Claim the wake; False when it was claimed less than ``every`` ago, by whatever instance."""
@@ -46,6 +46,6 @@ class Wakes:
         try:
             if await self._desk.claim(deployment, now, WAKE_EVERY):
                 await self._desk.announce(deployment)
-        except RoutesUnavailable as err:
+        except StoreUnavailable as err:
             self._not_before[deployment] = now + _AFTER_FAILURE
             self._log({"message": "wake request failed", "deployment": deployment, "detail": str(err)})

@@ -7,7 +7,7 @@ that an instance in use writes once a request and asks nobody before it. Amounts
 
 from collections import Counter
 
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.limits.lease import Lease, new_lease
 from spillway.gateway.limits.month import NO_SLICE, BudgetReservation, Month
 from spillway.gateway.limits.store import HELD, USED
@@ -25,7 +25,7 @@ class Budget(Month):
 
         When nobody knows whether that was written, the cost is written once more, now or with the next request here:
         a lost answer can make a key pay twice, and not at all only if this instance ends before the table is back.
-        Raises RoutesUnavailable when it has to wait.
+        Raises StoreUnavailable when it has to wait.
         """
         async with self._lock:
             lease = reservation.lease
@@ -36,7 +36,7 @@ class Budget(Month):
             lease.held = lease.reserved
             try:
                 await self._write_settlement(reservation, cost, paid, rest)
-            except RoutesUnavailable:
+            except StoreUnavailable:
                 self._owed[lease.month] += cost
             await self.pay_what_is_owed()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from spillway.domain.access.lease_sizing import MOST_REQUESTS, most_requests
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.limits.lease import DRAWN_PREFIX, Lease
 from spillway.gateway.limits.month import BudgetReservation, Month
 from spillway.gateway.limits.store import HELD, USED, Counters
@@ -22,7 +22,7 @@ from spillway.gateway.metering.write_behind import Writer
 _WORTH_TOPPING_UP = 8
 
 
-class LaterBudget(Month):
+class WriteBehindBudget(Month):
     """One key's budget; ``monotonic`` is the clock that nobody sets, ``seconds`` the time between two flushes."""
 
     prefix = DRAWN_PREFIX
@@ -68,7 +68,7 @@ class LaterBudget(Month):
                 if lease is not None and lease.reserved and lease.free < self._low and limit == self._limit:
                     most = most_requests(max(self._served, self._busy))
                     self._took(await self.top_up(lease, need, limit, most), need)
-        except RoutesUnavailable:
+        except StoreUnavailable:
             self._low = 0
         finally:
             self._topping_up = None
@@ -99,7 +99,7 @@ class LaterBudget(Month):
             self._leases = [lease for lease in self._leases if lease.held or lease.reserved or lease.spent]
             try:
                 await self.pay_what_is_owed()
-            except RoutesUnavailable as err:
+            except StoreUnavailable as err:
                 self._log({"message": "limits not settled", "key_id": self._key_id, "detail": str(err)})
         return bool(self._leases or self._owed)
 
@@ -127,7 +127,7 @@ class LaterBudget(Month):
         try:
             if (await self.changed(self.change(lease.month, ended, present=(lease.counter,)), lease.month)).done:
                 return
-        except RoutesUnavailable as err:
+        except StoreUnavailable as err:
             self._log({"message": "limits not settled", "key_id": self._key_id, "detail": str(err)})
         self._forget(lease)
         if beyond:

@@ -10,7 +10,7 @@ from typing import Protocol
 from spillway.domain.access.limits import NO_LIMITS, KeyLimits
 from spillway.domain.deployments.targets import BedrockTarget, Target
 from spillway.domain.routing.route import Route
-from spillway.gateway.errors import RoutesUnavailable, Unavailable
+from spillway.gateway.errors import StoreUnavailable, Unavailable
 from spillway.gateway.limits.errors import Headers, LimitExceeded, PriceUnknown, duration
 from spillway.gateway.limits.month import BudgetReservation
 from spillway.gateway.limits.prices import Price, PriceList
@@ -19,7 +19,7 @@ from spillway.gateway.limits.reservation import Need, need_of
 from spillway.gateway.limits.store import Counters
 from spillway.gateway.metering.log import Log
 from spillway.gateway.metering.meter import Record
-from spillway.gateway.request.routing_headers import ROLES, Role, Wishes
+from spillway.gateway.request.routing_headers import ROLES, Role, RoutingHeaders
 from spillway.gateway.streaming.usage import Usage
 from spillway.gateway.upstream import UpstreamRequest
 
@@ -43,11 +43,11 @@ class KeyBudget(Protocol):
     """One key's month: limits_budget on Lambda, limits_budget_later in a long-lived server."""
 
     async def reserve(self, need: int, limit: int) -> BudgetReservation:
-        """Reserve nano-dollars; raises LimitExceeded, Unavailable, or RoutesUnavailable."""
+        """Reserve nano-dollars; raises LimitExceeded, Unavailable, or StoreUnavailable."""
         ...
 
     async def settle(self, reservation: BudgetReservation, cost: int) -> None:
-        """Count what a request cost; raises RoutesUnavailable when that has to wait."""
+        """Count what a request cost; raises StoreUnavailable when that has to wait."""
         ...
 
     async def close(self) -> None:
@@ -66,7 +66,7 @@ class Admission:
     """A request that may be sent: as what, and where to; ``headers`` tell the client what is left."""
 
     request: UpstreamRequest
-    wishes: Wishes
+    asked: RoutingHeaders
     headers: Headers = field(default_factory=list)
     rate: RateReservation | None = None
     budget: BudgetReservation | None = None
@@ -93,21 +93,21 @@ class Limiter:
         self._keys: dict[str, _KeyState] = {}
 
     async def admit(
-        self, key_id: str, limits: KeyLimits, request: UpstreamRequest, route: Route, wishes: Wishes
+        self, key_id: str, limits: KeyLimits, request: UpstreamRequest, route: Route, asked: RoutingHeaders
     ) -> Admission:
         """Reserve what the request may use, which :meth:`settle` must be told the end of.
 
         Raises LimitExceeded, PriceUnknown, or Unavailable while the limits can't be read: what can't be counted is
         not spent.
         """
-        admission = Admission(request, wishes)
+        admission = Admission(request, asked)
         if limits is NO_LIMITS:
             return admission
         need = need_of(request, route.context_length)
         admission.request, admission.state = need.capped(request), self._state(key_id)
         try:
             await self._reserve(admission, admission.state, limits, need, route)
-        except RoutesUnavailable as err:
+        except StoreUnavailable as err:
             self._log({"message": "limits not read", "key_id": key_id, "detail": str(err)})
             message = "this key's limits cannot be read right now; try again"
             raise Unavailable(message, code="limits_unavailable", retry_after_seconds=_RETRY_SECONDS) from err
@@ -125,7 +125,7 @@ class Limiter:
                 await state.budget.settle(admission.budget, _cost(admission, record))
             if admission.rate is not None:
                 await state.rate.settle(admission.rate, {"requests": 1, "tokens": record.usage.total})
-        except RoutesUnavailable as err:
+        except StoreUnavailable as err:
             self._log({"message": "limits not settled", "request_id": record.request_id, "detail": str(err)})
 
     async def close(self) -> None:
@@ -149,14 +149,14 @@ class Limiter:
         if most:
             try:
                 admission.budget = await state.budget.reserve(most, limits.nano_usd_per_month or 0)
-            except (LimitExceeded, RoutesUnavailable, Unavailable):
+            except (LimitExceeded, StoreUnavailable, Unavailable):
                 await self._unused(admission, state)
                 raise
 
     async def _unused(self, admission: Admission, state: _KeyState) -> None:
         """Give the tokens back: nothing is sent. The request counts as one all the same."""
         if admission.rate is not None:
-            with suppress(RoutesUnavailable):
+            with suppress(StoreUnavailable):
                 await state.rate.settle(admission.rate, {"requests": 1})
 
     def _state(self, key_id: str) -> _KeyState:
@@ -176,7 +176,7 @@ def _price(admission: Admission, need: Need, route: Route, prices: PriceList) ->
 
     Either of the route's targets may get to answer, whatever the plan is now: a wait or a failure changes it.
     """
-    wished = (admission.wishes.target,) if admission.wishes.target else ROLES
+    wished = (admission.asked.target,) if admission.asked.target else ROLES
     targets = {role: target for role in wished if (target := _target(route, role))}
     for role, target in targets.items():
         if price := prices.of(target):
@@ -184,7 +184,7 @@ def _price(admission: Admission, need: Need, route: Route, prices: PriceList) ->
     if targets and not admission.prices:
         raise PriceUnknown(_unpriced(targets.values()), param="model")
     if len(admission.prices) < len(targets):
-        admission.wishes = replace(admission.wishes, target=next(iter(admission.prices)))
+        admission.asked = replace(admission.asked, target=next(iter(admission.prices)))
     most = Usage(prompt=need.prompt_at_most, completion=need.completion)
     return max((price.cost(most) for price in admission.prices.values()), default=0)
 

@@ -54,7 +54,7 @@ class Month:
         return sum(self._owed.values())
 
     async def reserve(self, need: int, limit: int) -> BudgetReservation:
-        """Reserve ``need``; raises LimitExceeded, Unavailable, or RoutesUnavailable when the table can't say."""
+        """Reserve ``need``; raises LimitExceeded, Unavailable, or StoreUnavailable when the table can't say."""
         if limit != self._limit:  # what was held ahead under another limit is drawn on no more
             self._lease, self._limit = None, limit
         lease = self.usable()
@@ -82,7 +82,7 @@ class Month:
     async def take(self, lease: Lease | None, need: int, limit: int, most: int = MOST_REQUESTS) -> Lease:
         """Return a lease with ``need`` free, and as much ahead as up to ``most`` more such requests need.
 
-        Raises LimitExceeded, Unavailable, or RoutesUnavailable when the table can't say.
+        Raises LimitExceeded, Unavailable, or StoreUnavailable when the table can't say.
         """
         now = self._now()
         month = month_at(now)
@@ -110,7 +110,7 @@ class Month:
     async def top_up(self, lease: Lease, need: int, limit: int, most: int) -> int:
         """Add to a lease what up to ``most`` requests need, if that is free; return how much. Refuses nobody.
 
-        Raises RoutesUnavailable when the table can't say.
+        Raises StoreUnavailable when the table can't say.
         """
         piece = self.slice(lease.month, need, limit, lease.free, most)
         missing = need * piece.requests - lease.free

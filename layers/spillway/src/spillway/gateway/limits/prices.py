@@ -14,8 +14,8 @@ import orjson
 
 from spillway.domain.deployments.targets import BedrockTarget, Target
 from spillway.domain.pricing.price_layers import Entry, PriceTable, StoredPrices, in_proportion, layered
-from spillway.gateway.concurrency.cache import Fresh, Monotonic
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.concurrency.cache import Cached, Monotonic
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
 from spillway.gateway.streaming.usage import Usage
 
@@ -63,7 +63,7 @@ class TokenPrices:
     """The prices in force, at most MAX_AGE_SECONDS old while their table answers; the last ones stay while it does not.
 
     ``snapshot`` returns the shipped prices, which hold for their own region only; ``stored`` what has changed since,
-    or raises RoutesUnavailable. Until that was read once, the snapshot is in force.
+    or raises StoreUnavailable. Until that was read once, the snapshot is in force.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class TokenPrices:
         self._region = region
         self._log = log
         self._last: PriceList | None = None
-        self._fresh = Fresh(self._load, monotonic, MAX_AGE_SECONDS)
+        self._fresh = Cached(self._load, monotonic, MAX_AGE_SECONDS)
 
     async def in_force(self) -> PriceList:
         """Return the prices; one request a minute waits for them, and it not long."""
@@ -88,7 +88,7 @@ class TokenPrices:
     async def _load(self) -> PriceList:
         try:
             stored = await self._stored()
-        except RoutesUnavailable as err:
+        except StoreUnavailable as err:
             self._log({"message": "prices not read", "detail": str(err)})
             return self._last or self._over_snapshot(StoredPrices())
         self._last = self._over_snapshot(stored)

@@ -64,7 +64,7 @@ class RateLimits:
         self._lock = asyncio.Lock()
 
     async def reserve(self, need: Amounts, limits: Amounts) -> RateReservation:
-        """Take what a request may use; raises LimitExceeded, or RoutesUnavailable when the table can't say."""
+        """Take what a request may use; raises LimitExceeded, or StoreUnavailable when the table can't say."""
         for counter, limit in limits.items():
             if need[counter] > limit:
                 raise self._exceeded(counter, need, limits)

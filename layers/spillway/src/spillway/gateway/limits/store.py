@@ -46,5 +46,5 @@ class Counters(Protocol):
     """The ``limits`` table."""
 
     async def change(self, change: Change) -> Outcome:
-        """Make a change if its conditions hold; raises RoutesUnavailable when nobody knows whether it was made."""
+        """Make a change if its conditions hold; raises StoreUnavailable when nobody knows whether it was made."""
         ...

@@ -7,8 +7,8 @@ from spillway.domain.deployments.targets import Target
 from spillway.domain.errors import Rejected, SmokeTestFailed
 from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.failover.first_byte_gate import Gate, Limits, NothingAnswered, Opened
-from spillway.gateway.failover.target_health import Health
+from spillway.gateway.failover.first_byte_gate import FirstByteGate, Limits, NothingAnswered, Opened
+from spillway.gateway.failover.target_health import TargetHealth
 from spillway.gateway.streaming.rewriting import StreamRewriter
 from spillway.gateway.upstream import UpstreamRequest, Upstreams
 
@@ -31,7 +31,7 @@ async def smoke_test(
     begun = monotonic()
     try:
         async with asyncio.timeout(_SECONDS):
-            gate = Gate(upstreams, Health(monotonic, lambda: 0.5))
+            gate = FirstByteGate(upstreams, TargetHealth(monotonic, lambda: 0.5))
             opened = await gate.open([Choice(target, "primary", "smoke_test")], request, Limits(_SECONDS, _SECONDS), [])
             first_token = monotonic()
             await _read_to_the_end(opened, request)

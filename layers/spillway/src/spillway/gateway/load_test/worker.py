@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 from spillway.domain.benchmarks.counts import LengthTally, Tally
-from spillway.domain.benchmarks.worker_orders import Length, Order
+from spillway.domain.benchmarks.worker_orders import Length, WorkerOrder
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import CONNECT_SECONDS
 from spillway.gateway.failover.first_event import first_of
@@ -29,7 +29,7 @@ class Worker:
     def __init__(
         self,
         upstreams: Upstreams,
-        order: Order,
+        order: WorkerOrder,
         random: Random,
         moment: Callable[[], float],
         is_wanted: Callable[[], Awaitable[bool]],

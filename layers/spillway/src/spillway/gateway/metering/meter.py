@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from spillway.domain.deployments.targets import path_of
 from spillway.domain.observations.usage import hour_of
 from spillway.domain.routing.route import Choice
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
 from spillway.gateway.streaming.usage import Usage
 
@@ -52,7 +52,7 @@ class Record:
 
 
 class UsageCounters(Protocol):
-    """The ``usage`` table; raises RoutesUnavailable."""
+    """The ``usage`` table; raises StoreUnavailable."""
 
     async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
         """Add to the counters of one bucket."""
@@ -101,7 +101,7 @@ class Meter:
         counts = _counts(record, self._megabytes * _ms(end - record.begun))
         try:
             await self._counters.add(record.deployment, bucket, counts, expires_at)
-        except RoutesUnavailable as err:
+        except StoreUnavailable as err:
             lost = {"message": "usage not counted", "request_id": record.request_id, "detail": str(err)}
             self._log(lost)
 

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 import orjson
 
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
 from spillway.gateway.metering.meter import Record
 from spillway.gateway.request.exchange import Copy
-from spillway.gateway.streaming.transcript import spoken
+from spillway.gateway.streaming.transcript import transcript
 from spillway.gateway.upstream import UpstreamRequest
 
 SECONDS = 0.5
@@ -46,7 +46,7 @@ class Sink(Protocol):
     """Where lines go."""
 
     async def put(self, events: Sequence[Event], seconds: float) -> None:
-        """Put all events, a call within ``seconds``; raises RoutesUnavailable when they are lost."""
+        """Put all events, a call within ``seconds``; raises StoreUnavailable when they are lost."""
         ...
 
 
@@ -99,7 +99,7 @@ class TextLog:
             try:
                 async with asyncio.timeout(self._seconds):
                     await self._sink.put(batch, self._seconds)
-            except RoutesUnavailable as err:
+            except StoreUnavailable as err:
                 self._lost(batch, str(err))
             except TimeoutError:
                 self._lost(batch, f"not written within {self._seconds:g} seconds")
@@ -140,7 +140,7 @@ class TextLog:
 def text_line(request: UpstreamRequest, record: Record, copy: Copy, now: datetime) -> str:
     """Return a request and its answer as one line of JSON; of what the client sent only the body, never a header."""
     asked, asked_cut = _cut(orjson.dumps(request.body))
-    answer, answer_cut = _cut(spoken(copy.wire) if request.stream else copy.wire)
+    answer, answer_cut = _cut(transcript(copy.wire) if request.stream else copy.wire)
     fields: dict[str, Any] = {
         "at": now.isoformat(),
         "request_id": record.request_id,

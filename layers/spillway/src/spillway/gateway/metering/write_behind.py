@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from spillway.gateway.errors import RoutesUnavailable
+from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
 from spillway.gateway.metering.meter import UsageCounters
 
@@ -51,7 +51,7 @@ class _Sum:
     expires_at: int = 0
 
 
-class LaterCounters:
+class WriteBehindCounters:
     """Adds up what requests used and writes each bucket once in ``seconds``.
 
     A server that crashes takes that many seconds' counts with it; the requests' log lines still have them.
@@ -87,6 +87,6 @@ class LaterCounters:
     async def _write_one(self, deployment: str, bucket: str, total: _Sum) -> None:
         try:
             await self._counters.add(deployment, bucket, total.counts, total.expires_at)
-        except RoutesUnavailable as err:
+        except StoreUnavailable as err:
             lost = {"deployment": deployment, "bucket": bucket, "counts": total.counts, "detail": str(err)}
             self._log({"message": "usage not counted", **lost})

@@ -46,7 +46,7 @@ class Caller:
             )
 
 
-class Door(Protocol):
+class Authenticator(Protocol):
     """Where requests come in: what is known of them, and who sends them."""
 
     def context(self, headers: Headers) -> Mapping[str, Any]:

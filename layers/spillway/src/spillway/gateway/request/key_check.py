@@ -6,8 +6,8 @@ from typing import Any
 
 from spillway.domain.access.keys import Key, id_of, opened_by, secret_in
 from spillway.domain.errors import Unauthorized
-from spillway.gateway.concurrency.cache import FreshByName, Monotonic
-from spillway.gateway.errors import RoutesUnavailable, Unavailable
+from spillway.gateway.concurrency.cache import CachedByName, Monotonic
+from spillway.gateway.errors import StoreUnavailable, Unavailable
 from spillway.gateway.request.caller import Caller, Headers
 
 # As the API says it by itself (template.yaml): what exactly is wrong with a key is nobody's business.
@@ -18,7 +18,7 @@ _RETRY_SECONDS = 2
 class KeyCheck:
     """A server's own door. What a key may do is remembered for ``cache_seconds``, and never longer.
 
-    ``find`` returns the key by the id of its secret, or raises RoutesUnavailable. The request context is a header that
+    ``find`` returns the key by the id of its secret, or raises StoreUnavailable. The request context is a header that
     any client can send: here it means nothing.
     """
 
@@ -29,7 +29,7 @@ class KeyCheck:
         monotonic: Monotonic,
         cache_seconds: float,
     ) -> None:
-        self._keys: FreshByName[Key | None] = FreshByName(find, monotonic, cache_seconds, outlasts=False)
+        self._keys: CachedByName[Key | None] = CachedByName(find, monotonic, cache_seconds, outlasts=False)
         self._now = now
 
     def context(self, headers: Headers) -> Mapping[str, Any]:
@@ -46,7 +46,7 @@ class KeyCheck:
             key = opened_by(secret, await self._keys.get(id_of(secret)), self._now())
         except Unauthorized as err:
             raise Unauthorized(REFUSAL) from err
-        except RoutesUnavailable as err:
+        except StoreUnavailable as err:
             message = "keys cannot be read right now; try again"
             raise Unavailable(message, code="keys_unavailable", retry_after_seconds=_RETRY_SECONDS) from err
         return Caller(key.id, frozenset(key.scopes), frozenset(key.deployments), key.limits)

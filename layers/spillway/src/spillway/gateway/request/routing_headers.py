@@ -23,18 +23,18 @@ class HeadersTooLarge(Rejected):
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RoutingHeaders:
     """``target`` is the only one to use; ``max_wait_seconds`` how long the primary may keep the request waiting."""
 
     target: Role | None = None
     max_wait_seconds: float | None = None
 
 
-NO_WISHES = Wishes()
+NO_ROUTING_HEADERS = RoutingHeaders()
 
 
-def wishes_of(headers: Sequence[tuple[bytes, bytes]]) -> Wishes:
-    """Return the wishes in a request's headers; raises InvalidRequest with what is allowed, HeadersTooLarge."""
+def routing_headers_of(headers: Sequence[tuple[bytes, bytes]]) -> RoutingHeaders:
+    """Return what is asked for in a request's headers; raises InvalidRequest with what is allowed, HeadersTooLarge."""
     asked: dict[str, str] = {}
     size = 0
     for name, value in headers:
@@ -47,8 +47,8 @@ def wishes_of(headers: Sequence[tuple[bytes, bytes]]) -> Wishes:
     if size > HEADERS_LIMIT_BYTES:
         raise HeadersTooLarge(f"the headers are over the limit of {HEADERS_LIMIT_BYTES} bytes")
     if not asked:
-        return NO_WISHES
-    return Wishes(_target(asked.get("x-spillway-target")), _seconds(asked.get("x-spillway-max-wait")))
+        return NO_ROUTING_HEADERS
+    return RoutingHeaders(_target(asked.get("x-spillway-target")), _seconds(asked.get("x-spillway-max-wait")))
 
 
 def _target(value: str | None) -> Role | None:

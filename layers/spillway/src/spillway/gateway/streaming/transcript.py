@@ -10,7 +10,7 @@ from spillway.gateway.streaming.sse import events, parsed, payload
 _DELTA = ".delta"
 
 
-def spoken(wire: bytes) -> bytes:
+def transcript(wire: bytes) -> bytes:
     """Return a stream's pieces as JSON: a list of ``{kind, index, text}``, neighbours of one kind and index as one."""
     pieces: list[tuple[str, int, list[str]]] = []
     for event in events(wire):

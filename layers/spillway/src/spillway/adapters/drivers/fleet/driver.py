@@ -10,7 +10,7 @@ from spillway.adapters.drivers.fleet.config import FleetConfig
 from spillway.adapters.drivers.fleet.group import Group, is_fitting, mark_of
 from spillway.adapters.drivers.fleet.group_state import capacity_of, in_service, refusal
 from spillway.adapters.drivers.fleet.launch_template import LaunchTemplate
-from spillway.adapters.drivers.fleet.load_balancer_route import Door
+from spillway.adapters.drivers.fleet.load_balancer_route import LoadBalancerRoute
 from spillway.adapters.drivers.fleet.preflight import FleetPreflight
 from spillway.adapters.drivers.fleet.user_data import has_proxy
 from spillway.domain.deployments import model_catalog as catalog
@@ -40,7 +40,7 @@ class FleetDriver:
     ec2: "EC2Client"
     checks: FleetPreflight
     template: LaunchTemplate
-    door: Door
+    route: LoadBalancerRoute
     group: Group
 
     def preflight(self, deployment: Deployment) -> None:
@@ -48,12 +48,12 @@ class FleetDriver:
         self.checks.check(deployment.spec)
 
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
-        """Make door, launch template and group, or what is missing of them; a group that is there is resized."""
+        """Make route, launch template and group, or what is missing of them; a group that is there is resized."""
         names, spec = self._names(deployment), deployment.spec
         group = self.group.describe(names)
         if group and group.get("Status"):
             raise Retryable(f"Auto Scaling group {names.base} is still being deleted: {group['Status']}")
-        group_arn, rule_arn = self.door.ensure(names)
+        group_arn, rule_arn = self.route.ensure(names)
         if group is None:
             self.template.ensure(spec, names, self.checks.image_id())
             self.group.create(spec, names, group_arn, desired)
@@ -72,7 +72,7 @@ class FleetDriver:
         group = self.group.describe(names)
         if group is None:
             return Capacity(instance_type=wanted_type)
-        healthy = self.door.healthy(names) if group.get("Instances") else frozenset()
+        healthy = self.route.healthy(names) if group.get("Instances") else frozenset()
         seen = capacity_of(group, wanted_type, lambda one: in_service(one) and one["InstanceId"] in healthy)
         if seen.billed >= seen.desired:
             return seen
@@ -90,7 +90,7 @@ class FleetDriver:
         self._fit(group, deployment.spec, names, desired)
 
     def release(self, deployment: Deployment) -> Sequence[str]:
-        """Delete group and instances, then the door, then the launch template that the group still refers to."""
+        """Delete group and instances, then the route, then the launch template that the group still refers to."""
         names = self._names(deployment)
         remaining = []
         if group := self.group.describe(names):
@@ -100,13 +100,13 @@ class FleetDriver:
             if self.group.describe(names):
                 remaining.append(f"Auto Scaling group {names.base}")
         remaining += self._instances(names)
-        remaining += self.door.delete(names)
+        remaining += self.route.delete(names)
         if not remaining:
             self.template.delete(names)
         return remaining
 
     def target(self, deployment: Deployment) -> FleetTarget:
-        """Return the fleet by its name, which its door and its engines know."""
+        """Return the fleet by its name, which its route and its engines know."""
         return FleetTarget(deployment.name)
 
     def _fit(self, group: "AutoScalingGroupTypeDef", spec: DeploymentSpec, names: Names, desired: int) -> None:
@@ -154,6 +154,6 @@ def fleet_driver(config: FleetConfig, clients: FleetClients) -> FleetDriver:
         ec2=clients.ec2,
         checks=FleetPreflight(config, clients.ec2, clients.ssm, Quotas(clients.service_quotas)),
         template=LaunchTemplate(config, clients.ec2),
-        door=Door(config, clients.elb),
+        route=LoadBalancerRoute(config, clients.elb),
         group=Group(config, clients.autoscaling),
     )

@@ -21,7 +21,7 @@ _ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
-class Door:
+class LoadBalancerRoute:
     """Both are found again by the fleet's name."""
 
     config: FleetConfig
