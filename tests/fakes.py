@@ -32,7 +32,7 @@ from spillway.domain.observations.usage import (
 from spillway.domain.pricing.price_layers import Override, Reading, StoredPrices
 from spillway.domain.review.record import Review
 from spillway.domain.routing.route import Route
-from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.check_state import Memory
 from spillway.domain.scaling.required_metrics import Signal
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ import pytest
 
 from spillway.adapters.dynamodb.checks_table import SHARDS, ChecksTable
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime
-from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.check_state import Memory
 from spillway.ports import Memories
 from tests.builders import NOW
 from tests.fakes import FakeMemories

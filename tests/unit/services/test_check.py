@@ -19,7 +19,7 @@ from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.observations.usage import CHECKS, InstanceTime
 from spillway.domain.pricing.price_book import HourlyPrice, ImportPrices, Source, UnitPrice
 from spillway.domain.routing.route import Route, RouteState
-from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.check_state import Memory
 from spillway.services.check import LEASE, Check, Looked
 from tests.builders import NOW, a_capacity, a_deployment, a_price_book, a_route, a_spec, an_instance
 from tests.fakes import (

@@ -19,7 +19,7 @@ from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, 
 from spillway.domain.review.leftovers import Resource
 from spillway.domain.review.record import Review
 from spillway.domain.routing.route import Route
-from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.check_state import Memory
 from spillway.domain.scaling.required_metrics import Signal
 
 

@@ -14,7 +14,8 @@ from spillway.domain.decision import Reason
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.traffic import Load
 from spillway.domain.pricing.price_book import price_book
-from spillway.domain.scaling.policy import Memory, Snapshot, decide
+from spillway.domain.scaling.check_state import Memory, Snapshot
+from spillway.domain.scaling.policy import decide
 from spillway.services.notify import Notify
 from tests.builders import NOW, a_capacity, a_deployment, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents

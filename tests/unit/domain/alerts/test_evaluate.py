@@ -12,7 +12,7 @@ from spillway.domain.decision import Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.check_state import Memory
 from tests.builders import NOW, a_capacity, a_deployment, a_spec
 
 UP, LOST = a_capacity(1), a_capacity(0, starting=1)

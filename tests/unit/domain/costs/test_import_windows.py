@@ -13,7 +13,7 @@ from spillway.domain.deployments.targets import ImportedTarget
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.pricing.price_book import MODEL_UNIT, STORED_UNIT, ImportPrices, PriceBook, Source, UnitPrice
-from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.check_state import Memory
 from tests.builders import NOW, a_deployment, a_price_book, a_spec
 
 MINUTE = timedelta(minutes=1)

@@ -15,7 +15,8 @@ from spillway.domain.economics.rule import State
 from spillway.domain.economics.unserved import size_after, unserved_tokens
 from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.routing.route_for_status import route_of
-from spillway.domain.scaling.policy import Memory, Snapshot, decide, remember
+from spillway.domain.scaling.check_state import Memory, Snapshot
+from spillway.domain.scaling.policy import decide, remember
 from tests.builders import a_capacity, a_deployment, a_spec
 
 START = datetime(2026, 11, 24, 0, 0, tzinfo=UTC)

@@ -12,7 +12,8 @@ from spillway.domain.economics.in_check import advance, is_measured
 from spillway.domain.observations.traffic import Load
 from spillway.domain.pricing.measured_throughput import own_throughput, own_throughputs
 from spillway.domain.pricing.price_book import Source, TokenPrice
-from spillway.domain.scaling.policy import Memory, Snapshot, decide, remember
+from spillway.domain.scaling.check_state import Memory, Snapshot
+from spillway.domain.scaling.policy import decide, remember
 from spillway.domain.scaling.required_metrics import Signal, signals_of
 from tests.builders import NOW, a_capacity, a_deployment, a_spec, minutes_of
 from tests.measuring_builders import a_measured

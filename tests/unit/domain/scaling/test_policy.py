@@ -11,7 +11,8 @@ from spillway.domain.deployments.deployment import CLAIM_LIMIT, Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
-from spillway.domain.scaling.policy import Memory, Snapshot, decide, remember
+from spillway.domain.scaling.check_state import Memory, Snapshot
+from spillway.domain.scaling.policy import decide, remember
 from tests.builders import NOW, a_capacity, a_deployment, a_spec, minutes_of
 
 LONG_AGO = NOW - timedelta(days=1)

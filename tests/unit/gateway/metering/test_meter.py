@@ -2,7 +2,8 @@
 
 import pytest
 
-from spillway.gateway.metering.meter import Meter, Record
+from spillway.gateway.metering.meter import Meter
+from spillway.gateway.request_record import Record
 from tests.unit.gateway.doubles import FakeClock, FakeCounters
 
 

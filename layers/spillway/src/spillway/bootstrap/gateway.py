@@ -34,12 +34,13 @@ from spillway.gateway.limits.budget_write_behind import WriteBehindBudget
 from spillway.gateway.limits.limiter import KeyBudget, Limiter
 from spillway.gateway.limits.prices import TokenPrices
 from spillway.gateway.metering.log import print_line
-from spillway.gateway.metering.meter import Meter, UsageCounters
+from spillway.gateway.metering.meter import Meter
 from spillway.gateway.metering.text_log import TextLog
 from spillway.gateway.metering.write_behind import WriteBehindCounters
 from spillway.gateway.relay import Relay, stream_head
 from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Authenticator
 from spillway.gateway.request.key_check import KeyCheck
+from spillway.gateway.request_record import UsageCounters
 from spillway.settings import Settings
 
 # How long a long-lived server adds up usage and costs before it writes them.

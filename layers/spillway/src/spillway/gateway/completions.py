@@ -10,11 +10,12 @@ from spillway.domain.routing.route import Route
 from spillway.gateway.concurrency.cache import Monotonic
 from spillway.gateway.dispatch import Dispatch, RequestContext
 from spillway.gateway.errors import ClientGone, Unavailable
-from spillway.gateway.metering.meter import CLIENT_GONE, Meter, Record
+from spillway.gateway.metering.meter import Meter
 from spillway.gateway.metering.text_log import TextLog
 from spillway.gateway.relay import Relay
 from spillway.gateway.request.exchange import Copy, Exchange
 from spillway.gateway.request.routing_headers import NO_ROUTING_HEADERS, RoutingHeaders
+from spillway.gateway.request_record import CLIENT_GONE, Record
 from spillway.gateway.streaming.endpoint_formats import error_events
 from spillway.gateway.streaming.keepalive import SECONDS, KeepAlive
 from spillway.gateway.upstream import UpstreamRequest

@@ -21,9 +21,9 @@ from spillway.gateway.failover.first_byte_gate import (
 )
 from spillway.gateway.failover.wait_for_primary import LONGEST_SILENCE_SECONDS, WaitForPrimary
 from spillway.gateway.failover.wake import Wakes
-from spillway.gateway.metering.meter import Record
 from spillway.gateway.request.exchange import Headers
 from spillway.gateway.request.routing_headers import RoutingHeaders
+from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.keepalive import KeepAlive
 from spillway.gateway.upstream import UpstreamRequest, can_answer
 

@@ -7,8 +7,8 @@ from spillway.gateway.concurrency.cache import Monotonic
 from spillway.gateway.concurrency.idle_timeout import IdleTimeout
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import Opened
-from spillway.gateway.metering.meter import Record
 from spillway.gateway.request.exchange import JSON, Exchange
+from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.endpoint_formats import Rewriter, error_events, rewriter_for
 from spillway.gateway.streaming.rewriting import rewrite_answer
 from spillway.gateway.streaming.usage import Usage, estimated_usage, usage_of

@@ -22,7 +22,8 @@ from spillway.domain.observations.usage import InstanceTime, hour_at
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.routing.route import Route
 from spillway.domain.routing.route_for_status import is_still_lost, may_replace, route_of
-from spillway.domain.scaling.policy import LONGEST_GAP, RECENT, Memory, Snapshot, decide, remember
+from spillway.domain.scaling.check_state import LONGEST_GAP, RECENT, Memory, Snapshot
+from spillway.domain.scaling.policy import decide, remember
 from spillway.domain.scaling.required_metrics import signals_of
 from spillway.ports import (
     Alerts,

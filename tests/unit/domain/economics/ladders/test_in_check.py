@@ -12,7 +12,8 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.economics.ladders.in_check import news_of
 from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.pricing.price_book import Source, TokenPrice
-from spillway.domain.scaling.policy import Memory, Snapshot, remember
+from spillway.domain.scaling.check_state import Memory, Snapshot
+from spillway.domain.scaling.policy import remember
 from tests.builders import a_capacity, a_deployment, a_spec
 
 START = datetime(2026, 11, 24, 0, 0, tzinfo=UTC)

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import code_of, translated
 from spillway.adapters.dynamodb.batch_get import batch_get
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime
-from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.check_state import Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

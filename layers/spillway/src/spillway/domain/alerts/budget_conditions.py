@@ -14,7 +14,8 @@ from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.scaling.policy import Memory, idle_since
+from spillway.domain.scaling.check_state import Memory
+from spillway.domain.scaling.policy import idle_since
 
 # Of a shorter stretch, a single busy day would make the month.
 _FORECAST_AFTER = timedelta(days=3)

@@ -12,7 +12,8 @@ from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.scaling.policy import Memory, has_lost_capacity, lost_reason
+from spillway.domain.scaling.check_state import Memory
+from spillway.domain.scaling.policy import has_lost_capacity, lost_reason
 
 _ENDED = {
     News.CAPACITY_LOST: Code.READY,

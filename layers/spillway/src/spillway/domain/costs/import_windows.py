@@ -8,10 +8,10 @@ knows: one is counted, which is the least.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from spillway.domain.costs.other_paths import MINUTES_PER_WINDOW
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.targets import ImportedTarget
+from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime, hours_lived
 from spillway.domain.observations.traffic import Load
 from spillway.domain.observations.usage import InstanceTime, hour_at

@@ -18,7 +18,7 @@ from spillway.domain.observations.instance_lifetimes import UNSETTLED, hours_liv
 from spillway.domain.observations.traffic import Load
 from spillway.domain.observations.usage import InstanceTime, month_of
 from spillway.domain.pricing.price_book import PriceBook
-from spillway.domain.scaling.policy import Memory
+from spillway.domain.scaling.check_state import Memory
 
 # CloudWatch may show a minute's datapoint late; after this long it is taken as final.
 SETTLED_AFTER = timedelta(minutes=2)

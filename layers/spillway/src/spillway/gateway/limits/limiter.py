@@ -18,8 +18,8 @@ from spillway.gateway.limits.rate import RateLimits, RateReservation
 from spillway.gateway.limits.reservation import Need, need_of
 from spillway.gateway.limits.store import Counters
 from spillway.gateway.metering.log import Log
-from spillway.gateway.metering.meter import Record
 from spillway.gateway.request.routing_headers import ROLES, Role, RoutingHeaders
+from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.usage import Usage
 from spillway.gateway.upstream import UpstreamRequest
 

@@ -15,8 +15,8 @@ import orjson
 
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
-from spillway.gateway.metering.meter import Record
 from spillway.gateway.request.exchange import Copy
+from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.transcript import transcript
 from spillway.gateway.upstream import UpstreamRequest
 

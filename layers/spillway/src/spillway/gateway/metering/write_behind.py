@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
-from spillway.gateway.metering.meter import UsageCounters
+from spillway.gateway.request_record import UsageCounters
 
 _AT_ONCE = 16
 

@@ -1,0 +1,52 @@
+"""What is noted of one request while it is served, and where it is counted in the end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from spillway.domain.deployments.targets import path_of
+from spillway.domain.routing.route import Choice
+from spillway.gateway.streaming.usage import Usage
+
+# The status that the log shows for a client that did not wait for its answer.
+CLIENT_GONE = 499
+
+
+@dataclass
+class Record:
+    """One request to a known deployment, filled in as it goes. Moments are seconds of a monotonic clock.
+
+    ``role`` and ``path`` stay ``none`` when nobody answered; the status counts as ours until something else is known.
+    """
+
+    request_id: str
+    deployment: str
+    key_id: str
+    begun: float
+    role: str = "none"
+    path: str = "none"
+    code: str = "none"
+    status: int = 500
+    usage: Usage = field(default_factory=Usage)
+    first_token: float | None = None
+    stream: bool = False
+    broken: bool = False
+    detail: str | None = None
+    is_counted: bool = False
+
+    def answered_by(self, choice: Choice, code: str) -> None:
+        """Note who answers, and why it is this one."""
+        self.role, self.path, self.code = choice.role, path_of(choice.target), code
+
+    @property
+    def failed(self) -> bool:
+        """Whether we owed an answer and did not give it, or not to its end."""
+        return self.broken or self.status >= 500
+
+
+class UsageCounters(Protocol):
+    """The ``usage`` table; raises StoreUnavailable."""
+
+    async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
+        """Add to the counters of one bucket."""
+        ...
