@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from spillway.bootstrap.gateway import PRICES
 from spillway.domain.deployments.targets import Target, path_of
@@ -27,6 +27,7 @@ from spillway.gateway.limits.prices import TokenPrices
 from spillway.gateway.metering.meter import Meter
 from spillway.gateway.metering.text_log import Event, TextLog
 from spillway.gateway.relay import Relay, stream_head
+from spillway.gateway.request_record import UsageBucket
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from tests.builders import NOW, a_route
 from tests.unit.gateway.limits.doubles import SharedTable
@@ -132,15 +133,21 @@ class FakeDesk:
         self.announced.append(deployment)
 
 
+class Added(NamedTuple):
+    bucket: UsageBucket
+    counts: dict[str, int]
+    moment: int
+
+
 @dataclass
 class FakeCounters:
-    added: list[tuple[str, str, dict[str, int], int]] = field(default_factory=list)
+    added: list[Added] = field(default_factory=list)
     down: bool = False
 
-    async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
+    async def add(self, bucket: UsageBucket, counts: Mapping[str, int], moment: int) -> None:
         if self.down:
             raise StoreUnavailable("down")
-        self.added.append((deployment, bucket, dict(counts), expires_at))
+        self.added.append(Added(bucket, dict(counts), moment))
 
 
 @dataclass

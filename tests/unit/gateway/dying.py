@@ -90,7 +90,7 @@ class Death:
 
     @property
     def counts(self) -> dict[str, int]:
-        [(_, _, counts, _)] = self.world.counters.added
+        [(_, counts, _)] = self.world.counters.added
         return counts
 
     @property

@@ -229,7 +229,7 @@ async def test_a_mistake_of_ours_is_a_500_in_the_one_shape_and_counts_as_failed(
     assert (answer.status, answer.error["type"], answer.error["code"]) == (500, "api_error", "internal_error")
     assert b"secret" not in answer.body
     assert "ZeroDivisionError" in world.lines[-1]["trace"]
-    assert world.counters.added[0][2]["failed"] == 1
+    assert world.counters.added[0].counts["failed"] == 1
 
 
 async def test_a_mistake_of_ours_in_mid_stream_ends_the_stream() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -16,6 +16,7 @@ from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, 
 from spillway.domain.routing.route import route_to_json
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.text_log import Event
+from spillway.gateway.request_record import UsageBucket
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.unit.gateway.servers import ENVIRONMENT
@@ -102,11 +103,14 @@ async def test_texts_reach_a_stream_of_their_own_in_their_group(aws: AwsHttp, en
 
 async def test_usage_adds_up(aws: AwsHttp, dynamo: Any) -> None:
     counters = DynamoUsageCounters(aws, "usage")
+    moment = int(datetime(2026, 11, 24, 9, 59, 59, tzinfo=UTC).timestamp())
     for _ in range(2):
-        await counters.add("a-model", "2026-11-24T09Z#primary#fleet#key_1", {"requests": 1, "reason_ready": 1}, 99)
+        bucket = UsageBucket("a-model", moment // 3600, "primary", "fleet", "key_1")
+        await counters.add(bucket, {"requests": 1, "reason_ready": 1}, moment)
     key = {"deployment": {"S": "a-model"}, "bucket": {"S": "2026-11-24T09Z#primary#fleet#key_1"}}
     item = dynamo.get_item(TableName="usage", Key=key)["Item"]
-    assert (item["requests"], item["reason_ready"], item["expires_at"]) == ({"N": "2"}, {"N": "2"}, {"N": "99"})
+    assert (item["requests"], item["reason_ready"]) == ({"N": "2"}, {"N": "2"})
+    assert item["expires_at"] == {"N": str(moment + 400 * 86_400)}
 
 
 async def test_a_wake_is_claimed_once_a_minute_and_only_where_there_is_a_route(aws: AwsHttp, dynamo: Any) -> None:

@@ -110,11 +110,11 @@ async def test_a_cold_copy_is_started_by_a_request_that_the_spill_target_answers
     assert [answer.status for answer in answers] == [200] * 4
     assert [answer.headers["x-spillway-target"] for answer in answers] == ["bedrock", "import", "import", "bedrock"]
     assert [answer.headers["x-spillway-reason"] for answer in answers] == ["starting", "ready", "ready", "starting"]
-    assert [bucket.split("#")[1:3] for _, bucket, _, _ in world.counters.added] == [
-        ["spill", "bedrock"],
-        ["primary", "import"],
-        ["primary", "import"],
-        ["spill", "bedrock"],
+    assert [(added.bucket.role, added.bucket.path) for added in world.counters.added] == [
+        ("spill", "bedrock"),
+        ("primary", "import"),
+        ("primary", "import"),
+        ("spill", "bedrock"),
     ]
     # Bedrock bills the spill target by the token, the imported model by the minute.
     assert ["BedrockCompletionTokens" in line for line in world.lines] == [True, False, False, True]

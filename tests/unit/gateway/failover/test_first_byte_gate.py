@@ -51,7 +51,8 @@ async def test_what_fails_before_the_first_event_goes_to_the_spill_target(case: 
     assert (answer.status, answer.text) == (200, "hello")
     assert answer.headers["x-spillway-target"] == "bedrock"
     assert answer.headers["x-spillway-reason"] == reason
-    assert world.counters.added[0][1].split("#")[1:3] == ["spill", "bedrock"]
+    bucket = world.counters.added[0].bucket
+    assert (bucket.role, bucket.path) == ("spill", "bedrock")
     if isinstance(script, list):
         assert world.upstreams.closed == ["fleet", "bedrock"]
 
@@ -127,7 +128,7 @@ async def test_everything_failed() -> None:
     assert "429" not in answer.body.decode()
     assert world.lines[0]["detail"] == "primary: refused; spill: HTTP 429"
     assert world.lines[0]["FailedRequests"] == 1
-    assert world.counters.added[0][2] == {"requests": 1, "failed": 1, "reason_engine_saturated": 1}
+    assert world.counters.added[0].counts == {"requests": 1, "failed": 1, "reason_engine_saturated": 1}
 
 
 async def test_an_upstreams_own_retry_after_wins() -> None:

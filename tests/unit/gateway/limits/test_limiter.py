@@ -90,7 +90,7 @@ async def test_a_spent_budget_is_a_429_that_names_when_it_resets() -> None:
 async def test_the_real_usage_is_paid_at_the_price_of_who_answered() -> None:
     world = a_world(spilling(), bedrock=GOOD_STREAM)
     await ask(world, streaming(), usd_per_month=1)
-    usage = world.counters.added[-1][2]
+    usage = world.counters.added[-1].counts
     assert spent(world) == (usage["prompt_tokens"] + usage["completion_tokens"]) * 220
 
 
@@ -223,7 +223,7 @@ async def test_200_requests_at_once_through_eight_gateways_pass_no_budget(is_ser
     for world in worlds:
         await world.gateway.limiter.close()
     used = table.items[MONTH]["used"] - table.items[MONTH]["held"]
-    usage = worlds[0].counters.added[0][2]
+    usage = worlds[0].counters.added[0].counts
     assert used == served * (usage["prompt_tokens"] + usage["completion_tokens"]) * 220
     assert used <= 0.02e9
     assert served >= 0.02e9 // reserved * 0.9

@@ -36,7 +36,7 @@ async def test_a_users_own_price_is_what_a_key_pays() -> None:
     world = a_world(spilling(), bedrock=[completion()])
     world.prices.stored = MINE
     await ask(world, usd_per_month=1)
-    usage = world.counters.added[-1][2]
+    usage = world.counters.added[-1].counts
     assert spent(world) == usage["prompt_tokens"] * 1000 + usage["completion_tokens"] * 3000
 
 

@@ -14,4 +14,4 @@ async def test_the_memory_that_lambda_bills_is_metered_for_as_long_as_a_request_
     counters, clock = FakeCounters(), FakeClock()
     meter = Meter(counters, clock.now, clock.monotonic, lambda _: None, megabytes)
     await meter.settle(Record("req_1", "support-llama", "key_a", begun=clock.monotonic() - 2.5))
-    assert counters.added[0][2].get("lambda_mb_ms") == counted
+    assert counters.added[0].counts.get("lambda_mb_ms") == counted

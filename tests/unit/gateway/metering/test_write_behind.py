@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from spillway.gateway.metering.write_behind import WriteBehindCounters
+from spillway.gateway.request_record import UsageBucket
 from tests.unit.gateway.doubles import FakeCounters
+
+HOUR = UsageBucket("llama", 494_313, "primary", "fleet", "key_1")
+OTHER = HOUR._replace(key_id="key_2")
 
 
 def a_counter(seconds: float = 0.01) -> tuple[WriteBehindCounters, FakeCounters, list[Mapping[str, Any]]]:
@@ -16,41 +20,44 @@ def a_counter(seconds: float = 0.01) -> tuple[WriteBehindCounters, FakeCounters,
 async def test_requests_of_one_bucket_are_one_write() -> None:
     later, table, _ = a_counter()
     for tokens in (3, 4):
-        await later.add("llama", "hour", {"requests": 1, "prompt_tokens": tokens}, 100 + tokens)
-    await later.add("llama", "other", {"requests": 1}, 100)
+        await later.add(HOUR, {"requests": 1, "prompt_tokens": tokens}, 100 + tokens)
+    await later.add(OTHER, {"requests": 1}, 100)
     assert table.added == []
     await asyncio.sleep(0.05)
     assert sorted(table.added) == [
-        ("llama", "hour", {"requests": 2, "prompt_tokens": 7}, 104),
-        ("llama", "other", {"requests": 1}, 100),
+        (HOUR, {"requests": 2, "prompt_tokens": 7}, 104),
+        (OTHER, {"requests": 1}, 100),
     ]
 
 
 async def test_what_comes_after_a_write_is_written_too() -> None:
     later, table, _ = a_counter()
     for _ in range(3):
-        await later.add("llama", "hour", {"requests": 1}, 100)
+        await later.add(HOUR, {"requests": 1}, 100)
         await asyncio.sleep(0.03)
-    assert [counts for _, _, counts, _ in table.added] == [{"requests": 1}] * 3
+    assert [added.counts for added in table.added] == [{"requests": 1}] * 3
 
 
 async def test_a_server_that_stops_writes_what_is_left_at_once() -> None:
     later, table, _ = a_counter(seconds=3600)
-    await later.add("llama", "hour", {"requests": 1}, 100)
+    await later.add(HOUR, {"requests": 1}, 100)
     await asyncio.wait_for(later.close(), 1)
-    assert table.added == [("llama", "hour", {"requests": 1}, 100)]
+    assert table.added == [(HOUR, {"requests": 1}, 100)]
 
 
 async def test_what_the_table_does_not_take_is_in_the_log() -> None:
     later, table, lines = a_counter()
     table.down = True
-    await later.add("llama", "hour", {"requests": 2}, 100)
+    await later.add(HOUR, {"requests": 2}, 100)
     await later.close()
     assert lines == [
         {
             "message": "usage not counted",
             "deployment": "llama",
-            "bucket": "hour",
+            "hour": 494_313,
+            "role": "primary",
+            "path": "fleet",
+            "key_id": "key_1",
             "counts": {"requests": 2},
             "detail": "down",
         }

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from spillway.domain.decision import Code
 from spillway.gateway.errors import UpstreamUnavailable
+from spillway.gateway.request_record import UsageBucket
 from tests.unit.gateway.doubles import (
     CONTEXT,
     GOOD_STREAM,
@@ -46,7 +48,7 @@ async def test_a_stream_that_breaks_ends_with_an_error_event_and_is_never_repeat
     assert answer.body.count(b"[DONE]") == 1
     assert len(world.upstreams.requests) == 1
     assert world.upstreams.closed == ["fleet"]
-    assert world.counters.added[0][2]["failed"] == 1
+    assert world.counters.added[0].counts["failed"] == 1
     assert world.lines[0]["broken"] is True
 
 
@@ -113,8 +115,9 @@ async def test_metering() -> None:
 
     await call(world, streaming())
 
-    deployment, bucket, counts, expires_at = world.counters.added[0]
-    assert (deployment, bucket) == ("support-llama", "2026-11-24T09Z#primary#fleet#key_1")
+    bucket, counts, moment = world.counters.added[0]
+    hour = int(datetime(2026, 11, 24, 9, tzinfo=UTC).timestamp()) // 3600
+    assert bucket == UsageBucket("support-llama", hour, "primary", "fleet", "key_1")
     assert counts == {
         "requests": 1,
         "prompt_tokens": 7,
@@ -122,7 +125,7 @@ async def test_metering() -> None:
         "completion_tokens": 3,
         "reason_ready": 1,
     }
-    assert expires_at == int(world.clock.now().timestamp()) + 400 * 86_400
+    assert moment == int(world.clock.now().timestamp())
     line = world.lines[0]
     assert line["_aws"]["Timestamp"] == int(world.clock.now().timestamp() * 1000)
     directive = line["_aws"]["CloudWatchMetrics"][0]
@@ -189,7 +192,7 @@ async def test_a_client_that_goes_away_in_mid_stream_closes_the_upstream_and_is_
     line = world.lines[0]
     assert (line["status"], line["tokens_estimated"], line["completion_tokens"]) == (499, True, 2)
     assert line["prompt_tokens"] == len(json.dumps(streaming())) // 4
-    assert world.counters.added[0][2].get("failed") is None
+    assert world.counters.added[0].counts.get("failed") is None
 
 
 @pytest.mark.parametrize("stream", [True, False])

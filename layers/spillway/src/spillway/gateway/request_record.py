@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from spillway.domain.deployments.targets import path_of
 from spillway.domain.routing.route import Choice
@@ -44,9 +44,19 @@ class Record:
         return self.broken or self.status >= 500
 
 
+class UsageBucket(NamedTuple):
+    """Where requests are counted together; ``hour`` is one since the epoch (UTC)."""
+
+    deployment: str
+    hour: int
+    role: str
+    path: str
+    key_id: str
+
+
 class UsageCounters(Protocol):
     """The ``usage`` table; raises StoreUnavailable."""
 
-    async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
-        """Add to the counters of one bucket."""
+    async def add(self, bucket: UsageBucket, counts: Mapping[str, int], moment: int) -> None:
+        """Add to the counters of one bucket; ``moment`` (seconds since the epoch) is the last request's end."""
         ...

@@ -3,17 +3,22 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
 from spillway.adapters.dynamodb.price_items import OVERRIDES, reading_id, stored_prices
+from spillway.adapters.dynamodb.usage_keys import KEPT_FOR, traffic_key
+from spillway.domain.observations.usage import hour_of
 from spillway.domain.pricing.price_layers import PriceTable, StoredPrices
 from spillway.domain.routing.route import Route, route_from_json
 from spillway.gateway.errors import StoreUnavailable
+from spillway.gateway.request_record import UsageBucket
 
+_KEPT_SECONDS = int(KEPT_FOR.total_seconds())
 _TABLE_SECONDS = 1.0
 _SCAN_SECONDS = 5.0
 
@@ -71,17 +76,18 @@ class DynamoUsageCounters:
     aws: AwsHttp
     table: str
 
-    async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
+    async def add(self, bucket: UsageBucket, counts: Mapping[str, int], moment: int) -> None:
         """Add to the counters of one bucket; raises StoreUnavailable."""
+        deployment, hour, role, path, key_id = bucket
         names = {f"#c{index}": name for index, name in enumerate(counts)}
         values = {f":c{index}": {"N": str(count)} for index, count in enumerate(counts.values())}
         added = ", ".join(f"#c{index} :c{index}" for index in range(len(counts)))
         payload = {
             "TableName": self.table,
-            "Key": {"deployment": {"S": deployment}, "bucket": {"S": bucket}},
+            "Key": {"deployment": {"S": deployment}, "bucket": {"S": traffic_key(_hour(hour), role, path, key_id)}},
             "UpdateExpression": f"ADD {added} SET expires_at = :expires",
             "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {**values, ":expires": {"N": str(expires_at)}},
+            "ExpressionAttributeValues": {**values, ":expires": {"N": str(moment + _KEPT_SECONDS)}},
         }
         await dynamo(self.aws, "UpdateItem", payload)
 
@@ -144,6 +150,12 @@ async def dynamo(aws: AwsHttp, operation: str, payload: Mapping[str, Any], secon
         raise StoreUnavailable(str(err)) from err
     except AwsUnreachable as err:
         raise StoreUnavailable(str(err)) from err
+
+
+@lru_cache(maxsize=4)
+def _hour(number: int) -> str:
+    """Return the name of an hour since the epoch."""
+    return hour_of(datetime.fromtimestamp(number * 3600, UTC))
 
 
 def _is_route(item: Mapping[str, Any] | None) -> bool:

@@ -1,16 +1,16 @@
 """The ``usage`` table in DynamoDB: what each hour used.
 
-Sort keys are ``<hour>#<role>#<path>#<key id>`` for requests, whose counters the gateway adds to, and
-``<hour>#instances#<path>#<instance type>#<instance>`` for billed instance time. That is written here, as the hour's
-whole so far: whoever writes it again changes nothing, and the longer time wins.
+The gateway adds to the counters of requests. Billed instance time is written here, as the hour's whole so far: whoever
+writes it again changes nothing, and the longer time wins.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
+from spillway.adapters.dynamodb.usage_keys import KEPT_FOR, check_key, instance_key, usage_key_of
 from spillway.domain.errors import Retryable
 from spillway.domain.observations.usage import (
     CHECKS,
@@ -21,15 +21,12 @@ from spillway.domain.observations.usage import (
     InstanceUse,
     Traffic,
     Usage,
-    hour_from,
     hour_of,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KEPT_FOR = timedelta(days=400)
-_INSTANCES = "instances"
 _REASON = "reason_"
 _ITEMS_PER_TRANSACTION = 100
 
@@ -45,38 +42,39 @@ class UsageTable:
 
     def month(self, deployment: str, month: str) -> Usage:
         """Sum one month's counters."""
-        sums: dict[tuple[str, str, str], Counter[str]] = {}
+        traffic: dict[tuple[str, str], Counter[str]] = {}
+        instances: dict[tuple[str, str], Counter[str]] = {}
         # The sort keys of a month lie between its name and the character after the dash.
         for item in self._items(deployment, f"{month}-", f"{month}."):
-            _hour, role, path, rest = item["bucket"]["S"].split("#", 3)
+            key = usage_key_of(item["bucket"]["S"])
             # Keys and instances are summed over, instance types are kept apart.
-            group = (role, path, _type_in(rest) if role == _INSTANCES else "")
-            sums.setdefault(group, Counter()).update(_counters_of(item))
+            (instances if key.is_instances else traffic).setdefault(
+                (key.path, key.instance_type) if key.is_instances else (key.role, key.path), Counter()
+            ).update(_counters_of(item))
         return Usage(
-            traffic={(role, path): _traffic(n) for (role, path, _), n in sums.items() if role != _INSTANCES},
-            instances={(path, kind): _use(n) for (role, path, kind), n in sums.items() if role == _INSTANCES},
+            traffic={group: _traffic(counters) for group, counters in traffic.items()},
+            instances={group: _use(counters) for group, counters in instances.items()},
         )
 
     def hours(self, deployment: str, since: datetime, until: datetime) -> Hours:
         """Return every counter of the hours from ``since`` on and before ``until``."""
         traffic: list[HourOfTraffic] = []
-        instances: dict[tuple[str, str, str], Counter[str]] = {}
+        instances: dict[tuple[datetime, str, str], Counter[str]] = {}
         for item in self._items(deployment, hour_of(since), hour_of(until)):
-            hour, role, path, rest = item["bucket"]["S"].split("#", 3)
-            counters = _counters_of(item)
-            if role == _INSTANCES:
-                instances.setdefault((hour, path, _type_in(rest)), Counter()).update(counters)
+            key, counters = usage_key_of(item["bucket"]["S"]), _counters_of(item)
+            if key.is_instances:
+                instances.setdefault((key.hour, key.path, key.instance_type), Counter()).update(counters)
             else:
-                traffic.append(HourOfTraffic(hour_from(hour), role, path, rest, _traffic(counters)))
+                traffic.append(HourOfTraffic(*key, _traffic(counters)))
         return Hours(
             tuple(traffic),
-            tuple(HourOfInstances(hour_from(hour), path, kind, _use(n)) for (hour, path, kind), n in instances.items()),
+            tuple(HourOfInstances(*of, _use(counters)) for of, counters in instances.items()),
         )
 
     def put_instance_times(self, batch: Sequence[InstanceTime]) -> None:
         """Store a batch, 100 items a call; an hour of which more is stored already stays as it is."""
         # A transaction may touch an item only once.
-        times = list({(time.deployment, _bucket_of(time)): time for time in batch}.values())
+        times = list({(time.deployment, instance_key(time)): time for time in batch}.values())
         for start in range(0, len(times), _ITEMS_PER_TRANSACTION):
             self._put(times[start : start + _ITEMS_PER_TRANSACTION])
 
@@ -85,7 +83,7 @@ class UsageTable:
         with translated():
             self._client.update_item(
                 TableName=self._table,
-                Key={"deployment": {"S": CHECKS}, "bucket": {"S": f"{hour_of(hour)}#check#lambda#"}},
+                Key={"deployment": {"S": CHECKS}, "bucket": {"S": check_key(hour)}},
                 UpdateExpression="SET expires_at = :expires_at ADD requests :one, lambda_mb_ms :lambda_mb_ms",
                 ExpressionAttributeValues={
                     ":expires_at": {"N": str(int((hour + KEPT_FOR).timestamp()))},
@@ -139,20 +137,12 @@ class UsageTable:
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": {"deployment": {"S": time.deployment}, "bucket": {"S": _bucket_of(time)}},
+                "Key": {"deployment": {"S": time.deployment}, "bucket": {"S": instance_key(time)}},
                 "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in counters),
                 "ConditionExpression": is_newer,
                 "ExpressionAttributeValues": {f":{name}": {"N": str(value)} for name, value in counters.items()},
             }
         }
-
-
-def _bucket_of(time: InstanceTime) -> str:
-    return f"{hour_of(time.hour)}#{_INSTANCES}#{time.path}#{time.instance_type}#{time.instance}"
-
-
-def _type_in(rest: str) -> str:
-    return rest.partition("#")[0]
 
 
 def _counters_of(item: Mapping[str, Any]) -> Counter[str]:

@@ -1,17 +1,15 @@
 """What one request used and how it went: an hourly counter, metrics, and one log line."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from spillway.domain.observations.usage import hour_of
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
-from spillway.gateway.request_record import Record, UsageCounters
+from spillway.gateway.request_record import Record, UsageBucket, UsageCounters
 
-KEEP_USAGE = timedelta(days=400)
-_KEEP_SECONDS = int(KEEP_USAGE.total_seconds())
+_HOUR_SECONDS = 3600
 
 
 class Meter:
@@ -51,20 +49,13 @@ class Meter:
         end = self._monotonic()
         self._log(_line(record, now, end))
         moment = int(now.timestamp())
-        bucket = f"{_hour(moment // 3600)}#{record.role}#{record.path}#{record.key_id}"
-        expires_at = moment + _KEEP_SECONDS
+        bucket = UsageBucket(record.deployment, moment // _HOUR_SECONDS, record.role, record.path, record.key_id)
         counts = _counts(record, self._megabytes * _ms(end - record.begun))
         try:
-            await self._counters.add(record.deployment, bucket, counts, expires_at)
+            await self._counters.add(bucket, counts, moment)
         except StoreUnavailable as err:
             lost = {"message": "usage not counted", "request_id": record.request_id, "detail": str(err)}
             self._log(lost)
-
-
-@lru_cache(maxsize=4)
-def _hour(number: int) -> str:
-    """Return the name of an hour since the epoch."""
-    return hour_of(datetime.fromtimestamp(number * 3600, UTC))
 
 
 def _counts(record: Record, lambda_mb_ms: float) -> dict[str, int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
-from spillway.gateway.request_record import UsageCounters
+from spillway.gateway.request_record import UsageBucket, UsageCounters
 
 _AT_ONCE = 16
 
@@ -48,7 +48,7 @@ class Writer:
 @dataclass
 class _Sum:
     counts: dict[str, int] = field(default_factory=dict)
-    expires_at: int = 0
+    moment: int = 0
 
 
 class WriteBehindCounters:
@@ -60,18 +60,18 @@ class WriteBehindCounters:
     def __init__(self, counters: UsageCounters, seconds: float, log: Log) -> None:
         self._counters = counters
         self._log = log
-        self._sums: dict[tuple[str, str], _Sum] = {}
+        self._sums: dict[UsageBucket, _Sum] = {}
         self._writer = Writer(self._write, seconds)
 
-    async def add(self, deployment: str, bucket: str, counts: Mapping[str, int], expires_at: int) -> None:
+    async def add(self, bucket: UsageBucket, counts: Mapping[str, int], moment: int) -> None:
         """Add to the counters of one bucket; never waits."""
-        found = self._sums.get((deployment, bucket))
+        found = self._sums.get(bucket)
         if found is None:
-            found = self._sums[deployment, bucket] = _Sum()
+            found = self._sums[bucket] = _Sum()
         sums = found.counts
         for name, count in counts.items():
             sums[name] = sums.get(name, 0) + count
-        found.expires_at = max(found.expires_at, expires_at)
+        found.moment = max(found.moment, moment)
         self._writer.start()
 
     async def close(self) -> None:
@@ -81,12 +81,12 @@ class WriteBehindCounters:
     async def _write(self) -> bool:
         while self._sums:
             some = [self._sums.popitem() for _ in range(min(_AT_ONCE, len(self._sums)))]
-            await asyncio.gather(*(self._write_one(*key, total) for key, total in some))
+            await asyncio.gather(*(self._write_one(bucket, total) for bucket, total in some))
         return False
 
-    async def _write_one(self, deployment: str, bucket: str, total: _Sum) -> None:
+    async def _write_one(self, bucket: UsageBucket, total: _Sum) -> None:
         try:
-            await self._counters.add(deployment, bucket, total.counts, total.expires_at)
+            await self._counters.add(bucket, total.counts, total.moment)
         except StoreUnavailable as err:
-            lost = {"deployment": deployment, "bucket": bucket, "counts": total.counts, "detail": str(err)}
+            lost = {**bucket._asdict(), "counts": total.counts, "detail": str(err)}
             self._log({"message": "usage not counted", **lost})
