@@ -55,7 +55,7 @@ async def table(
         yield SharedTable()
         return
     request.getfixturevalue("dynamo")
-    monkeypatch.setattr(limits_table, "_SECONDS", 30.0)  # moto takes one write after the other
+    monkeypatch.setattr(limits_table, "TABLE_SECONDS", 30.0)  # moto takes one write after the other
     async with open_session() as session:
         yield LimitsTable(
             AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW), "limits"

@@ -5,6 +5,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# How long a stream's upstream may be silent, unless ``GATEWAY_IDLE_SECONDS`` says otherwise.
+IDLE_SECONDS = 60.0
+
 
 class BadSetting(RuntimeError):
     """A variable has a value that it cannot have."""
@@ -100,7 +103,7 @@ class Settings:
     @property
     def gateway_idle_seconds(self) -> float:
         """``GATEWAY_IDLE_SECONDS``: how long a stream's upstream may be silent before it counts as broken."""
-        return self._number("GATEWAY_IDLE_SECONDS", 60.0, 0.001)
+        return self._number("GATEWAY_IDLE_SECONDS", IDLE_SECONDS, 0.001)
 
     @property
     def key_cache_seconds(self) -> float:

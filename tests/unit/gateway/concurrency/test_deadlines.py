@@ -1,4 +1,4 @@
-"""Limits to what takes long, of which one timer takes care."""
+"""AttemptTimeouts to what takes long, of which one timer takes care."""
 
 import asyncio
 

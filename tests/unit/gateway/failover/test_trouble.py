@@ -9,7 +9,7 @@ from spillway.domain.decision import Code
 from spillway.domain.deployments.targets import FleetTarget
 from spillway.domain.routing.route import Choice, RouteState
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.failover.first_byte_gate import FirstByteGate, Limits, NothingAnswered
+from spillway.gateway.failover.first_byte_gate import AttemptTimeouts, FirstByteGate, NothingAnswered
 from spillway.gateway.failover.retry_budget import ALWAYS_ALLOWED
 from spillway.gateway.failover.target_health import TargetHealth
 from tests.builders import a_route
@@ -122,7 +122,7 @@ async def test_an_upstream_that_is_given_up_is_hung_up_on(parts: tuple[bytes, ..
         gate = FirstByteGate(upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5))
         target = FleetTarget("support-llama")
         choices = [Choice(target, "primary", "ready"), Choice(FleetTarget("nobody"), "spill", "ready")]
-        opening = asyncio.create_task(gate.open(choices, a_request(stream=True), Limits(0.05), []))
+        opening = asyncio.create_task(gate.open(choices, a_request(stream=True), AttemptTimeouts(0.05), []))
         async with asyncio.timeout(1):
             await fake.hung_up.wait()
         opening.cancel()
@@ -134,7 +134,7 @@ async def test_a_gate_without_a_retry_left_tells_what_failed() -> None:
     async with upstreams_to(Played(status=500)) as (upstreams, _):
         gate = FirstByteGate(upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5))
         with pytest.raises(NothingAnswered, match="HTTP 500"):
-            await gate.open([Choice(FleetTarget("a"), "primary", "ready")], a_request(), Limits(0.05), [])
+            await gate.open([Choice(FleetTarget("a"), "primary", "ready")], a_request(), AttemptTimeouts(0.05), [])
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_a_gate_without_a_retry_left_tells_what_failed() -> None:
     [(True, False, (2.0, 2.0)), (True, True, (5.0, 100.0)), (False, False, (2.0, 50.0)), (False, True, (5.0, 100.0))],
 )
 def test_what_a_choice_may_take(stream: bool, is_last: bool, seconds: tuple[float, float]) -> None:
-    assert Limits(2.0).of(a_request(stream=stream), 100.0, is_last=is_last) == seconds
+    assert AttemptTimeouts(2.0).of(a_request(stream=stream), 100.0, is_last=is_last) == seconds
 
 
 TEXT = "abcdefgh"

@@ -41,12 +41,11 @@ from spillway.gateway.relay import Relay, stream_head
 from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Authenticator
 from spillway.gateway.request.key_check import KeyCheck
 from spillway.gateway.request_record import UsageCounters
+from spillway.gateway.timeouts import LATE_SECONDS
 from spillway.settings import Settings
 
 # How long a long-lived server adds up usage and costs before it writes them.
 _WRITE_EVERY_SECONDS = 1.0
-# Longer than any write takes: each gives up by itself.
-_LATE_SECONDS = 10.0
 # Objects that may be made before the youngest are looked through for cycles; Python's own 700 are five requests' worth.
 _YOUNG_OBJECTS = 20_000
 # The system's, not a generator of ours: environments restored from one snapshot would all draw alike.
@@ -146,7 +145,7 @@ async def _close(
 ) -> None:
     """Let what was used be written, then let go of the connections."""
     if late:
-        await asyncio.wait(late, timeout=_LATE_SECONDS)
+        await asyncio.wait(late, timeout=LATE_SECONDS)
     for writer in writers:
         await writer.close()
     await aws.session.close()

@@ -29,6 +29,7 @@ from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Authenticator, C
 from spillway.gateway.request.exchange import JSON, Exchange, Receive, Scope, Send
 from spillway.gateway.request.parsing import check_name, parse_completion, unknown_model
 from spillway.gateway.request.routing_headers import routing_headers_of
+from spillway.gateway.timeouts import STORE_RETRY_SECONDS
 from spillway.gateway.upstream import Endpoint
 from spillway.http_errors import MethodNotAllowed, TooLarge
 
@@ -38,7 +39,6 @@ _COMPLETIONS: dict[str, Endpoint] = {
     "/v1/embeddings": "embeddings",
     "/v1/responses": "responses",
 }
-_TABLE_RETRY_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Gateway:
             message = "the routes cannot be read right now; try again"
             await _refuse(
                 exchange,
-                Unavailable(message, code="routes_unavailable", retry_after_seconds=_TABLE_RETRY_SECONDS),
+                Unavailable(message, code="routes_unavailable", retry_after_seconds=STORE_RETRY_SECONDS),
             )
         except Exception:  # noqa: BLE001 - the edge: a client must get an answer even to our own mistakes
             self.log({"message": "error", "request_id": exchange.request_id, "trace": traceback.format_exc()})

@@ -17,11 +17,11 @@ from spillway.gateway.request.exchange import Copy, Exchange
 from spillway.gateway.request.routing_headers import NO_ROUTING_HEADERS, RoutingHeaders
 from spillway.gateway.request_record import CLIENT_GONE, Record
 from spillway.gateway.streaming.endpoint_formats import error_events
-from spillway.gateway.streaming.keepalive import SECONDS, KeepAlive
+from spillway.gateway.streaming.keepalive import KeepAlive
+from spillway.gateway.timeouts import COMMENT_EVERY_SECONDS, SETTLE_SECONDS
 from spillway.gateway.upstream import UpstreamRequest
 from spillway.http_errors import error_type
 
-SETTLE_SECONDS = 1.0
 Settle: TypeAlias = Callable[[Record], Coroutine[None, None, None]]
 
 
@@ -33,7 +33,7 @@ class Completions:
     relay: Relay
     meter: Meter
     monotonic: Monotonic
-    comment_every_seconds: float = SECONDS
+    comment_every_seconds: float = COMMENT_EVERY_SECONDS
     texts: TextLog | None = None
     # Lambda does once an answer has ended; a server goes on, and what it counts it only notes before it writes.
     freezes: bool = True

@@ -12,24 +12,22 @@ from spillway.domain.routing.route import Choice, Plan, Route, RouteState, plan
 from spillway.gateway.concurrency.cache import Monotonic
 from spillway.gateway.errors import Unavailable
 from spillway.gateway.failover.first_byte_gate import (
-    ANSWER_SECONDS,
+    AttemptTimeouts,
     Failure,
     FirstByteGate,
-    Limits,
     NothingAnswered,
     Opened,
 )
-from spillway.gateway.failover.wait_for_primary import LONGEST_SILENCE_SECONDS, WaitForPrimary
+from spillway.gateway.failover.wait_for_primary import WaitForPrimary
 from spillway.gateway.failover.wake import Wakes
 from spillway.gateway.request.exchange import Headers
 from spillway.gateway.request.routing_headers import RoutingHeaders
 from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.keepalive import KeepAlive
+from spillway.gateway.timeouts import ANSWER_SECONDS, COUNT_AT_ONCE_SECONDS, LONGEST_SILENCE_SECONDS
 from spillway.gateway.upstream import UpstreamRequest, can_answer
 
 StreamHead = Callable[[str, str], Headers]
-# What waits longer than this is counted as it comes: the check must not hear of it only after its wait is over.
-COUNT_AT_ONCE_SECONDS = 30.0
 
 
 @dataclass
@@ -120,12 +118,12 @@ class Dispatch:
             if failures:
                 context.record.detail = "; ".join(f"{failed.choice.role}: {failed.err.detail}" for failed in failures)
 
-    def _limits(self, context: RequestContext) -> Limits:
+    def _limits(self, context: RequestContext) -> AttemptTimeouts:
         """Return the limits of an answer's beginning; an unstreamed one's includes what was waited already."""
         usual = context.route.first_byte_seconds
         first_byte_seconds = context.asked.max_wait_seconds or usual
         waited = 0.0 if context.request.stream else self.monotonic() - context.record.begun
-        return Limits(first_byte_seconds, ANSWER_SECONDS - waited, hurried=first_byte_seconds < usual)
+        return AttemptTimeouts(first_byte_seconds, ANSWER_SECONDS - waited, hurried=first_byte_seconds < usual)
 
     def _all_failed(self, route: Route, failures: Sequence[Failure]) -> Unavailable:
         """Return what the client is told: to come back when the first of the targets is up, or tried first again."""

@@ -12,12 +12,12 @@ from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.endpoint_formats import Rewriter, error_events, rewriter_for
 from spillway.gateway.streaming.rewriting import rewrite_answer
 from spillway.gateway.streaming.usage import Usage, estimated_usage, usage_of
+from spillway.gateway.timeouts import DRAIN_SECONDS
 from spillway.gateway.upstream import UpstreamRequest
 
 _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 _NO_CACHE = (b"cache-control", b"no-cache")
 _BROKEN = "the model stopped answering before the end of its answer; what came so far is incomplete"
-_DRAIN_SECONDS = 0.2
 
 
 class Relay:
@@ -80,7 +80,7 @@ async def _pass(exchange: Exchange, block: bytes, rewriter: Rewriter) -> bool:
 async def _drain(opened: Opened) -> None:
     """Read the few bytes after the end mark: only a connection read to its end can serve the next request."""
     with suppress(UpstreamUnavailable, TimeoutError):
-        async with asyncio.timeout(_DRAIN_SECONDS):
+        async with asyncio.timeout(DRAIN_SECONDS):
             await anext(opened.stream.blocks, None)
 
 

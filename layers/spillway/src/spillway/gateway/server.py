@@ -7,9 +7,7 @@ from dataclasses import replace
 from spillway.gateway.app import Gateway, LazyApp
 from spillway.gateway.errors import Unavailable, error_body
 from spillway.gateway.request.exchange import JSON, Receive, Scope, Send
-
-# From the moment on when requests that took too long are cancelled: to meter them, and to settle their budgets.
-_LAST_SECONDS = 5.0
+from spillway.gateway.timeouts import LAST_SECONDS
 
 
 class ServerApp(LazyApp):
@@ -54,7 +52,7 @@ class ServerApp(LazyApp):
         while self._active:
             self._idle.clear()
             try:
-                async with asyncio.timeout(_LAST_SECONDS):
+                async with asyncio.timeout(LAST_SECONDS):
                     await self._idle.wait()
             except TimeoutError:
                 return

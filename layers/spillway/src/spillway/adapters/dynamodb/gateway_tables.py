@@ -17,10 +17,9 @@ from spillway.domain.pricing.price_layers import PriceTable, StoredPrices
 from spillway.domain.routing.route import Route, route_from_json
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.request_record import UsageBucket
+from spillway.gateway.timeouts import SCAN_SECONDS, TABLE_SECONDS
 
 _KEPT_SECONDS = int(KEPT_FOR.total_seconds())
-_TABLE_SECONDS = 1.0
-_SCAN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class GatewayRoutes:
         payload: dict[str, Any] = {"TableName": self.table}
         routes: list[Route] = []
         while True:
-            page = await dynamo(self.aws, "Scan", payload, _SCAN_SECONDS)
+            page = await dynamo(self.aws, "Scan", payload, SCAN_SECONDS)
             for item in filter(_is_route, page.get("Items", [])):
                 with suppress(StoreUnavailable):
                     routes.append(_route(item))
@@ -129,7 +128,7 @@ class DynamoWakeDesk:
             "EventBusName": self.event_bus,
         }
         try:
-            answer = await self.aws.call("EVENTBRIDGE", "AWSEvents.PutEvents", {"Entries": [entry]}, _TABLE_SECONDS)
+            answer = await self.aws.call("EVENTBRIDGE", "AWSEvents.PutEvents", {"Entries": [entry]}, TABLE_SECONDS)
         except (AwsError, AwsUnreachable) as err:
             raise StoreUnavailable(str(err)) from err
         if answer.get("FailedEntryCount"):
@@ -140,7 +139,7 @@ class _ConditionFailed(Exception):
     """The write's condition did not hold."""
 
 
-async def dynamo(aws: AwsHttp, operation: str, payload: Mapping[str, Any], seconds: float = _TABLE_SECONDS) -> Any:
+async def dynamo(aws: AwsHttp, operation: str, payload: Mapping[str, Any], seconds: float = TABLE_SECONDS) -> Any:
     """Call DynamoDB; raises StoreUnavailable."""
     try:
         return await aws.call("DYNAMODB", f"DynamoDB_20120810.{operation}", payload, seconds)

@@ -7,8 +7,8 @@ from typing import Any
 from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.limits.store import Change, Outcome
+from spillway.gateway.timeouts import TABLE_SECONDS
 
-_SECONDS = 1.0
 _NO_COUNTERS = frozenset({"expires_at"})
 
 
@@ -26,7 +26,7 @@ class LimitsTable:
                 "DYNAMODB",
                 "DynamoDB_20120810.UpdateItem",
                 update_of(self.table, change),
-                _SECONDS,
+                TABLE_SECONDS,
                 repeatable=change.repeatable,
             )
         except AwsError as err:

@@ -14,6 +14,7 @@ from spillway.adapters.upstreams.failures import Refusal, refusal_of
 from spillway.domain.decision import Code
 from spillway.domain.errors import InvalidRequest
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
+from spillway.gateway.timeouts import REFUSAL_SECONDS
 from spillway.gateway.upstream import UpstreamStream
 
 Chunks: TypeAlias = AsyncIterator[bytes]
@@ -21,7 +22,6 @@ Judge: TypeAlias = Callable[[Refusal], UpstreamRejected | UpstreamUnavailable]
 
 # What is read of an error: its status is known already.
 _REFUSAL_BYTES = 65_536
-_REFUSAL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> Refusal:
     body = b""
     async with response:
         with suppress(aiohttp.ClientError, OSError, TimeoutError):
-            async with asyncio.timeout(_REFUSAL_SECONDS):
+            async with asyncio.timeout(REFUSAL_SECONDS):
                 # One read gives what has arrived, and half an error cannot be told from another kind of error.
                 while len(body) < _REFUSAL_BYTES and (part := await response.content.readany()):
                     body += part

@@ -7,13 +7,11 @@ from typing import Generic, TypeAlias, TypeVar
 
 from spillway.domain.routing.route import Route
 from spillway.gateway.errors import StoreUnavailable
+from spillway.gateway.timeouts import PATIENCE_SECONDS, ROUTE_AGE_SECONDS
 
 T = TypeVar("T")
 Monotonic = Callable[[], float]
 
-MAX_AGE_SECONDS = 2.0
-# With the last value at hand nobody waits longer than this for a table that does not answer.
-PATIENCE_SECONDS = 0.3
 _MOST_NAMES = 10_000
 
 
@@ -27,7 +25,7 @@ class Cached(Generic[T]):
         self,
         load: Callable[[], Awaitable[T]],
         monotonic: Monotonic,
-        max_age: float = MAX_AGE_SECONDS,
+        max_age: float = ROUTE_AGE_SECONDS,
         *,
         outlasts: bool = True,
     ) -> None:
@@ -86,7 +84,7 @@ class CachedByName(Generic[T]):
         self,
         read: Callable[[str], Awaitable[T]],
         monotonic: Monotonic,
-        max_age: float = MAX_AGE_SECONDS,
+        max_age: float = ROUTE_AGE_SECONDS,
         *,
         outlasts: bool = True,
     ) -> None:

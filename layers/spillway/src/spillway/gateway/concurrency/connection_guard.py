@@ -8,10 +8,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from spillway.domain.errors import InvalidRequest
 from spillway.gateway.errors import error_body
-
-HEAD_SECONDS = 15.0
-# As long as an upstream may be silent.
-UNREAD_SECONDS = 60.0
+from spillway.gateway.timeouts import HEAD_SECONDS, UNREAD_SECONDS
 
 
 class GuardedConnection(H11Protocol):

@@ -12,11 +12,8 @@ from spillway.gateway.concurrency.deadlines import Deadlines
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.failover.first_event import first_of
 from spillway.gateway.failover.target_health import TargetHealth
+from spillway.gateway.timeouts import ANSWER_SECONDS, CONNECT_SECONDS
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
-
-# API Gateway waits 5 minutes for the first byte, which an unstreamed answer has at its end.
-ANSWER_SECONDS = 280.0
-CONNECT_SECONDS = 5.0
 
 OnLast: TypeAlias = Callable[[Choice, str], None]
 
@@ -44,7 +41,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Limits:
+class AttemptTimeouts:
     """``first_byte_seconds`` is what every choice but the last has, ``answer_seconds`` what all have together.
 
     ``hurried`` when the request asked for less than its deployment allows: what is too slow for it is not in trouble.
@@ -90,7 +87,7 @@ class FirstByteGate:
         self,
         choices: Sequence[Choice],
         request: UpstreamRequest,
-        limits: Limits,
+        limits: AttemptTimeouts,
         failures: list[Failure],
         on_last: OnLast = lambda _choice, _code: None,
     ) -> Opened:

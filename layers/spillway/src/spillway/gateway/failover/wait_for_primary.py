@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from spillway.domain.routing.route import Route, RouteState
 
-# Nothing can be said to the client of an unstreamed request before its answer, for which API Gateway waits 5 minutes.
-LONGEST_SILENCE_SECONDS = 180.0
 _COMING = frozenset({RouteState.COLD, RouteState.WARMING})
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spillway.domain.access.limits import Window
+from spillway.gateway.timeouts import STREAM_SECONDS
 
-# New requests draw on a lease for so long; a request takes 15 minutes at most (Lambda's and API Gateway's limit).
+# New requests draw on a lease for so long.
 DRAWN_ON_FOR = timedelta(minutes=5)
-LONGEST_REQUEST = timedelta(minutes=15)
+LONGEST_REQUEST = timedelta(seconds=STREAM_SECONDS)
 CLOCKS_DIFFER_BY = timedelta(minutes=1)
 LAPSES_AFTER = DRAWN_ON_FOR + LONGEST_REQUEST + CLOCKS_DIFFER_BY
 HELD_PREFIX, DRAWN_PREFIX = "held_", "drawn_"

@@ -21,10 +21,10 @@ from spillway.gateway.metering.log import Log
 from spillway.gateway.request.routing_headers import ROLES, Role, RoutingHeaders
 from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.usage import Usage
+from spillway.gateway.timeouts import STORE_RETRY_SECONDS
 from spillway.gateway.upstream import UpstreamRequest
 
 _MOST_KEYS = 10_000
-_RETRY_SECONDS = 2
 _HEADERS = {
     counter: tuple(f"x-ratelimit-{what}-{counter}".encode() for what in ("limit", "remaining", "reset"))
     for counter in ("requests", "tokens")
@@ -110,7 +110,7 @@ class Limiter:
         except StoreUnavailable as err:
             self._log({"message": "limits not read", "key_id": key_id, "detail": str(err)})
             message = "this key's limits cannot be read right now; try again"
-            raise Unavailable(message, code="limits_unavailable", retry_after_seconds=_RETRY_SECONDS) from err
+            raise Unavailable(message, code="limits_unavailable", retry_after_seconds=STORE_RETRY_SECONDS) from err
         except LimitExceeded as err:
             self._log({"message": "refused", "key_id": key_id, "request_id": request.request_id, "reason": err.code})
             raise

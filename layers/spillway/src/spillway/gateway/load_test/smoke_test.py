@@ -7,14 +7,15 @@ from spillway.domain.deployments.targets import Target
 from spillway.domain.errors import Rejected, SmokeTestFailed
 from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.failover.first_byte_gate import FirstByteGate, Limits, NothingAnswered, Opened
+from spillway.gateway.failover.first_byte_gate import AttemptTimeouts, FirstByteGate, NothingAnswered, Opened
 from spillway.gateway.failover.target_health import TargetHealth
 from spillway.gateway.streaming.rewriting import StreamRewriter
+from spillway.gateway.timeouts import SMOKE_TEST_SECONDS
 from spillway.gateway.upstream import UpstreamRequest, Upstreams
 
 _PROMPT = "Say hello."
 _MAX_TOKENS = 8
-_SECONDS = 120.0
+_LIMITS = AttemptTimeouts(SMOKE_TEST_SECONDS, SMOKE_TEST_SECONDS)
 
 
 async def smoke_test(
@@ -30,15 +31,15 @@ async def smoke_test(
     request = UpstreamRequest(deployment, "chat/completions", body, True, False, request_id, 0)
     begun = monotonic()
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(SMOKE_TEST_SECONDS):
             gate = FirstByteGate(upstreams, TargetHealth(monotonic, lambda: 0.5))
-            opened = await gate.open([Choice(target, "primary", "smoke_test")], request, Limits(_SECONDS, _SECONDS), [])
+            opened = await gate.open([Choice(target, "primary", "smoke_test")], request, _LIMITS, [])
             first_token = monotonic()
             await _read_to_the_end(opened, request)
     except (NothingAnswered, Rejected, UpstreamUnavailable) as err:
         raise SmokeTestFailed(f"'{deployment}' gave no completion: {err}") from err
     except TimeoutError as err:
-        raise SmokeTestFailed(f"'{deployment}' gave no completion within {_SECONDS:g} seconds") from err
+        raise SmokeTestFailed(f"'{deployment}' gave no completion within {SMOKE_TEST_SECONDS:g} seconds") from err
     return first_token - begun
 
 

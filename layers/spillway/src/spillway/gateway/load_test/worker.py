@@ -11,11 +11,11 @@ from random import Random
 from spillway.domain.benchmarks.counts import LengthTally, Tally
 from spillway.domain.benchmarks.worker_orders import Length, WorkerOrder
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
-from spillway.gateway.failover.first_byte_gate import CONNECT_SECONDS
 from spillway.gateway.failover.first_event import first_of
 from spillway.gateway.load_test.answer import Reading
 from spillway.gateway.load_test.prompts import Prompts
 from spillway.gateway.streaming.rewriting import StreamRewriter
+from spillway.gateway.timeouts import CONNECT_SECONDS
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 
 # How often the stop button is looked at, and how long a stream rests after a failure: refused requests cost little.

@@ -1,6 +1,7 @@
 """Prompts and answers of the deployments that have it switched on, on their way to a log of their own.
 
-No request fails because of it, or waits for it longer than SECONDS; what does not get through is lost, and counted.
+No request fails because of it, or waits for it longer than TEXTS_SECONDS; what does not get through is lost, and
+counted.
 """
 
 import asyncio
@@ -18,11 +19,9 @@ from spillway.gateway.metering.log import Log
 from spillway.gateway.request.exchange import Copy
 from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.transcript import transcript
+from spillway.gateway.timeouts import TEXTS_LATER_SECONDS, TEXTS_SECONDS
 from spillway.gateway.upstream import UpstreamRequest
 
-SECONDS = 0.5
-# Where nobody waits.
-_TOGETHER_SECONDS = 5.0
 # Bytes of a request's text and of an answer's: with all escapes an event of CloudWatch's takes both.
 MOST_TEXT_BYTES = 64 * 1024
 _MOST_PENDING_BYTES = 16 * 1024 * 1024
@@ -58,7 +57,7 @@ class TextLog:
         self._now = now
         self._log = log
         self._every_seconds = every_seconds
-        self._seconds = SECONDS if every_seconds is None else _TOGETHER_SECONDS
+        self._seconds = TEXTS_SECONDS if every_seconds is None else TEXTS_LATER_SECONDS
         self._pending: deque[Event] = deque()
         self._pending_bytes = 0
         self._closing = asyncio.Event()

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from spillway.gateway.concurrency.deadlines import Deadlines
 from spillway.gateway.errors import BodyTooSlow, ClientGone
+from spillway.gateway.timeouts import BODY_SECONDS
 from spillway.http_errors import TooLarge
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -17,7 +18,6 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 BODY_LIMIT_BYTES = 10 * 1024 * 1024
-BODY_SECONDS = 30.0
 JSON = (b"content-type", b"application/json")
 
 

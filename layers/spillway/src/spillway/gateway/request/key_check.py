@@ -9,10 +9,10 @@ from spillway.domain.errors import Unauthorized
 from spillway.gateway.concurrency.cache import CachedByName, Monotonic
 from spillway.gateway.errors import StoreUnavailable, Unavailable
 from spillway.gateway.request.caller import Caller, Headers
+from spillway.gateway.timeouts import STORE_RETRY_SECONDS
 
 # As the API says it by itself (template.yaml): what exactly is wrong with a key is nobody's business.
 REFUSAL = "Missing or unknown API key. Send the header 'Authorization: Bearer <key>'."
-_RETRY_SECONDS = 2
 
 
 class KeyCheck:
@@ -48,5 +48,5 @@ class KeyCheck:
             raise Unauthorized(REFUSAL) from err
         except StoreUnavailable as err:
             message = "keys cannot be read right now; try again"
-            raise Unavailable(message, code="keys_unavailable", retry_after_seconds=_RETRY_SECONDS) from err
+            raise Unavailable(message, code="keys_unavailable", retry_after_seconds=STORE_RETRY_SECONDS) from err
         return Caller(key.id, frozenset(key.scopes), frozenset(key.deployments), key.limits)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from spillway.domain.errors import InvalidRequest, Rejected
+from spillway.gateway.timeouts import LONGEST_WAIT_SECONDS
 
 Role: TypeAlias = Literal["primary", "spill"]
 ROLES: tuple[Role, ...] = ("primary", "spill")
-# The platform ends every stream after 15 minutes; a minute of them is left for the answer.
-LONGEST_WAIT_SECONDS = 840.0
 HEADERS_LIMIT_BYTES = 32 * 1024
 _PREFIX = b"x-spillway-"
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 
 from spillway.gateway.request.exchange import Exchange, Headers
 
-SECONDS = 15.0
-
 
 class KeepAlive:
     """Writes a comment every ``seconds`` from :meth:`watch` on, the headers before the first, until :meth:`quiet`."""
