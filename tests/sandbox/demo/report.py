@@ -28,7 +28,7 @@ def show(ledger: Ledger) -> None:
     print(f"\nTagged resources left behind: {len(ledger.leftovers)} {' '.join(ledger.leftovers)}")
     held = sum(item["ok"] for item in ledger.expectations)
     print(f"\n{held} of {len(ledger.expectations)} expectations held. Details: .sandbox/demo.json")
-    print("Read on: README.md, docs/decisions.md, docs/alerts.md; `make sandbox` keeps all of this running for you.")
+    print("Read on: README.md, docs/decisions/, docs/alerts.md; `make sandbox` keeps all of this running for you.")
 
 
 def _money(alert: dict[str, object]) -> str:
