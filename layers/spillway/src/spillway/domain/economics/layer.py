@@ -1,7 +1,8 @@
 """One layer: the traffic that the k-th instance would carry, and whether that instance pays.
 
 Amounts are in instance minutes (an instance costs 1 a minute; ``spill`` is what the layer's tokens would cost, in that
-unit), costs of rules are relative to never having an instance. The reasoning is in docs/policy.md.
+unit), costs of rules are relative to never having an instance. The rule is in docs/policy.md, its worst case in
+docs/policy-proof.md.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,7 @@
 """Rules that are played on paper: what each would have cost a layer so far, and how bold that has made it.
 
-Amounts are in instance minutes, costs are relative to never having an instance. The reasoning is in docs/policy.md.
+Amounts are in instance minutes, costs are relative to never having an instance. The rules are in docs/policy.md, what
+else was tried is in docs/policy-experiments.md.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The rule on a ladder: the work function of all places, in dollars. The reasoning is in docs/policy.md."""
+"""The rule on a ladder: the work function of all places, in dollars. The reasoning: docs/policy-proof.md."""
 
 from dataclasses import dataclass
 

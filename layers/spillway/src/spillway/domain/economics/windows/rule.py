@@ -1,4 +1,4 @@
-"""The rule for one copy of an imported model: when to send it its layer's requests. The reasoning: docs/policy.md."""
+"""The rule for one copy of an imported model: when to send it its layer's requests. Why: docs/policy-proof.md."""
 
 from dataclasses import dataclass, field
 
