@@ -7,7 +7,7 @@ RUN := PYTHONPATH=layers/spillway/src:. $(BIN)/python
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: setup demo sandbox test check bench bench-gateway clients bench-policy bench-policy-cases build lock clean
+.PHONY: setup demo sandbox test check bench bench-gateway clients bench-policy bench-policy-cases findings build lock clean
 
 setup: $(VENV)/.ready
 
@@ -55,6 +55,13 @@ bench-policy-cases: setup
 # The same script with several clients against a sandbox; installs what is missing into a temporary folder.
 clients: setup
 	$(RUN) -m tests.clients
+
+# What real libraries do that one would have guessed otherwise; no part of the gate, since it needs a package index.
+findings:
+	@failed=0; for script in findings/*.sh; do \
+	  if seen=$$(PYTHON="$(PYTHON)" bash "$$script" 2>&1); then echo "holds      $$script"; \
+	  else failed=1; echo "no longer  $$script"; echo "$$seen" >&2; fi; \
+	done; exit $$failed
 
 build: setup
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/sam build
