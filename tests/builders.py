@@ -9,10 +9,10 @@ from spillway.domain.decision import Action, Code, Decision, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
-from spillway.domain.deployments.targets import BedrockTarget, FleetTarget
 from spillway.domain.observations.capacity import Capacity, Instance
 from spillway.domain.observations.traffic import Minute
 from spillway.domain.observations.usage import InstanceTime
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget
 from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, Source, TokenPrice
 from spillway.domain.routing.route import Route, RouteState
 

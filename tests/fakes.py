@@ -14,7 +14,6 @@ from spillway.domain.costs.credits import CreditLedger
 from spillway.domain.decision import Decision
 from spillway.domain.deployments.deployment import Deployment, Inventory
 from spillway.domain.deployments.status import Status
-from spillway.domain.deployments.targets import FleetTarget, Target
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
@@ -29,6 +28,7 @@ from spillway.domain.observations.usage import (
     Usage,
     month_of,
 )
+from spillway.domain.paths.targets import FleetTarget, Target
 from spillway.domain.pricing.price_layers import Override, Reading, StoredPrices
 from spillway.domain.review.record import Review
 from spillway.domain.routing.route import Route

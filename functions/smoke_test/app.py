@@ -7,7 +7,7 @@ from typing import Any
 from spillway import clock
 from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.bootstrap.gateway import build_upstreams
-from spillway.domain.deployments.targets import Target, target_from_json
+from spillway.domain.paths.targets import Target, target_from_json
 from spillway.gateway.load_test.smoke_test import smoke_test
 from spillway.settings import Settings
 

@@ -27,7 +27,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.status import Status
-from spillway.domain.deployments.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.domain.pricing.price_book import price_book
 from spillway.domain.routing.route_for_status import route_of
 from spillway.services.check import Check

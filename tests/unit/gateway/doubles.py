@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
 from spillway.bootstrap.gateway import PRICES
-from spillway.domain.deployments.targets import Target, path_of
+from spillway.domain.paths.targets import Target, path_of
 from spillway.domain.pricing.price_layers import StoredPrices
 from spillway.domain.routing.route import Route
 from spillway.gateway.app import Gateway

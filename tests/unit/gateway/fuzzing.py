@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any, cast
 
 from spillway.adapters.aws.http import AwsHttp
-from spillway.domain.deployments.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import Endpoint
 from tests.builders import a_route
 from tests.sandbox import eventstream

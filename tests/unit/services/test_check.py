@@ -12,11 +12,11 @@ from spillway.domain.alerts.alert import Alert, AlertState
 from spillway.domain.decision import Action, Code, Decision
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
-from spillway.domain.deployments.targets import ImportedTarget
 from spillway.domain.errors import Retryable
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.observations.usage import CHECKS, InstanceTime
+from spillway.domain.paths.targets import ImportedTarget
 from spillway.domain.pricing.price_book import HourlyPrice, ImportPrices, Source, UnitPrice
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.scaling.check_state import Memory

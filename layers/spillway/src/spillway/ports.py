@@ -11,10 +11,10 @@ from spillway.domain.costs.aws_bill import Billed
 from spillway.domain.costs.credits import CreditLedger
 from spillway.domain.decision import Decision
 from spillway.domain.deployments.deployment import Deployment, Inventory
-from spillway.domain.deployments.targets import Target
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
 from spillway.domain.observations.usage import Hours, InstanceTime, Usage
+from spillway.domain.paths.targets import Target
 from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.review.leftovers import Resource
 from spillway.domain.review.record import Review

@@ -11,9 +11,9 @@ from botocore.stub import ANY, Stubber
 from spillway.adapters.drivers.imported import ImportDriver
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
-from spillway.domain.deployments.targets import ImportedTarget
 from spillway.domain.errors import InvalidRequest, NotReady, Retryable
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths.targets import ImportedTarget
 from tests.builders import NOW, a_deployment, a_spec
 
 ROLE = "arn:aws:iam::123456789012:role/spillway-ImportRole"

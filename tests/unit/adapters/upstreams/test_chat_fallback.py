@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.deployments.targets import BedrockTarget, SageMakerTarget, Target
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.targets import BedrockTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import Endpoint, UpstreamRequest
 from tests.sandbox import eventstream
 from tests.unit.gateway.doubles import USAGE, chunk, sse, usage_chunk

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.domain.decision import Code
-from spillway.domain.deployments.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.settings import Settings
 from tests.builders import NOW

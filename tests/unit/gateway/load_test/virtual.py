@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
 from spillway.domain.decision import Code
-from spillway.domain.deployments.targets import Target
+from spillway.domain.paths.targets import Target
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 from tests.sandbox.engine_scheduler import Job, Limits, OverloadedError, Scheduler

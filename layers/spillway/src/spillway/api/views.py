@@ -22,7 +22,7 @@ from spillway.domain.access.keys import Key
 from spillway.domain.costs.month import Cost
 from spillway.domain.decision import Decision, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.targets import target_to_json
+from spillway.domain.paths.targets import target_to_json
 from spillway.domain.routing.route import Route
 from spillway.services.show_deployments import Detail
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec, Path
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths import model_catalog as catalog
 from spillway.domain.pricing.price_book import known_instance_types, price_book
 
 CHANGEABLE = ("capacity", "thresholds", "spill", "budget", "request_log")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from spillway.domain.decision import Code
-from spillway.domain.deployments.targets import path_of
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.targets import path_of
 from spillway.domain.routing.route import Choice, Plan, Route, RouteState, plan
 from spillway.gateway.concurrency.cache import Monotonic
 from spillway.gateway.errors import Unavailable

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from spillway.domain.deployments.targets import path_of
+from spillway.domain.paths.targets import path_of
 from spillway.domain.routing.route import Choice
 from spillway.gateway.streaming.usage import Usage
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, assert_never
 
-from spillway.domain.deployments.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 
 Endpoint: TypeAlias = Literal["chat/completions", "completions", "embeddings", "responses"]
 TargetT_contra = TypeVar("TargetT_contra", bound=Target, contravariant=True)

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.targets import target_to_json
 from spillway.domain.errors import NotReady, Superseded
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths.targets import target_to_json
 from spillway.ports import Deployments, Driver
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from spillway.domain.deployments.model_catalog import find
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.model_catalog import find
 from spillway.domain.planner.plan import Plan, make_plan
 from spillway.domain.planner.request import PlanRequest
 from spillway.domain.pricing.measured_throughput import own_throughputs

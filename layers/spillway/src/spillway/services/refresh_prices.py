@@ -9,9 +9,9 @@ from datetime import datetime
 from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.model_catalog import MODELS, ec2_instance_type, find, sagemaker_instance_type
 from spillway.domain.deployments.spec import Path
-from spillway.domain.deployments.targets import BedrockTarget
+from spillway.domain.paths.model_catalog import MODELS, ec2_instance_type, find, sagemaker_instance_type
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook, known_instance_types
 from spillway.domain.pricing.price_layers import TOKEN_TABLES, PriceTable, Reading
 from spillway.domain.pricing.throughput import Benchmarks

@@ -15,8 +15,8 @@ from spillway.domain.decision import Action, Code, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at
 from spillway.domain.deployments.status import Status
-from spillway.domain.deployments.targets import target_from_json
 from spillway.domain.errors import Conflict, NotFound, Superseded
+from spillway.domain.paths.targets import target_from_json
 from spillway.ports import Deployments, Events, Routes, Workflows
 from spillway.services.status_transitions import StatusTransitions
 

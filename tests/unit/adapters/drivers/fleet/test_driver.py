@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from spillway.adapters.drivers.fleet.config import HOOK_NAME
 from spillway.adapters.drivers.fleet.group import MARK_TAG
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.targets import FleetTarget
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths.targets import FleetTarget
 from tests.builders import a_deployment, a_spec
 from tests.unit.adapters.drivers.conftest import FleetWorld
 

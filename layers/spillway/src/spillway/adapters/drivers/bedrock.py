@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import VALIDATION_CODES, code_of, is_gone, translated
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.targets import BedrockTarget, bedrock_api_for
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths import model_catalog as catalog
+from spillway.domain.paths.targets import BedrockTarget, bedrock_api_for
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import code_of, gone_is_fine, is_gone, translated
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
-from spillway.domain.deployments.targets import ImportedTarget
 from spillway.domain.errors import InvalidRequest, NotReady, Retryable
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths.targets import ImportedTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient

@@ -13,8 +13,8 @@ from spillway.domain.deployments.deployment import Deployment, Inventory
 from spillway.domain.deployments.measured_capacity import measured_from_json, measured_to_json
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
-from spillway.domain.deployments.targets import target_from_json, target_to_json
 from spillway.domain.errors import Conflict, NotFound, Superseded
+from spillway.domain.paths.targets import target_from_json, target_to_json
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import is_gone, translated
 from spillway.adapters.drivers.fleet.group_state import capacity_of, in_service
 from spillway.adapters.observe.billed_instances import EndpointLooks, Hosted, fleet_instances, instance_of
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import Path
 from spillway.domain.errors import Retryable
 from spillway.domain.observations.capacity import Capacity, EndpointInstances, Instance
+from spillway.domain.paths import model_catalog as catalog
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

@@ -9,7 +9,7 @@ from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
-from spillway.domain.deployments.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream, speaks
 
 

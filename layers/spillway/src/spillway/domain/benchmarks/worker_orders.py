@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from spillway.domain.deployments.targets import Target, target_from_json, target_to_json
+from spillway.domain.paths.targets import Target, target_from_json, target_to_json
 
 # What one Lambda of the load function's size reads without falling behind: some thousand stream events a second.
 STREAMS_PER_WORKER = 64

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.targets import BedrockTarget
 from spillway.domain.observations.usage import Usage
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook, Source, TokenPrice
 
 MICRO = 1_000_000

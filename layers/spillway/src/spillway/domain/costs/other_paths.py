@@ -11,10 +11,10 @@ from datetime import datetime
 
 from spillway.domain.costs.ledger import Capacities
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.model_catalog import find, is_bedrock_id, sagemaker_instance_type
 from spillway.domain.deployments.spec import Path
 from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW, WINDOWS_PER_HOUR
 from spillway.domain.observations.usage import Hours
+from spillway.domain.paths.model_catalog import find, is_bedrock_id, sagemaker_instance_type
 from spillway.domain.pricing.price_book import SECONDS_PER_HOUR, PriceBook
 
 

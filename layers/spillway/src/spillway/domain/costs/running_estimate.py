@@ -12,11 +12,11 @@ from spillway.domain.access.limits import month_at
 from spillway.domain.costs.import_windows import WINDOW, storage_times, units_of, window_times, windows_of
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import Path
-from spillway.domain.deployments.targets import BedrockTarget
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.instance_lifetimes import UNSETTLED, hours_lived, lives_of
 from spillway.domain.observations.traffic import Load
 from spillway.domain.observations.usage import InstanceTime, month_of
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.scaling.check_state import Memory
 

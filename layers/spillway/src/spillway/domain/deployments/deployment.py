@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from spillway.domain.deployments.measured_capacity import Measured
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
-from spillway.domain.deployments.targets import Target
+from spillway.domain.paths.targets import Target
 
 # An execution that was aborted from outside can't give the deployment back; after this long another may take it.
 CLAIM_LIMIT = timedelta(hours=3)

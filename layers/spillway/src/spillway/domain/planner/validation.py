@@ -1,7 +1,7 @@
 """What a request names that nothing is known about: refused, with what is known."""
 
-from spillway.domain.deployments.model_catalog import MODELS, is_hugging_face_id
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.model_catalog import MODELS, is_hugging_face_id
 from spillway.domain.planner.request import PlanRequest
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.pricing.throughput import Benchmarks

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from spillway.domain.deployments.model_catalog import find
+from spillway.domain.paths.model_catalog import find
 from spillway.domain.pricing.price_book import SECONDS_PER_HOUR, Source
 
 # What a measurement is worth: under load as users make it, an upper bound without arrivals, one batch at a time.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from spillway.domain.deployments.targets import Target, target_from_json, target_to_json
+from spillway.domain.paths.targets import Target, target_from_json, target_to_json
 
 
 class RouteState(StrEnum):

@@ -7,10 +7,10 @@ from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec, Path
 from spillway.domain.deployments.status import Status
-from spillway.domain.deployments.targets import BedrockTarget, bedrock_api_for
 from spillway.domain.economics.in_check import is_measured
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
+from spillway.domain.paths.targets import BedrockTarget, bedrock_api_for
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.scaling.saturation import saturation
 

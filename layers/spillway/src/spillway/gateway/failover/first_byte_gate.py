@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from spillway.domain.decision import Code
-from spillway.domain.deployments.targets import Target
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.targets import Target
 from spillway.domain.routing.route import Choice
 from spillway.gateway.concurrency.deadlines import Deadlines
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from spillway.domain.decision import Code
-from spillway.domain.deployments.targets import Target
+from spillway.domain.paths.targets import Target
 from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.retry_budget import RetryBudget

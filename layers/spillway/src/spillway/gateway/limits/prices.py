@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from spillway.domain.deployments.targets import BedrockTarget, Target
+from spillway.domain.paths.targets import BedrockTarget, Target
 from spillway.domain.pricing.price_layers import Entry, PriceTable, StoredPrices, in_proportion, layered
 from spillway.gateway.concurrency.cache import Cached, Monotonic
 from spillway.gateway.errors import StoreUnavailable

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from spillway.domain.deployments.targets import Target
 from spillway.domain.errors import Rejected, SmokeTestFailed
+from spillway.domain.paths.targets import Target
 from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import AttemptTimeouts, FirstByteGate, NothingAnswered, Opened

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.targets import FleetTarget
 from spillway.domain.errors import Conflict, InvalidRequest
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths.targets import FleetTarget
 
 
 class DisabledFleetDriver:

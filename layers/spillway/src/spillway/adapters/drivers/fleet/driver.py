@@ -13,13 +13,13 @@ from spillway.adapters.drivers.fleet.launch_template import LaunchTemplate
 from spillway.adapters.drivers.fleet.load_balancer_route import LoadBalancerRoute
 from spillway.adapters.drivers.fleet.preflight import FleetPreflight
 from spillway.adapters.drivers.fleet.user_data import has_proxy
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import DEPLOYMENT_TAG, STACK_TAG, Names
 from spillway.domain.deployments.spec import DeploymentSpec
-from spillway.domain.deployments.targets import FleetTarget
 from spillway.domain.errors import CapacityUnavailable, Retryable
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths import model_catalog as catalog
+from spillway.domain.paths.targets import FleetTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

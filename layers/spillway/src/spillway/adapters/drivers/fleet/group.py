@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import code_of, is_gone, there_already_is_fine, translated
 from spillway.adapters.aws.tags import tag_list
 from spillway.adapters.drivers.fleet.config import HOOK_NAME, HOOK_SECONDS, FleetConfig
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.paths import model_catalog as catalog
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

@@ -8,10 +8,10 @@ from spillway.adapters.aws.errors import gone_is_fine, there_already_is_fine, tr
 from spillway.adapters.aws.tags import tag_list
 from spillway.adapters.drivers.fleet.config import FleetConfig
 from spillway.adapters.drivers.fleet.user_data import user_data
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import CapacityUnavailable
+from spillway.domain.paths import model_catalog as catalog
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import code_of, is_gone, message_of, translated
 from spillway.adapters.aws.quotas import Quotas, vcpu_quota_code
 from spillway.adapters.drivers.fleet.config import FleetConfig
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest
+from spillway.domain.paths import model_catalog as catalog
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -4,9 +4,9 @@ import shlex
 from importlib.resources import files
 
 from spillway.adapters.drivers.fleet.config import DRAIN_SECONDS, HOOK_NAME, READY_WITHIN_SECONDS, FleetConfig
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.paths import model_catalog as catalog
 
 # A pinned release of AWS's own vLLM image for EC2 (vLLM 0.27, CUDA 13).
 ENGINE_IMAGE = "public.ecr.aws/deep-learning-containers/vllm:server-cuda-v2.3"

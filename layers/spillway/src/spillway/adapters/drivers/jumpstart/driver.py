@@ -11,12 +11,12 @@ from spillway.adapters.aws.errors import is_gone, translated
 from spillway.adapters.aws.quotas import Quotas
 from spillway.adapters.drivers.jumpstart import hub
 from spillway.adapters.drivers.jumpstart.resources import Endpoint
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
-from spillway.domain.deployments.targets import SageMakerTarget
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths import model_catalog as catalog
+from spillway.domain.paths.targets import SageMakerTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

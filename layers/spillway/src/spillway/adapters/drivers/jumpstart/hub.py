@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spillway.domain.deployments.model_catalog import sagemaker_instance_type
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.model_catalog import sagemaker_instance_type
 
 Document = Mapping[str, Any]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from spillway.domain.deployments import model_catalog as catalog
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths import model_catalog as catalog
 from tests.builders import a_spec
 
 HUGGING_FACE = "meta-llama/Llama-3.1-8B-Instruct"
