@@ -11,7 +11,8 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from spillway.domain.admission import allowed_instance_types
-from spillway.domain.deployments.spec import CapacitySpec, DeploymentSpec, Path
+from spillway.domain.deployments.spec import CapacitySpec, DeploymentSpec
+from spillway.domain.paths.path import Path
 from tests.builders import spec_body
 from tests.e2e.operator import Answer, Operator, ask_at_once
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION

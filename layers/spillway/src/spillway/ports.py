@@ -12,7 +12,7 @@ from spillway.domain.costs.credits import CreditLedger
 from spillway.domain.decision import Decision
 from spillway.domain.deployments.deployment import Deployment, Inventory
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.observations.traffic import Load
+from spillway.domain.observations.traffic import Load, Signal
 from spillway.domain.observations.usage import Hours, InstanceTime, Usage
 from spillway.domain.paths.targets import Target
 from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
@@ -20,7 +20,6 @@ from spillway.domain.review.leftovers import Resource
 from spillway.domain.review.record import Review
 from spillway.domain.routing.route import Route
 from spillway.domain.scaling.check_state import Memory
-from spillway.domain.scaling.required_metrics import Signal
 
 
 class Deployments(Protocol):

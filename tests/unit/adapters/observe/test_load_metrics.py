@@ -9,8 +9,7 @@ from botocore.stub import Stubber
 
 from spillway.adapters.observe.load_metrics import METRICS_PER_CALL, LoadMetrics
 from spillway.domain.errors import Retryable
-from spillway.domain.observations.traffic import Load, Minute
-from spillway.domain.scaling.required_metrics import Signal
+from spillway.domain.observations.traffic import Load, Minute, Signal
 from tests.builders import NOW
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import pytest
 from spillway.domain.decision import Action, Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.economics.in_check import advance, is_measured
-from spillway.domain.observations.traffic import Load
+from spillway.domain.observations.traffic import Load, Signal
 from spillway.domain.pricing.measured_throughput import own_throughput, own_throughputs
 from spillway.domain.pricing.price_book import Source, TokenPrice
 from spillway.domain.scaling.check_state import Memory, Snapshot
 from spillway.domain.scaling.policy import decide, remember
-from spillway.domain.scaling.required_metrics import Signal, signals_of
+from spillway.domain.scaling.required_metrics import signals_of
 from tests.builders import NOW, a_capacity, a_deployment, a_spec, minutes_of
 from tests.measuring_builders import a_measured
 

@@ -12,8 +12,8 @@ from moto import mock_aws
 
 from spillway.adapters.observe.price_list import PriceList
 from spillway.domain.alerts.alert import Alert
-from spillway.domain.deployments.spec import Path
 from spillway.domain.errors import Retryable
+from spillway.domain.paths.path import Path
 from spillway.domain.pricing.price_book import HourlyPrice, Source, price_book
 from spillway.domain.pricing.price_layers import TOKEN_TABLES, Override, PriceTable, Reading, StoredPrices
 from spillway.domain.pricing.throughput import benchmarks

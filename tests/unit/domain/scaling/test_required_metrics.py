@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from spillway.domain.deployments.status import Status
-from spillway.domain.scaling.required_metrics import Signal, signals_of
+from spillway.domain.observations.traffic import Signal
+from spillway.domain.scaling.required_metrics import signals_of
 from tests.builders import a_deployment, a_spec
 
 BUDGET = {"usd_per_month": 100}

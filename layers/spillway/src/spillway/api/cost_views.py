@@ -7,9 +7,10 @@ from spillway.api.cost_models import BillBody, BilledDay, CostReportBody, CostRo
 from spillway.api.models import PriceSource
 from spillway.domain.costs.aws_bill import BillCheck, DayOfBill
 from spillway.domain.costs.month import MICRO
+from spillway.domain.paths.path import Path
 from spillway.services.show_costs import CostReport, Group
 
-_PATHS = ("bedrock", "fleet", "import", "jumpstart")
+_PATHS = tuple(sorted(path.value for path in Path))
 _COLUMNS = tuple(name for name in CostRow.model_fields if name != "elsewhere_usd")
 
 

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import DeploymentSpec, Path
+from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.paths import model_catalog as catalog
+from spillway.domain.paths.fleet import ec2_instance_type
+from spillway.domain.paths.path import InstancePrices, Path
+from spillway.domain.paths.registry import profile_of
 from spillway.domain.pricing.price_book import known_instance_types, price_book
 
 CHANGEABLE = ("capacity", "thresholds", "spill", "budget", "request_log")
@@ -22,10 +24,9 @@ def admitted(spec: DeploymentSpec) -> DeploymentSpec:
     """Return the spec with its last defaults filled in; InvalidRequest for what its path cannot serve."""
     _check_instance_types(spec)
     if spec.model.weights is None:
-        _check_model(spec)
-    if spec.path is Path.FLEET and not spec.capacity.instance_types:
-        capacity = spec.capacity.model_copy(update={"instance_types": catalog.fleet_instance_types(spec)})
-        return spec.model_copy(update={"capacity": capacity})
+        spec.profile.model_id(spec.model.id)
+    if not spec.capacity.instance_types and (types := spec.profile.instance_types(spec.model.id)):
+        return spec.model_copy(update={"capacity": spec.capacity.model_copy(update={"instance_types": types})})
     return spec
 
 
@@ -49,7 +50,7 @@ def changed(spec: DeploymentSpec, patch: Mapping[str, Any]) -> DeploymentSpec:
 
 def ensure_endpoint_can(deployment: Deployment, spec: DeploymentSpec) -> None:
     """Raise InvalidRequest for a change that the SageMaker endpoint of a deployment cannot follow."""
-    if spec.path is not Path.JUMPSTART:
+    if not spec.profile.is_fixed_at_creation:
         return
     most, way_out = deployment.endpoint_max, "retire this deployment and ask for a new one"
     if spec.capacity.max > most:
@@ -64,23 +65,13 @@ def ensure_endpoint_can(deployment: Deployment, spec: DeploymentSpec) -> None:
         )
 
 
-def _check_model(spec: DeploymentSpec) -> None:
-    match spec.path:
-        case Path.BEDROCK:
-            catalog.bedrock_id(spec)
-        case Path.JUMPSTART:
-            catalog.jumpstart_id(spec)
-        case Path.FLEET | Path.IMPORT:
-            catalog.hugging_face_id(spec)
-
-
 def _check_instance_types(spec: DeploymentSpec) -> None:
     allowed, capacity = allowed_instance_types(spec.path), spec.capacity
     named = {f"capacity.instance_types.{number}": name for number, name in enumerate(capacity.instance_types)}
     if capacity.larger is not None:
         named["capacity.larger.instance_type"] = capacity.larger.instance_type
     for param, name in named.items():
-        if catalog.ec2_instance_type(name) not in allowed:
+        if ec2_instance_type(name) not in allowed:
             where = param.rstrip("0123456789").rstrip(".")
             raise InvalidRequest(
                 f"{where}: '{name}' is not an instance type that {spec.path} runs on", param=param, allowed=allowed
@@ -89,13 +80,13 @@ def _check_instance_types(spec: DeploymentSpec) -> None:
 
 def allowed_instance_types(path: Path) -> tuple[str, ...]:
     """Return the types a path may be asked for, as EC2 writes them; ``ml.`` before them is understood."""
-    endpoints = {catalog.ec2_instance_type(name) for name in price_book().sagemaker}
-    match path:
-        case Path.FLEET:
+    endpoints = {ec2_instance_type(name) for name in price_book().sagemaker}
+    match profile_of(path).instance_prices:
+        case InstancePrices.EC2:
             return known_instance_types()
-        case Path.JUMPSTART:
+        case InstancePrices.SAGEMAKER:
             return tuple(sorted(endpoints))
-        case Path.BEDROCK | Path.IMPORT:
+        case InstancePrices.MODEL_UNITS | None:
             # Bedrock has no instances; a body that moved here from another path stays valid.
             return tuple(sorted({*endpoints, *known_instance_types()}))
 

@@ -207,7 +207,7 @@ class Check:
         if is_still_lost(route, deployment, sight.capacity, now):
             return
         # A model in Bedrock has no capacity that could be lost.
-        seen = sight.capacity if deployment.spec.path.has_instances else None
+        seen = sight.capacity if deployment.spec.profile.has_instances else None
         wanted = route_of(deployment, seen, sight.load, version=route.version, unused=unused)
         if wanted == route:
             return

@@ -9,7 +9,6 @@ from spillway.domain.benchmarks.pricing import usd_per_second
 from spillway.domain.benchmarks.record import Benchmark, Conditions, End, State
 from spillway.domain.benchmarks.spec import BenchmarkSpec
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound
 from spillway.domain.pricing.price_book import HourlyPrice, PriceBook
@@ -130,7 +129,7 @@ def ensure_measurable(deployment: Deployment, now: datetime) -> None:
     name = deployment.name
     if deployment.status is Status.RETIRED:
         raise NotFound(f"no deployment is named '{name}': it is retired", param="name")
-    if not deployment.spec.path.has_instances:
+    if not deployment.spec.profile.has_instances:
         raise InvalidRequest(
             f"{name} runs on Bedrock: it has no instances whose capacity could be measured", code="not_measurable"
         )
@@ -153,7 +152,7 @@ def _admitted(spec: BenchmarkSpec, deployment: Deployment, price: HourlyPrice | 
     longest = deployment.spec.engine.max_model_len
     for number, part in enumerate(spec.mix):
         tokens = part.prompt_tokens + part.completion_tokens
-        if deployment.spec.path is Path.FLEET and tokens > longest:
+        if deployment.spec.profile.runs_engine and tokens > longest:
             raise InvalidRequest(
                 f"mix.{number} has {tokens} tokens; the engine takes {longest} of prompt and completion together",
                 param=f"mix.{number}.prompt_tokens",

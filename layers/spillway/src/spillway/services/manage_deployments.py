@@ -108,7 +108,7 @@ class ManageDeployments:
         """Stop all instances of a deployment that serves; Conflict in any other state, or when a minimum forbids it."""
         deployment, now = self.deployments.get(name), self.now()
         ensure_can(Action.SLEEP, deployment, now)
-        if not deployment.spec.path.has_instances:
+        if not deployment.spec.profile.has_instances:
             raise Conflict(f"{name} runs on Bedrock: it has no instances that could sleep")
         floor = floor_at(deployment.spec, now)
         if floor:
@@ -160,7 +160,7 @@ class ManageDeployments:
         now, spec = self.now(), deployment.spec
         wanted = min(max(deployment.desired, floor_at(spec, now)), spec.capacity.max)
         at_rest = deployment.status in (Status.SERVING, Status.ASLEEP) and not deployment.is_claimed(now)
-        if not spec.path.has_instances or wanted == deployment.desired or not at_rest:
+        if not spec.profile.has_instances or wanted == deployment.desired or not at_rest:
             return deployment
         sentence = f"{deployment.desired} instance(s) are outside the new capacity bounds; {wanted} will be."
         reason = Reason(Code.OUT_OF_BOUNDS, sentence, deployment.desired, wanted, "instances")

@@ -54,7 +54,7 @@ class Notify:
 
     def _usd_per_hour(self, news: News, deployment: Deployment, event: Mapping[str, Any]) -> float | None:
         change = int(event.get("change", deployment.desired if news is News.DEPLOYED else 0))
-        if change == 0 or not deployment.spec.path.has_instances:
+        if change == 0 or not deployment.spec.profile.has_instances:
             return 0.0
         price = self.prices().instance_of(deployment.spec, self.region)
         return None if price is None else change * price.usd_per_hour

@@ -9,9 +9,11 @@ from datetime import datetime
 from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
-from spillway.domain.paths.model_catalog import MODELS, ec2_instance_type, find, sagemaker_instance_type
-from spillway.domain.paths.targets import BedrockTarget
+from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.fleet import ec2_instance_type
+from spillway.domain.paths.jumpstart import sagemaker_instance_type
+from spillway.domain.paths.model_catalog import MODELS, find
+from spillway.domain.paths.path import InstancePrices
 from spillway.domain.pricing.price_book import PriceBook, known_instance_types
 from spillway.domain.pricing.price_layers import TOKEN_TABLES, PriceTable, Reading
 from spillway.domain.pricing.throughput import Benchmarks
@@ -148,12 +150,12 @@ class RefreshPrices:
 
 def _used_by(deployment: Deployment, table: PriceTable) -> Iterable[str]:
     """Return the names of a table that this deployment's bill depends on."""
-    spec = deployment.spec
+    spec, path = deployment.spec, deployment.spec.profile
     match table:
-        case PriceTable.EC2:
-            return map(ec2_instance_type, _types_of(deployment)) if spec.path is Path.FLEET else ()
-        case PriceTable.SAGEMAKER:
-            return map(sagemaker_instance_type, _types_of(deployment)) if spec.path is Path.JUMPSTART else ()
+        case PriceTable.EC2 if path.instance_prices is InstancePrices.EC2:
+            return map(path.instance_type, _types_of(deployment))
+        case PriceTable.SAGEMAKER if path.instance_prices is InstancePrices.SAGEMAKER:
+            return map(path.instance_type, _types_of(deployment))
         case PriceTable.BEDROCK:
             models = [deployment.target.model_id] if isinstance(deployment.target, BedrockTarget) else []
             return [*models, *([spec.spill.model_id] if spec.spill else [])]

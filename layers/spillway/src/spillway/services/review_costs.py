@@ -9,9 +9,9 @@ from spillway.domain.costs.ledger import Part, parts_of, total
 from spillway.domain.costs.month import MICRO
 from spillway.domain.costs.other_paths import hours_used, other_paths
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.usage import Hours, hour_at
+from spillway.domain.paths.path import Billing, Path
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.pricing.throughput import Benchmarks, Throughput
 from spillway.domain.review.credits import judge_credits
@@ -87,7 +87,7 @@ class ReviewCosts:
         hours = self.usage.hours(deployment.name, until - _DAY, until)
         parts = self._parts(deployment, hours, prices)
         there = [
-            other_paths(deployment, used, prices, self.region, _unknown_capacity).get("bedrock")
+            other_paths(deployment, used, prices, self.region, _unknown_capacity).get(Path.BEDROCK)
             for used in hours_used(hours).values()
         ]
         known = [usd for usd in there if usd is not None]
@@ -142,7 +142,7 @@ def by_hour(parts: Sequence[Part]) -> Mapping[datetime, HourOnBedrock]:
 def _needs_shadow(deployment: Deployment, before: Review | None, now: datetime) -> bool:
     """Whether today's answer is due: of a Bedrock deployment that is a day old, by the first review of a day (UTC)."""
     is_due = before is None or before.shadow is None or before.at.date() < now.date()
-    return deployment.spec.path is Path.BEDROCK and now - deployment.created_at >= _DAY and is_due
+    return deployment.spec.profile.billing is Billing.TOKEN and now - deployment.created_at >= _DAY and is_due
 
 
 def _unknown_capacity(_instance_type: str) -> Throughput | None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spillway.domain.deployments.resource_names import Names
-from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.status import Status
+from spillway.domain.paths.path import CapacitySource
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.review.leftovers import leftovers, tell
 from spillway.ports import Alerts, Deployments, Reviews, Tagged
@@ -43,7 +43,8 @@ class Sweep:
         endpoints = {
             Names(self.stack, one.name).base
             for one in inventory.deployments
-            if one.spec.path is Path.JUMPSTART and one.status not in (Status.RETIRED, Status.FAILED)
+            if one.spec.profile.capacity is CapacitySource.ENDPOINT
+            if one.status not in (Status.RETIRED, Status.FAILED)
         }
         resources = self.tagged.find(endpoints)
         owners = {one.name: one for one in inventory.deployments}

@@ -10,8 +10,7 @@ from spillway.adapters.aws.errors import VALIDATION_CODES, code_of, is_gone, tra
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths import model_catalog as catalog
-from spillway.domain.paths.targets import BedrockTarget, bedrock_api_for
+from spillway.domain.paths.bedrock import BedrockTarget, bedrock_api_for, bedrock_id
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient
@@ -62,12 +61,12 @@ class BedrockDriver:
 
     def target(self, deployment: Deployment) -> BedrockTarget:
         """Return the model under the id that ``provision`` settled."""
-        model_id = deployment.resources.get(RESOLVED) or catalog.bedrock_id(deployment.spec)
+        model_id = deployment.resources.get(RESOLVED) or bedrock_id(deployment.spec.model.id)
         return BedrockTarget(model_id, bedrock_api_for(model_id))
 
     def _resolve(self, deployment: Deployment) -> tuple[str, str]:
         """Return the foundation model's id, and the id that calls must use."""
-        asked = catalog.bedrock_id(deployment.spec)
+        asked = bedrock_id(deployment.spec.model.id)
         if model := self._foundation_model(asked):
             details = model["modelDetails"]
             base = details["modelId"]

@@ -14,10 +14,10 @@ from spillway.adapters.drivers.fleet.group_state import capacity_of, in_service
 from spillway.adapters.observe.billed_instances import EndpointLooks, Hosted, fleet_instances, instance_of
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
-from spillway.domain.deployments.spec import Path
 from spillway.domain.errors import Retryable
 from spillway.domain.observations.capacity import Capacity, EndpointInstances, Instance
-from spillway.domain.paths import model_catalog as catalog
+from spillway.domain.paths.model_catalog import find
+from spillway.domain.paths.path import CapacitySource
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -53,13 +53,13 @@ class AwsCapacityReader:
 
     def read(self, deployments: Sequence[Deployment], now: datetime) -> Mapping[str, Capacity]:
         """Return the capacity of each deployment that has anything running or asked for, or had until lately."""
-        by_path: dict[Path, list[Deployment]] = {path: [] for path in Path}
+        by_source: dict[CapacitySource, list[Deployment]] = {source: [] for source in CapacitySource}
         for deployment in deployments:
-            by_path[deployment.spec.path].append(deployment)
+            by_source[deployment.spec.profile.capacity].append(deployment)
         return {
-            **self._fleets(by_path[Path.FLEET]),
-            **self._endpoints(by_path[Path.JUMPSTART], now),
-            **{one.name: Capacity(desired=1, ready=1) for one in deployments if not one.spec.path.has_instances},
+            **self._fleets(by_source[CapacitySource.GROUP]),
+            **self._endpoints(by_source[CapacitySource.ENDPOINT], now),
+            **{one.name: Capacity(desired=1, ready=1) for one in by_source[CapacitySource.NOWHERE]},
         }
 
     def _fleets(self, deployments: Sequence[Deployment]) -> Mapping[str, Capacity]:
@@ -175,9 +175,6 @@ def _wanted_type(deployment: Deployment) -> str | None:
     if known := deployment.resources.get("instance_type"):
         return known
     types = deployment.spec.capacity.instance_types
-    model = catalog.find(deployment.spec.model.id)
+    model = find(deployment.spec.model.id)
     first = types[0] if types else model.instance_types[0] if model else None
-    if first is None:
-        return None
-    is_fleet = deployment.spec.path is Path.FLEET
-    return catalog.ec2_instance_type(first) if is_fleet else catalog.sagemaker_instance_type(first)
+    return None if first is None else deployment.spec.profile.instance_type(first)

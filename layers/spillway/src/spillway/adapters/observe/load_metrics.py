@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
-from spillway.domain.observations.traffic import Load, Minute
-from spillway.domain.scaling.required_metrics import Signal
+from spillway.domain.observations.traffic import Load, Minute, Signal
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

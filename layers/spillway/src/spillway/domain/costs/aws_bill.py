@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from spillway.domain.costs.ledger import Part
-from spillway.domain.deployments.spec import Path
+from spillway.domain.paths.registry import is_billed_by_token
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def compared(parts: Iterable[Part], billed: Mapping[date, Billed], first: date, 
     """Set the parts' instance time, which alone bears tags, beside the bill."""
     told: dict[date, int] = {}
     for part in parts:
-        if part.path != Path.BEDROCK:
+        if not is_billed_by_token(part.path):
             told[part.hour.date()] = told.get(part.hour.date(), 0) + part.amounts.micro_usd
     days = (first + timedelta(days=number) for number in range((end - first).days))
     return BillCheck([DayOfBill(day, told.get(day, 0), billed.get(day)) for day in days])

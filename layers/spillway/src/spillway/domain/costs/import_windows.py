@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
 from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime, hours_lived
 from spillway.domain.observations.traffic import Load
 from spillway.domain.observations.usage import InstanceTime, hour_at
-from spillway.domain.paths.targets import ImportedTarget
+from spillway.domain.paths.imported import ImportedTarget
 from spillway.domain.pricing.price_book import MODEL_UNIT, STORED_UNIT, PriceBook
 
 WINDOW = timedelta(minutes=MINUTES_PER_WINDOW)
@@ -60,11 +59,11 @@ def storage_times(
 def _unit_time(
     deployment: Deployment, kind: str, name: str, hour: datetime, seconds: int, prices: PriceBook, region: str
 ) -> InstanceTime:
-    price = prices.instance(Path.IMPORT, kind, region)
+    price = prices.instance(deployment.spec.path, kind, region)
     return InstanceTime(
         deployment=deployment.name,
         hour=hour,
-        path=Path.IMPORT,
+        path=deployment.spec.path,
         instance_type=kind,
         instance=name,
         seconds=seconds,

@@ -12,6 +12,7 @@ from datetime import datetime
 from spillway.domain.costs.month import token_price
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.observations.usage import HourOfInstances, HourOfTraffic, Hours, InstanceUse
+from spillway.domain.paths.registry import is_billed_by_token
 from spillway.domain.pricing.price_book import PriceBook, Source
 from spillway.domain.pricing.throughput import Throughput
 
@@ -128,7 +129,7 @@ def _by_capacity(tokens: int, entries: Sequence[HourOfInstances], capacities: Ca
 def _traffic_part(deployment: Deployment, entry: HourOfTraffic, prices: PriceBook, region: str) -> Part:
     used = entry.traffic
     micro_usd, unpriced, unknown, sources = 0, 0, (), ()  # type: int, int, tuple[str, ...], tuple[Source, ...]
-    if entry.path == "bedrock" and _tokens(entry):
+    if is_billed_by_token(entry.path) and _tokens(entry):
         model_id, price = token_price(deployment, entry.role, prices, region)
         if price is None:
             unpriced, unknown = _tokens(entry), (f"model {model_id}",)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.observations.usage import Usage
-from spillway.domain.paths.targets import BedrockTarget
+from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.path import Path
+from spillway.domain.paths.registry import is_billed_by_token
 from spillway.domain.pricing.price_book import PriceBook, Source, TokenPrice
 
 MICRO = 1_000_000
@@ -58,7 +60,7 @@ def cost_of(deployment: Deployment, usage: Usage, prices: PriceBook, region: str
             sources[hourly.source] = None
     bedrock_usd, unpriced = 0.0, set()
     for (role, path), traffic in usage.traffic.items():
-        if path != "bedrock" or not traffic.prompt_tokens + traffic.completion_tokens:
+        if not is_billed_by_token(path) or not traffic.prompt_tokens + traffic.completion_tokens:
             continue
         model_id, price = token_price(deployment, role, prices, region)
         if price is None:
@@ -80,7 +82,7 @@ def _by_path(usage: Usage, bedrock_usd: float | None) -> dict[str, PathCost]:
     tokens: Counter[str] = Counter()
     for (_, path), traffic in usage.traffic.items():
         tokens[path] += traffic.prompt_tokens + traffic.completion_tokens
-    usd: dict[str, float | None] = {"bedrock": bedrock_usd}
+    usd: dict[str, float | None] = {Path.BEDROCK.value: bedrock_usd}
     for (path, _), use in usage.instances.items():
         before = usd.get(path, 0.0)
         usd[path] = None if use.unpriced_seconds or before is None else before + use.micro_usd / MICRO

@@ -11,10 +11,12 @@ from datetime import datetime
 
 from spillway.domain.costs.ledger import Capacities
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
 from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW, WINDOWS_PER_HOUR
 from spillway.domain.observations.usage import Hours
-from spillway.domain.paths.model_catalog import find, is_bedrock_id, sagemaker_instance_type
+from spillway.domain.paths.fleet import ec2_instance_type
+from spillway.domain.paths.model_catalog import find, is_bedrock_id
+from spillway.domain.paths.path import Billing, Path
+from spillway.domain.paths.registry import is_billed_by_token, profile_of
 from spillway.domain.pricing.price_book import SECONDS_PER_HOUR, PriceBook
 
 
@@ -43,7 +45,7 @@ def hours_used(hours: Hours) -> dict[datetime, HourUsed]:
             requests=was.requests + more.requests - more.failed,
             prompt_tokens=was.prompt_tokens + more.prompt_tokens,
             completion_tokens=was.completion_tokens + more.completion_tokens,
-            cached_tokens=was.cached_tokens + (more.cached_tokens if one.path == Path.BEDROCK else 0),
+            cached_tokens=was.cached_tokens + (more.cached_tokens if is_billed_by_token(one.path) else 0),
         )
     for entry in hours.instances:
         was = used.get(entry.hour, nothing)
@@ -56,15 +58,17 @@ def other_paths(
     deployment: Deployment, hour: HourUsed, prices: PriceBook, region: str, capacities: Capacities
 ) -> dict[str, int | None]:
     """Return micro-dollars by path, None where a price, a capacity or a model's units are unknown."""
-    own = deployment.spec.path
     found: dict[str, int | None] = {}
-    if own is not Path.IMPORT:
-        found["import"] = _imported(deployment, hour, prices, region)
-    if own is not Path.BEDROCK:
-        found["bedrock"] = _on_bedrock(deployment, hour, prices, region)
-    for path in (Path.FLEET, Path.JUMPSTART):
-        if own is not path:
-            found[path.value] = _on_instances(deployment, path, hour, prices, region, capacities)
+    for path in Path:
+        if path is deployment.spec.path:
+            continue
+        match profile_of(path).billing:
+            case Billing.TOKEN:
+                found[path.value] = _on_bedrock(deployment, hour, prices, region)
+            case Billing.WINDOW:
+                found[path.value] = _imported(deployment, hour, prices, region)
+            case Billing.HOUR:
+                found[path.value] = _on_instances(deployment, path, hour, prices, region, capacities)
     return found
 
 
@@ -91,10 +95,10 @@ def _on_instances(
     deployment: Deployment, path: Path, hour: HourUsed, prices: PriceBook, region: str, capacities: Capacities
 ) -> int | None:
     """Price the same instance time where there was some, otherwise whole hours of as many as the tokens need."""
-    if deployment.spec.path.has_instances and hour.instance_seconds:
+    if deployment.spec.profile.has_instances and hour.instance_seconds:
         usd = 0.0
         for kind, seconds in hour.instance_seconds.items():
-            price = prices.instance(path, kind.removeprefix("ml."), region)
+            price = prices.instance(path, kind, region)
             if price is None:
                 return None
             usd += price.usd_per_hour * seconds / SECONDS_PER_HOUR
@@ -103,9 +107,7 @@ def _on_instances(
     model = find(deployment.spec.model.id)
     costs = []
     for kind in deployment.spec.capacity.instance_types or (model.instance_types if model else ()):
-        bare = kind.removeprefix("ml.")
-        price = prices.instance(path, sagemaker_instance_type(bare) if path is Path.JUMPSTART else bare, region)
-        throughput = capacities(bare)
+        price, throughput = prices.instance(path, kind, region), capacities(ec2_instance_type(kind))
         if price and throughput:
             costs.append(math.ceil(tokens / throughput.tokens_per_hour()) * price.usd_per_hour)
     return round(min(costs) * 1e6) if costs else None

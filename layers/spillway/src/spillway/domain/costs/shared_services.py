@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from spillway.domain.costs.ledger import Amounts, Part, shared
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.usage import HourOfTraffic, Hours, Traffic
 from spillway.domain.pricing.price_book import LOAD_BALANCER, PriceBook, Source
@@ -55,7 +54,7 @@ def shared_parts(
     unknown = {*NOT_COUNTED, *(name for part in parts for name in part.unknown)}
     for check in checks.traffic:
         there = [one for one in deployments if _was_there(one, check.hour)]
-        fleets = [one for one in there if one.spec.path is Path.FLEET]
+        fleets = [one for one in there if one.spec.profile.runs_engine]
         check_usd = _usd(prices, {"lambda_request": check.traffic.requests, _COMPUTE: _gb_seconds(check.traffic)})
         balancer_usd = _usd(prices, {LOAD_BALANCER: 1.0})
         parts += _equally(there, check.hour, check_usd, prices)

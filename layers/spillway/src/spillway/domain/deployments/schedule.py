@@ -14,7 +14,7 @@ def floor_at(spec: DeploymentSpec, now: datetime) -> int:
     Without a spill target nobody else could answer, so the floor is one unless the user says what waiting costs.
     """
     may_wait = spec.spill is not None or spec.thresholds.waiting_usd_per_request is not None
-    alone = 0 if may_wait or not spec.path.has_instances else 1
+    alone = 0 if may_wait or not spec.profile.has_instances else 1
     windows = (window.min for window in spec.capacity.warm_windows if is_open(window, now))
     return min(max(spec.capacity.min, alone, *windows, 0), spec.capacity.max)
 

@@ -1,29 +1,18 @@
 """What a user asks for: the body of ``POST /deployments``, checked and with every default filled in."""
 
 import re
-from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from spillway.domain.paths.path import Path
+from spillway.domain.paths.profile import PathProfile
+from spillway.domain.paths.registry import profile_of
+
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$"
 _CLOCK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
-
-
-class Path(StrEnum):
-    """Where a model runs."""
-
-    BEDROCK = "bedrock"
-    IMPORT = "import"
-    JUMPSTART = "jumpstart"
-    FLEET = "fleet"
-
-    @property
-    def has_instances(self) -> bool:
-        """Whether instances run for it that can be counted, put to sleep and woken; Bedrock has none to show."""
-        return self in (Path.JUMPSTART, Path.FLEET)
 
 
 class _Frozen(BaseModel):
@@ -200,11 +189,27 @@ class DeploymentSpec(_Frozen):
     budget: BudgetSpec | None = None
     request_log: RequestLogSpec = RequestLogSpec()
 
+    @property
+    def profile(self) -> PathProfile:
+        """What is true of its path."""
+        return profile_of(self.path)
+
+    @property
+    def wanted_instance_types(self) -> tuple[str, ...]:
+        """The types to try as the path's service writes them, most wanted first; none where the service chooses.
+
+        Raises InvalidRequest where one has to be named.
+        """
+        types = self.capacity.instance_types or self.profile.instance_types(self.model.id)
+        return tuple(self.profile.instance_type(name) for name in types)
+
     @model_validator(mode="after")
-    def _an_import_has_weights(self) -> "DeploymentSpec":
-        if self.path is Path.IMPORT and self.model.weights is None:
+    def _has_the_weights_that_its_path_needs(self) -> "DeploymentSpec":
+        if self.profile.needs_weights and self.model.weights is None:
             raise PydanticCustomError(
-                "weights", "is required with path import: the S3 prefix of the weights", {"field": "model.weights"}
+                "weights",
+                "is required with path {path}: the S3 prefix of the weights",
+                {"field": "model.weights", "path": self.path.value},
             )
         return self
 

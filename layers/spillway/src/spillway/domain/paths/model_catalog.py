@@ -8,7 +8,6 @@ precision they are published in, with room for a KV cache, most wanted first.
 import re
 from dataclasses import dataclass
 
-from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import InvalidRequest
 
 
@@ -94,60 +93,19 @@ def is_jumpstart_id(model_id: str) -> bool:
     return "." not in model_id and "/" not in model_id and ":" not in model_id
 
 
-def hugging_face_id(spec: DeploymentSpec) -> str:
+def hugging_face_id(model_id: str) -> str:
     """Return the id that an engine loads a model by; InvalidRequest when the request's id leads to none."""
-    if is_hugging_face_id(spec.model.id):
-        return spec.model.id
-    if model := find(spec.model.id):
+    if is_hugging_face_id(model_id):
+        return model_id
+    if model := find(model_id):
         return model.id
-    raise _unknown("a fleet", "a Hugging Face id such as 'meta-llama/Llama-3.1-8B-Instruct'", [m.id for m in MODELS])
-
-
-def bedrock_id(spec: DeploymentSpec) -> str:
-    """Return a model's Bedrock id; InvalidRequest when Bedrock's catalog has no such model."""
-    if is_bedrock_id(spec.model.id):
-        return spec.model.id
-    model = find(spec.model.id)
-    if model and model.bedrock_id:
-        return model.bedrock_id
-    known = [m.id for m in MODELS if m.bedrock_id]
-    raise _unknown("Bedrock", "a Bedrock id such as 'meta.llama3-1-8b-instruct-v1:0'", known)
-
-
-def jumpstart_id(spec: DeploymentSpec) -> str:
-    """Return a model's name in the JumpStart hub; InvalidRequest when none is known."""
-    if is_jumpstart_id(spec.model.id):
-        return spec.model.id
-    model = find(spec.model.id)
-    if model and model.jumpstart_id:
-        return model.jumpstart_id
-    known = [m.id for m in MODELS if m.jumpstart_id]
-    raise _unknown("JumpStart", "a hub id such as 'meta-textgeneration-llama-3-1-8b-instruct'", known)
-
-
-def fleet_instance_types(spec: DeploymentSpec) -> tuple[str, ...]:
-    """Return the EC2 instance types to try, most wanted first; InvalidRequest when none is given or known."""
-    if spec.capacity.instance_types:
-        return tuple(ec2_instance_type(name) for name in spec.capacity.instance_types)
-    if model := find(spec.model.id):
-        return model.instance_types
-    raise InvalidRequest(
-        f"no instance type is known for {spec.model.id}: name at least one in capacity.instance_types",
-        param="capacity.instance_types",
+    raise unknown_model(
+        "a fleet", "a Hugging Face id such as 'meta-llama/Llama-3.1-8B-Instruct'", [m.id for m in MODELS]
     )
 
 
-def ec2_instance_type(name: str) -> str:
-    """Return an instance type as EC2 writes it: ``ml.g6e.xlarge`` is ``g6e.xlarge``."""
-    return name.removeprefix("ml.")
-
-
-def sagemaker_instance_type(name: str) -> str:
-    """Return an instance type as SageMaker writes it: ``g6e.xlarge`` is ``ml.g6e.xlarge``."""
-    return f"ml.{name.removeprefix('ml.')}"
-
-
-def _unknown(path: str, wanted: str, known: list[str]) -> InvalidRequest:
+def unknown_model(path: str, wanted: str, known: list[str]) -> InvalidRequest:
+    """Return the error for an id that leads to no model of a path."""
     return InvalidRequest(
         f"model.id names no model that {path} is known to have: give {wanted}", param="model.id", allowed=known
     )

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from spillway.domain.deployments.spec import Path
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.model_catalog import find, is_bedrock_id, is_jumpstart_id
+from spillway.domain.paths.path import Path
 from spillway.domain.planner.request import PlanRequest
 from spillway.domain.planner.traffic_profile import TrafficProfile
 from spillway.domain.planner.validation import check_types, unknown_model

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from spillway.domain.costs.credits import Credit
 from spillway.domain.economics.scenario import LARGEST
-from spillway.domain.paths.model_catalog import ec2_instance_type
+from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.planner.traffic_profile import TrafficProfile, examples, profile_of_curve, profile_of_log
 
 _DAY, _WEEK = 24, 168

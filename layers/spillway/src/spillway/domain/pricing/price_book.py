@@ -7,7 +7,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from spillway.domain.deployments.spec import DeploymentSpec, Path
+from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.paths.path import InstancePrices, Path
+from spillway.domain.paths.registry import profile_of
 
 SECONDS_PER_HOUR = 3600
 HOURS_PER_MONTH = 730
@@ -111,14 +113,15 @@ class PriceBook:
         """Return the price of one instance of a path; ``instance_type`` as EC2 or as SageMaker writes it."""
         if instance_type is None or region != self.region:
             return None
-        match path:
-            case Path.FLEET:
-                return self.ec2.get(instance_type.removeprefix("ml."))
-            case Path.JUMPSTART:
-                return self.sagemaker.get(f"ml.{instance_type.removeprefix('ml.')}")
-            case Path.IMPORT:
+        profile = profile_of(path)
+        match profile.instance_prices:
+            case InstancePrices.EC2:
+                return self.ec2.get(profile.instance_type(instance_type))
+            case InstancePrices.SAGEMAKER:
+                return self.sagemaker.get(profile.instance_type(instance_type))
+            case InstancePrices.MODEL_UNITS:
                 return self._imported(instance_type)
-            case Path.BEDROCK:
+            case None:
                 return None
 
     def _imported(self, of: str) -> HourlyPrice | None:

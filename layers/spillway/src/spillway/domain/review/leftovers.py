@@ -9,8 +9,8 @@ from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.alerts.kinds import closed
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.status import Status
+from spillway.domain.paths.path import Path
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.review.record import Review
 

@@ -7,12 +7,13 @@ from datetime import datetime
 
 from spillway.domain.decision import Action, Code, Decision, Reason
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
 from spillway.domain.economics.baselines import Spillway
 from spillway.domain.economics.replay import run
 from spillway.domain.economics.scenario import MINUTES_PER_HOUR, Scenario
 from spillway.domain.economics.trace import Trace
-from spillway.domain.paths.model_catalog import ec2_instance_type, find
+from spillway.domain.paths.fleet import ec2_instance_type
+from spillway.domain.paths.model_catalog import find
+from spillway.domain.paths.path import Path
 from spillway.domain.planner.request import COLD_START_SECONDS, TARGET_UTILISATION
 from spillway.domain.pricing.measured_throughput import own_throughput
 from spillway.domain.pricing.price_book import PriceBook

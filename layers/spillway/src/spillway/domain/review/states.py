@@ -13,8 +13,8 @@ from spillway.domain.costs.ledger import Amounts
 from spillway.domain.costs.month import MICRO
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
 from spillway.domain.deployments.status import Status
+from spillway.domain.paths.path import Billing
 from spillway.domain.review.record import Review, Shadow
 from spillway.domain.review.shadow import sentence_of
 
@@ -61,7 +61,7 @@ def judge(deployment: Deployment, facts: Facts, before: Review | None, review: R
 
 
 def _states(deployment: Deployment, facts: Facts, told: Set[str]) -> Iterable[Condition]:
-    if deployment.spec.path is Path.BEDROCK:
+    if deployment.spec.profile.billing is Billing.TOKEN:
         yield from _fleet_pays(facts.shadow, told)
     else:
         yield from _dearer(facts.day, facts.day_on_bedrock, told)

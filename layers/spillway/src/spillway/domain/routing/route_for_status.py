@@ -5,12 +5,12 @@ from datetime import datetime
 
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import DeploymentSpec, Path
+from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
 from spillway.domain.economics.in_check import is_measured
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
-from spillway.domain.paths.targets import BedrockTarget, bedrock_api_for
+from spillway.domain.paths.bedrock import BedrockTarget, bedrock_api_for
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.scaling.saturation import saturation
 
@@ -59,8 +59,8 @@ def route_of(
         first_byte_seconds=spec.thresholds.cold_start_after_seconds,
         retry_after_seconds=retry_after_seconds(deployment),
         # Where traffic is weighed in dollars, the check wakes when it pays; a single request does not.
-        wakes=spec.path.has_instances and not is_measured(deployment),
-        context_length=spec.engine.max_model_len if spec.path is Path.FLEET else None,
+        wakes=spec.profile.has_instances and not is_measured(deployment),
+        context_length=spec.engine.max_model_len if spec.profile.runs_engine else None,
         created=int(deployment.created_at.timestamp()),
         version=version,
         deployment_version=deployment.version,
@@ -107,7 +107,7 @@ def retry_after_seconds(deployment: Deployment) -> int:
 
     Of an imported model only its import was measured, not how long a copy takes to load.
     """
-    measured = deployment.cold_start_seconds if deployment.spec.path.has_instances else None
+    measured = deployment.cold_start_seconds if deployment.spec.profile.has_instances else None
     return math.ceil(measured or UNMEASURED_COLD_START_SECONDS)
 
 

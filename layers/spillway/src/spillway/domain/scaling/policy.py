@@ -61,7 +61,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
     Only deployments that serve or sleep are acted on: in every other state a workflow is at work.
     """
     deployment = snapshot.deployment
-    if not deployment.spec.path.has_instances:
+    if not deployment.spec.profile.has_instances:
         weighed = windows.advice(snapshot.memory.economy)
         return _hold(snapshot, weighed[1] if weighed else Reason(Code.STEADY, "Bedrock scales by itself."))
     if deployment.is_claimed(now):
@@ -178,7 +178,7 @@ def _underused(snapshot: Snapshot, floor: int, now: datetime) -> Decision | None
 
 def has_lost_capacity(deployment: Deployment, capacity: Capacity) -> bool:
     """Whether a deployment should answer by its own instances, and none does."""
-    is_serving = deployment.status is Status.SERVING and deployment.spec.path.has_instances
+    is_serving = deployment.status is Status.SERVING and deployment.spec.profile.has_instances
     return is_serving and capacity.ready == 0
 
 

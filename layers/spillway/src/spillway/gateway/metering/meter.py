@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from spillway.domain.paths.registry import is_billed_by_token
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
 from spillway.gateway.request_record import Record, UsageBucket, UsageCounters
@@ -74,8 +75,8 @@ def _counts(record: Record, lambda_mb_ms: float) -> dict[str, int]:
 
 def _metrics(record: Record) -> dict[str, float]:
     """Return the request's metrics without the zeros: what is absent counts as nothing in a sum."""
-    # Bedrock bills its tokens whether it is the primary or the spill target.
-    billed = record.usage if record.path == "bedrock" else None
+    # Tokens are billed whether who answers is the primary or the spill target.
+    billed = record.usage if is_billed_by_token(record.path) else None
     metrics: dict[str, float] = {
         "Requests": not record.is_counted,
         "PrimaryRequests": record.role == "primary",

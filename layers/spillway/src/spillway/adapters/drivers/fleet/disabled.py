@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import Conflict, InvalidRequest
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.targets import FleetTarget
+from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.path import Path
+from spillway.domain.paths.registry import profile_of
 
 
 class DisabledFleetDriver:
@@ -16,7 +18,7 @@ class DisabledFleetDriver:
         raise InvalidRequest(
             "fleets are not enabled in this stack: deploy it with the parameter EnableFleets=true, or use another path",
             param="path",
-            allowed=["bedrock", "jumpstart"],
+            allowed=[path.value for path in Path if not profile_of(path).runs_engine],
         )
 
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:

@@ -18,8 +18,7 @@ from spillway.domain.deployments.resource_names import DEPLOYMENT_TAG, STACK_TAG
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import CapacityUnavailable, Retryable
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths import model_catalog as catalog
-from spillway.domain.paths.targets import FleetTarget
+from spillway.domain.paths.fleet import FleetTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -62,13 +61,13 @@ class FleetDriver:
         return {
             "target_group_arn": group_arn,
             "rule_arn": rule_arn,
-            "instance_type": catalog.fleet_instance_types(spec)[0],
+            "instance_type": spec.wanted_instance_types[0],
         }
 
     def probe(self, deployment: Deployment) -> Capacity:
         """Count instances; ready are those in service whose engine answers the load balancer."""
         names = self._names(deployment)
-        wanted_type = catalog.fleet_instance_types(deployment.spec)[0]
+        wanted_type = deployment.spec.wanted_instance_types[0]
         group = self.group.describe(names)
         if group is None:
             return Capacity(instance_type=wanted_type)

@@ -10,7 +10,6 @@ from spillway.adapters.aws.tags import tag_list
 from spillway.adapters.drivers.fleet.config import HOOK_NAME, HOOK_SECONDS, FleetConfig
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import DeploymentSpec
-from spillway.domain.paths import model_catalog as catalog
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -107,7 +106,7 @@ def mixed_instances(spec: DeploymentSpec, names: Names) -> Any:
     return {
         "LaunchTemplate": {
             "LaunchTemplateSpecification": {"LaunchTemplateName": names.base, "Version": "$Latest"},
-            "Overrides": [{"InstanceType": name} for name in catalog.fleet_instance_types(spec)],
+            "Overrides": [{"InstanceType": name} for name in spec.wanted_instance_types],
         },
         "InstancesDistribution": {
             "OnDemandBaseCapacity": 0,
@@ -126,7 +125,7 @@ def is_fitting(group: "AutoScalingGroupTypeDef", spec: DeploymentSpec, desired: 
     return (group["DesiredCapacity"], group["MaxSize"], types, share) == (
         desired,
         max(spec.capacity.max, desired),
-        list(catalog.fleet_instance_types(spec)),
+        list(spec.wanted_instance_types),
         _on_demand_share(spec),
     )
 

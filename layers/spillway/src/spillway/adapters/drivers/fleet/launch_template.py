@@ -11,7 +11,7 @@ from spillway.adapters.drivers.fleet.user_data import user_data
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import CapacityUnavailable
-from spillway.domain.paths import model_catalog as catalog
+from spillway.domain.paths.model_catalog import find
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -57,7 +57,7 @@ class LaunchTemplate:
         script = user_data(spec, names, self.config)
         return {
             "ImageId": image_id,
-            "InstanceType": catalog.fleet_instance_types(spec)[0],
+            "InstanceType": spec.wanted_instance_types[0],
             "IamInstanceProfile": {"Arn": self.config.instance_profile_arn},
             "UserData": base64.b64encode(script.encode()).decode(),
             "InstanceInitiatedShutdownBehavior": "terminate",
@@ -102,7 +102,7 @@ class LaunchTemplate:
 def _disk_gb(spec: DeploymentSpec) -> int:
     if spec.model.weights:
         return _DISK_GB
-    model = catalog.find(spec.model.id)
+    model = find(spec.model.id)
     return _DISK_GB + (model.weights_gb if model else _UNKNOWN_WEIGHTS_GB)
 
 

@@ -11,7 +11,7 @@ from spillway.adapters.aws.quotas import Quotas, vcpu_quota_code
 from spillway.adapters.drivers.fleet.config import FleetConfig
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest
-from spillway.domain.paths import model_catalog as catalog
+from spillway.domain.paths.model_catalog import find, hugging_face_id
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -34,7 +34,7 @@ class FleetPreflight:
     def check(self, spec: DeploymentSpec) -> None:
         """Run all checks, those that cost nothing first."""
         check_model(spec, has_token=self.config.hugging_face_secret_arn is not None)
-        vcpus = self.vcpus_of(catalog.fleet_instance_types(spec))
+        vcpus = self.vcpus_of(spec.wanted_instance_types)
         self.check_quota(spec, vcpus)
         self.image_id()
 
@@ -85,7 +85,7 @@ def check_model(spec: DeploymentSpec, *, has_token: bool) -> None:
     """Raise InvalidRequest for a model that an engine could not load."""
     if spec.model.weights:
         return
-    model = catalog.find(catalog.hugging_face_id(spec))
+    model = find(hugging_face_id(spec.model.id))
     if model and model.gated and not has_token:
         raise InvalidRequest(
             f"the weights of {model.id} are gated: accept their licence on Hugging Face, put a token into Secrets "

@@ -6,7 +6,7 @@ from importlib.resources import files
 from spillway.adapters.drivers.fleet.config import DRAIN_SECONDS, HOOK_NAME, READY_WITHIN_SECONDS, FleetConfig
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import DeploymentSpec
-from spillway.domain.paths import model_catalog as catalog
+from spillway.domain.paths.model_catalog import hugging_face_id
 
 # A pinned release of AWS's own vLLM image for EC2 (vLLM 0.27, CUDA 13).
 ENGINE_IMAGE = "public.ecr.aws/deep-learning-containers/vllm:server-cuda-v2.3"
@@ -25,7 +25,7 @@ def user_data(spec: DeploymentSpec, names: Names, config: FleetConfig) -> str:
         "HOOK": HOOK_NAME,
         "IMAGE": ENGINE_IMAGE,
         "PROXY_IMAGE": PROXY_IMAGE if has_proxy(spec.capacity.max) else "",
-        "MODEL": weights or catalog.hugging_face_id(spec),
+        "MODEL": weights or hugging_face_id(spec.model.id),
         # Straight from S3 into the GPU's memory, without the detour over the disk.
         "LOAD_FORMAT": "runai_streamer" if weights else "",
         "MAX_MODEL_LEN": str(spec.engine.max_model_len),

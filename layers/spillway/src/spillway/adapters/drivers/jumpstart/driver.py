@@ -15,8 +15,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths import model_catalog as catalog
-from spillway.domain.paths.targets import SageMakerTarget
+from spillway.domain.paths.jumpstart import SageMakerTarget, jumpstart_id
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -115,7 +114,7 @@ class JumpstartDriver:
         return SageMakerTarget(endpoint=base, component=base)
 
     def _document(self, deployment: Deployment) -> Mapping[str, Any]:
-        hub_id = catalog.jumpstart_id(deployment.spec)
+        hub_id = jumpstart_id(deployment.spec.model.id)
         with translated(param="model.id"):
             try:
                 found = self.sagemaker.describe_hub_content(

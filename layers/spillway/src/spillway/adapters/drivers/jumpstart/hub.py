@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.paths.model_catalog import sagemaker_instance_type
+from spillway.domain.paths.jumpstart import sagemaker_instance_type
 
 Document = Mapping[str, Any]
 

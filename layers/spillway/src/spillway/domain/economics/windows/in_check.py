@@ -7,19 +7,18 @@ from typing import Any
 
 from spillway.domain.decision import Code, Reason, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import Path
 from spillway.domain.economics.in_check import minutes_due, tokens_by_kind
 from spillway.domain.economics.windows.copies import Copy, Imported
 from spillway.domain.economics.windows.rule import State, step
 from spillway.domain.observations.traffic import Load, Minute
-from spillway.domain.paths.targets import ImportedTarget
+from spillway.domain.paths.imported import ImportedTarget
 from spillway.domain.pricing.price_book import PriceBook
 
 
 def imported_of(deployment: Deployment, prices: PriceBook, region: str) -> Imported | None:
     """Return the prices between which a deployment's requests have a choice; None where one is unknown, or none."""
     target, spill = deployment.target, deployment.spec.spill
-    if deployment.spec.path is not Path.IMPORT or not isinstance(target, ImportedTarget) or spill is None:
+    if not isinstance(target, ImportedTarget) or spill is None:
         return None
     tokens = prices.tokens(spill.model_id, region)
     if tokens is None or prices.imports is None or target.units_per_copy is None or region != prices.region:

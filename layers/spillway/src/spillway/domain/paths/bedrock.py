@@ -1,0 +1,45 @@
+"""The path to Bedrock's catalog."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from spillway.domain.paths.model_catalog import MODELS, find, is_bedrock_id, unknown_model
+from spillway.domain.paths.path import Billing, Path
+from spillway.domain.paths.profile import PathProfile
+
+BedrockApi: TypeAlias = Literal["converse", "openai"]
+
+# Providers whose catalog models predate the OpenAI-compatible endpoint: Converse serves all of them.
+_CONVERSE_PROVIDERS = ("meta", "mistral", "amazon", "cohere", "ai21", "deepseek")
+
+
+@dataclass(frozen=True)
+class BedrockTarget:
+    """A Bedrock catalog model, or inference profile, reached by Converse or the OpenAI-compatible endpoint."""
+
+    model_id: str
+    api: BedrockApi
+
+
+def bedrock_api_for(model_id: str) -> BedrockApi:
+    """Return the API to call a Bedrock model by when the user named none.
+
+    A cross-region profile carries its geography first (``us.meta.…``).
+    """
+    bare = model_id.rsplit("/", 1)[-1]
+    providers = bare.split(".")[:2]
+    return "converse" if any(provider in _CONVERSE_PROVIDERS for provider in providers) else "openai"
+
+
+def bedrock_id(model_id: str) -> str:
+    """Return a model's Bedrock id; InvalidRequest when Bedrock's catalog has no such model."""
+    if is_bedrock_id(model_id):
+        return model_id
+    model = find(model_id)
+    if model and model.bedrock_id:
+        return model.bedrock_id
+    known = [m.id for m in MODELS if m.bedrock_id]
+    raise unknown_model("Bedrock", "a Bedrock id such as 'meta.llama3-1-8b-instruct-v1:0'", known)
+
+
+BEDROCK = PathProfile(path=Path.BEDROCK, target=BedrockTarget, billing=Billing.TOKEN, model_id=bedrock_id)

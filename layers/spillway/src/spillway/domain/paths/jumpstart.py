@@ -1,0 +1,45 @@
+"""The path of SageMaker endpoints with a JumpStart model."""
+
+from dataclasses import dataclass
+
+from spillway.domain.observations.traffic import Signal
+from spillway.domain.paths.model_catalog import MODELS, find, is_jumpstart_id, unknown_model
+from spillway.domain.paths.path import Billing, CapacitySource, InstancePrices, Path
+from spillway.domain.paths.profile import PathProfile
+
+
+@dataclass(frozen=True)
+class SageMakerTarget:
+    """A SageMaker real-time endpoint, and the inference component on it."""
+
+    endpoint: str
+    component: str
+
+
+def jumpstart_id(model_id: str) -> str:
+    """Return a model's name in the JumpStart hub; InvalidRequest when none is known."""
+    if is_jumpstart_id(model_id):
+        return model_id
+    model = find(model_id)
+    if model and model.jumpstart_id:
+        return model.jumpstart_id
+    known = [m.id for m in MODELS if m.jumpstart_id]
+    raise unknown_model("JumpStart", "a hub id such as 'meta-textgeneration-llama-3-1-8b-instruct'", known)
+
+
+def sagemaker_instance_type(name: str) -> str:
+    """Return an instance type as SageMaker writes it: ``g6e.xlarge`` is ``ml.g6e.xlarge``."""
+    return f"ml.{name.removeprefix('ml.')}"
+
+
+JUMPSTART = PathProfile(
+    path=Path.JUMPSTART,
+    target=SageMakerTarget,
+    billing=Billing.HOUR,
+    model_id=jumpstart_id,
+    capacity=CapacitySource.ENDPOINT,
+    instance_prices=InstancePrices.SAGEMAKER,
+    instance_type=sagemaker_instance_type,
+    metrics=frozenset({Signal.REQUESTS}),
+    is_fixed_at_creation=True,
+)

@@ -1,0 +1,54 @@
+"""Every path has a profile of its own, a kind of target, and a JSON form that is read back."""
+
+from typing import Any, get_args
+
+import pytest
+
+from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.paths.jumpstart import SageMakerTarget
+from spillway.domain.paths.path import Path
+from spillway.domain.paths.registry import is_billed_by_token, profile_of
+from spillway.domain.paths.targets import Target, path_of, target_from_json, target_to_json
+
+MODEL = "meta.llama3-1-8b-instruct-v1:0"
+ARN = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"
+
+
+@pytest.mark.parametrize("path", Path)
+def test_a_profile_is_its_paths_own(path: Path) -> None:
+    assert profile_of(path).path is path
+
+
+def test_every_kind_of_target_belongs_to_one_path() -> None:
+    kinds = [profile_of(path).target.__name__ for path in Path]
+    assert sorted(kind.__name__ for kind in get_args(Target)) == sorted(kinds)
+
+
+STORED: list[tuple[dict[str, Any], Target, Path]] = [
+    ({"kind": "bedrock", "model_id": MODEL, "api": "converse"}, BedrockTarget(MODEL, "converse"), Path.BEDROCK),
+    ({"kind": "import", "model_arn": ARN, "units_per_copy": 2}, ImportedTarget(ARN, 2), Path.IMPORT),
+    # Written before units were counted.
+    ({"kind": "import", "model_arn": ARN}, ImportedTarget(ARN), Path.IMPORT),
+    ({"kind": "jumpstart", "endpoint": "e", "component": "c"}, SageMakerTarget("e", "c"), Path.JUMPSTART),
+    ({"kind": "fleet", "deployment": "llama"}, FleetTarget("llama"), Path.FLEET),
+]
+
+
+@pytest.mark.parametrize(("stored", "target", "path"), STORED)
+def test_stored_targets_are_read_and_written_back(stored: dict[str, Any], target: Target, path: Path) -> None:
+    assert target_from_json(stored) == target
+    assert path_of(target) is path
+    assert stored.items() <= target_to_json(target).items()
+    assert target_from_json(target_to_json(target)) == target
+
+
+def test_an_unknown_kind_is_named_with_what_is_known() -> None:
+    with pytest.raises(ValueError, match="unknown kind of target: echo; known are bedrock, import, jumpstart, fleet"):
+        target_from_json({"kind": "echo"})
+
+
+@pytest.mark.parametrize(("name", "billed"), [("bedrock", True), ("import", False), ("fleet", False), ("none", False)])
+def test_tokens_are_billed_where_bedrock_answers(name: str, billed: bool) -> None:
+    assert is_billed_by_token(name) is billed
