@@ -164,7 +164,7 @@ def _transport_usd(inputs: Inputs, machine: Machine) -> float:
     return 0.0 if price is None or machine.family is Family.JUMPSTART else price.usd * HOURS_PER_MONTH
 
 
-def _option(
+def _option(  # noqa: PLR0913 - by the names of an option's fields
     shape: TrafficProfile,
     family: Family,
     *,
