@@ -12,8 +12,7 @@ from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity, Instance
 from spillway.domain.observations.traffic import Minute
 from spillway.domain.observations.usage import InstanceTime
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget
 from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, Source, TokenPrice
 from spillway.domain.routing.route import Route, RouteState
 

@@ -16,7 +16,9 @@ from spillway.domain.deployments.deployment import Deployment, Inventory
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.observations.traffic import Load, Signal
+from spillway.domain.observations.hours import month_of
+from spillway.domain.observations.signals import Signal
+from spillway.domain.observations.traffic import Load
 from spillway.domain.observations.usage import (
     CHECKS,
     HourOfInstances,
@@ -26,10 +28,8 @@ from spillway.domain.observations.usage import (
     InstanceUse,
     Traffic,
     Usage,
-    month_of,
 )
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import FleetTarget, Target
 from spillway.domain.pricing.price_layers import Override, Reading, StoredPrices
 from spillway.domain.review.record import Review
 from spillway.domain.routing.route import Route

@@ -26,12 +26,8 @@ from spillway.domain.alerts.alert import Topic
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.status import Status
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.imported import ImportedTarget
-from spillway.domain.paths.jumpstart import SageMakerTarget
 from spillway.domain.paths.path import Path
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.domain.pricing.price_book import price_book
 from spillway.domain.routing.route_for_status import route_of
 from spillway.services.check import Check

@@ -20,8 +20,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget
 from spillway.domain.routing.route import RouteState, route_to_json
 from tests.bench.gateway import answers, machine
 from tests.builders import a_route

@@ -9,7 +9,7 @@ import pytest
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable, item_of
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.ports import Deployments
 from tests.builders import NOW, a_deployment, a_spec
 from tests.fakes import FakeDeployments

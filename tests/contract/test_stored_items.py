@@ -12,10 +12,7 @@ from spillway.adapters.dynamodb.routes_table import RoutesTable
 from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.usage import CHECKS, InstanceUse, Traffic
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.imported import ImportedTarget
-from spillway.domain.paths.jumpstart import SageMakerTarget
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget
 from spillway.domain.routing.route import RouteState
 from tests.builders import NOW, SPILL_MODEL
 

@@ -8,7 +8,7 @@ import pytest
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Retryable, Superseded
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.routing.route import RouteState
 from tests.builders import a_deployment, a_route, a_spec
 from tests.fakes import FakeDeployments

@@ -7,7 +7,7 @@ import pytest
 
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Retryable
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.routing.route import RouteState
 from tests.builders import SPILL_MODEL, a_deployment, spec_body
 from tests.unit.api.conftest import World

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
 from spillway.bootstrap.gateway import PRICES
-from spillway.domain.paths.targets import Target, path_of
+from spillway.domain.paths.targets import Target
 from spillway.domain.pricing.price_layers import StoredPrices
 from spillway.domain.routing.route import Route
 from spillway.gateway.app import Gateway
@@ -75,7 +75,7 @@ class FakeUpstreams:
     closed: list[str] = field(default_factory=list)
 
     async def open(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        path = path_of(target)
+        path = target.path
         self.requests.append((path, request, connect_seconds))
         script = self.scripts[path]
         if isinstance(script, Exception):

@@ -10,11 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from spillway.adapters.aws.http import AwsHttp, open_session
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.imported import ImportedTarget
-from spillway.domain.paths.jumpstart import SageMakerTarget
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from spillway.settings import Settings
 from tests.builders import NOW, a_route

@@ -7,11 +7,7 @@ from copy import deepcopy
 from typing import Any, cast
 
 from spillway.adapters.aws.http import AwsHttp
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.imported import ImportedTarget
-from spillway.domain.paths.jumpstart import SageMakerTarget
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import Endpoint
 from tests.builders import a_route
 from tests.sandbox import eventstream

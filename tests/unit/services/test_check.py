@@ -16,7 +16,7 @@ from spillway.domain.errors import Retryable
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.observations.usage import CHECKS, InstanceTime
-from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.paths.targets import ImportedTarget
 from spillway.domain.pricing.price_book import HourlyPrice, ImportPrices, Source, UnitPrice
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.scaling.check_state import Memory

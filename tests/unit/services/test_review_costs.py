@@ -14,7 +14,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Retryable
 from spillway.domain.observations.usage import HourOfTraffic, Hours, Traffic
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_credits import ManageCredits

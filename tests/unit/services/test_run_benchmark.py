@@ -13,7 +13,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Superseded
 from spillway.domain.observations.usage import HourOfTraffic, Traffic
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import FleetTarget
 from spillway.domain.pricing.price_book import Source, UnitPrice
 from spillway.services.run_benchmark import RunBenchmark
 from tests.builders import NOW, a_deployment, a_price_book

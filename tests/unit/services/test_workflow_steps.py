@@ -11,8 +11,7 @@ from spillway.domain.decision import Action, Code, reason_to_json
 from spillway.domain.deployments.deployment import CLAIM_LIMIT, Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.targets import target_to_json
+from spillway.domain.paths.targets import FleetTarget, target_to_json
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.routing.route_for_status import route_of
 from spillway.services.workflow_steps import WorkflowSteps, ensure_can

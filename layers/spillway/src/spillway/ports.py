@@ -12,7 +12,8 @@ from spillway.domain.costs.credits import CreditLedger
 from spillway.domain.decision import Decision
 from spillway.domain.deployments.deployment import Deployment, Inventory
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.observations.traffic import Load, Signal
+from spillway.domain.observations.signals import Signal
+from spillway.domain.observations.traffic import Load
 from spillway.domain.observations.usage import Hours, InstanceTime, Usage
 from spillway.domain.paths.targets import Target
 from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices

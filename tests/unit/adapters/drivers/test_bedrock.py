@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 from spillway.adapters.drivers.bedrock import BedrockDriver
 from spillway.domain.errors import InvalidRequest, Retryable
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from tests.builders import a_deployment, a_spec
 
 MODEL = "meta.llama3-1-8b-instruct-v1:0"

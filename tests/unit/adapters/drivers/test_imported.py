@@ -13,7 +13,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import InvalidRequest, NotReady, Retryable
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.paths.targets import ImportedTarget
 from tests.builders import NOW, a_deployment, a_spec
 
 ROLE = "arn:aws:iam::123456789012:role/spillway-ImportRole"

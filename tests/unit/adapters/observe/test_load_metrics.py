@@ -9,7 +9,8 @@ from botocore.stub import Stubber
 
 from spillway.adapters.observe.load_metrics import METRICS_PER_CALL, LoadMetrics
 from spillway.domain.errors import Retryable
-from spillway.domain.observations.traffic import Load, Minute, Signal
+from spillway.domain.observations.signals import Signal
+from spillway.domain.observations.traffic import Load, Minute
 from tests.builders import NOW
 
 if TYPE_CHECKING:

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.jumpstart import SageMakerTarget
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import BedrockTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import Endpoint, UpstreamRequest
 from tests.sandbox import eventstream
 from tests.unit.gateway.doubles import USAGE, chunk, sse, usage_chunk

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from spillway.adapters.upstreams.converse_request import converse_body
 from spillway.domain.decision import Code
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.routing.route import RouteState
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from tests.builders import NOW, a_route

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spillway.adapters.upstreams.imported import _streamed
 from spillway.domain.decision import Code
-from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.paths.targets import ImportedTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.upstream import Endpoint, UpstreamRequest, can_answer, speaks
 from tests.sandbox import eventstream

@@ -10,9 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from spillway.adapters.aws.http import AwsHttp, open_session
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.imported import ImportedTarget
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import BedrockTarget, ImportedTarget, Target
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.sandbox.bedrock import BedrockRuntime, Pace, default_catalog

@@ -11,7 +11,7 @@ from spillway.domain.costs.running_estimate import add_up
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load, Minute
-from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.paths.targets import ImportedTarget
 from spillway.domain.pricing.price_book import MODEL_UNIT, STORED_UNIT, ImportPrices, PriceBook, Source, UnitPrice
 from spillway.domain.scaling.check_state import Memory
 from tests.builders import NOW, a_deployment, a_price_book, a_spec

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spillway.domain.costs.ledger import shared, total
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.observations.usage import CHECKS, HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook, Source, TokenPrice, UnitPrice
 from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.show_costs import CostReport, GroupBy, ShowCosts

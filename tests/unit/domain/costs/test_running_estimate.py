@@ -8,7 +8,7 @@ import pytest
 from spillway.domain.costs.running_estimate import Spent, add_up
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load, Minute
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.scaling.check_state import Memory
 from tests.builders import NOW, SPILL_MODEL, a_capacity, a_deployment, a_price_book, a_spec
 

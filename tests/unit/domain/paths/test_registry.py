@@ -4,13 +4,18 @@ from typing import Any, get_args
 
 import pytest
 
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.imported import ImportedTarget
-from spillway.domain.paths.jumpstart import SageMakerTarget
-from spillway.domain.paths.path import Path
-from spillway.domain.paths.registry import is_billed_by_token, profile_of
-from spillway.domain.paths.targets import Target, path_of, target_from_json, target_to_json
+from spillway.domain.paths.path import Path, is_billed_by_token
+from spillway.domain.paths.registry import profile_of
+from spillway.domain.paths.targets import (
+    BedrockTarget,
+    FleetTarget,
+    ImportedTarget,
+    SageMakerTarget,
+    Target,
+    target_class,
+    target_from_json,
+    target_to_json,
+)
 
 MODEL = "meta.llama3-1-8b-instruct-v1:0"
 ARN = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"
@@ -22,8 +27,7 @@ def test_a_profile_is_its_paths_own(path: Path) -> None:
 
 
 def test_every_kind_of_target_belongs_to_one_path() -> None:
-    kinds = [profile_of(path).target.__name__ for path in Path]
-    assert sorted(kind.__name__ for kind in get_args(Target)) == sorted(kinds)
+    assert {kind.path: kind for kind in get_args(Target)} == {path: target_class(path) for path in Path}
 
 
 STORED: list[tuple[dict[str, Any], Target, Path]] = [
@@ -39,7 +43,7 @@ STORED: list[tuple[dict[str, Any], Target, Path]] = [
 @pytest.mark.parametrize(("stored", "target", "path"), STORED)
 def test_stored_targets_are_read_and_written_back(stored: dict[str, Any], target: Target, path: Path) -> None:
     assert target_from_json(stored) == target
-    assert path_of(target) is path
+    assert target.path is path
     assert stored.items() <= target_to_json(target).items()
     assert target_from_json(target_to_json(target)) == target
 

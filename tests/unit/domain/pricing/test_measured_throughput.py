@@ -9,7 +9,8 @@ import pytest
 from spillway.domain.decision import Action, Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.economics.in_check import advance, is_measured
-from spillway.domain.observations.traffic import Load, Signal
+from spillway.domain.observations.signals import Signal
+from spillway.domain.observations.traffic import Load
 from spillway.domain.pricing.measured_throughput import own_throughput, own_throughputs
 from spillway.domain.pricing.price_book import Source, TokenPrice
 from spillway.domain.scaling.check_state import Memory, Snapshot

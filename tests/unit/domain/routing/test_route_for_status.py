@@ -6,7 +6,7 @@ from spillway.domain.decision import Code
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.routing.route import Plan, RouteState, plan, route_from_json, route_to_json
 from spillway.domain.routing.route_for_status import (
     is_still_lost,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from spillway.domain.deployments.status import Status
-from spillway.domain.observations.traffic import Signal
+from spillway.domain.observations.signals import Signal
 from spillway.domain.scaling.required_metrics import signals_of
 from tests.builders import a_deployment, a_spec
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from spillway.domain.decision import Code
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget
 from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.retry_budget import ALWAYS_ALLOWED, RetryBudget

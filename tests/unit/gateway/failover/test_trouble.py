@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from spillway.domain.decision import Code
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import FleetTarget
 from spillway.domain.routing.route import Choice, RouteState
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import AttemptTimeouts, FirstByteGate, NothingAnswered

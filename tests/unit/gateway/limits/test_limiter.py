@@ -10,8 +10,7 @@ import pytest
 
 from spillway.domain.access.limits import KeyLimits
 from spillway.domain.decision import Code
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget
 from spillway.domain.routing.route import RouteState
 from spillway.gateway.errors import UpstreamUnavailable
 from tests.builders import NOW, a_route

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spillway.bootstrap.gateway import PRICES
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget
 from spillway.domain.pricing.price_book import price_book
 from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
 from spillway.domain.pricing.updates import current

@@ -7,8 +7,7 @@ import pytest
 from functions.smoke_test.app import handler
 from spillway.domain.decision import Code
 from spillway.domain.errors import SmokeTestFailed
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.targets import target_to_json
+from spillway.domain.paths.targets import FleetTarget, target_to_json
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.load_test.smoke_test import smoke_test
 from tests.unit.gateway.doubles import GOOD_STREAM, FakeClock, FakeUpstreams, chunk, sse

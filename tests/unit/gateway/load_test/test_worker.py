@@ -13,7 +13,7 @@ from spillway.domain.benchmarks.spec import BenchmarkSpec
 from spillway.domain.benchmarks.steps import step_of
 from spillway.domain.benchmarks.worker_orders import Length, WorkerOrder, order_from_json, order_to_json, orders_of
 from spillway.domain.decision import Code
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import FleetTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.load_test.prompts import Prompts
 from spillway.gateway.load_test.worker import Worker

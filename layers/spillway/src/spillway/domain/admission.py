@@ -7,7 +7,8 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.fleet import ec2_instance_type
-from spillway.domain.paths.path import InstancePrices, Path
+from spillway.domain.paths.path import Path
+from spillway.domain.paths.profile import InstancePrices
 from spillway.domain.paths.registry import profile_of
 from spillway.domain.pricing.price_book import known_instance_types, price_book
 

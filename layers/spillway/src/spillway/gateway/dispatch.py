@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from spillway.domain.decision import Code
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.paths.targets import path_of
 from spillway.domain.routing.route import Choice, Plan, Route, RouteState, plan
 from spillway.gateway.concurrency.cache import Monotonic
 from spillway.gateway.errors import Unavailable
@@ -94,7 +93,7 @@ class Dispatch:
             seconds = min(seconds, LONGEST_SILENCE_SECONDS)
         if seconds > COUNT_AT_ONCE_SECONDS:
             context.count(context.record)
-        path = path_of(route.primary) if route.primary else "none"
+        path = route.primary.path if route.primary else "none"
         context.keep_alive(self.head, path, route.code, f"waiting for {route.name} ({route.code})")
 
         def see(latest: Route) -> None:
@@ -108,7 +107,7 @@ class Dispatch:
         failures: list[Failure] = []
 
         def on_last(choice: Choice, code: str) -> None:
-            context.keep_alive(self.head, path_of(choice.target), code, "waiting for the first token")
+            context.keep_alive(self.head, choice.target.path, code, "waiting for the first token")
 
         try:
             return await self.gate.open(choices, context.request, self._limits(context), failures, on_last)

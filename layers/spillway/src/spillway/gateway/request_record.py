@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from spillway.domain.paths.targets import path_of
 from spillway.domain.routing.route import Choice
 from spillway.gateway.streaming.usage import Usage
 
@@ -36,7 +35,7 @@ class Record:
 
     def answered_by(self, choice: Choice, code: str) -> None:
         """Note who answers, and why it is this one."""
-        self.role, self.path, self.code = choice.role, path_of(choice.target), code
+        self.role, self.path, self.code = choice.role, choice.target.path, code
 
     @property
     def failed(self) -> bool:

@@ -4,11 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, assert_never
 
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.imported import ImportedTarget
-from spillway.domain.paths.jumpstart import SageMakerTarget
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 
 Endpoint: TypeAlias = Literal["chat/completions", "completions", "embeddings", "responses"]
 TargetT_contra = TypeVar("TargetT_contra", bound=Target, contravariant=True)

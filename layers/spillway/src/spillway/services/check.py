@@ -17,8 +17,9 @@ from spillway.domain.economics.ladders.in_check import news_of
 from spillway.domain.economics.windows.in_check import imported_of, why_unused
 from spillway.domain.errors import Retryable, Superseded
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.hours import hour_at
 from spillway.domain.observations.traffic import Load
-from spillway.domain.observations.usage import InstanceTime, hour_at
+from spillway.domain.observations.usage import InstanceTime
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.routing.route import Route
 from spillway.domain.routing.route_for_status import is_still_lost, may_replace, route_of

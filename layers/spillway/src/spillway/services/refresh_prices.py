@@ -9,11 +9,11 @@ from datetime import datetime
 from spillway.domain.alerts.alert import Alert, AlertState, Severity, Topic
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.paths.bedrock import BedrockTarget
 from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.jumpstart import sagemaker_instance_type
 from spillway.domain.paths.model_catalog import MODELS, find
-from spillway.domain.paths.path import InstancePrices
+from spillway.domain.paths.profile import InstancePrices
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook, known_instance_types
 from spillway.domain.pricing.price_layers import TOKEN_TABLES, PriceTable, Reading
 from spillway.domain.pricing.throughput import Benchmarks

@@ -10,7 +10,8 @@ from spillway.domain.costs.month import MICRO
 from spillway.domain.costs.other_paths import hours_used, other_paths
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
-from spillway.domain.observations.usage import Hours, hour_at
+from spillway.domain.observations.hours import hour_at
+from spillway.domain.observations.usage import Hours
 from spillway.domain.paths.path import Billing, Path
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.pricing.throughput import Benchmarks, Throughput
@@ -142,7 +143,7 @@ def by_hour(parts: Sequence[Part]) -> Mapping[datetime, HourOnBedrock]:
 def _needs_shadow(deployment: Deployment, before: Review | None, now: datetime) -> bool:
     """Whether today's answer is due: of a Bedrock deployment that is a day old, by the first review of a day (UTC)."""
     is_due = before is None or before.shadow is None or before.at.date() < now.date()
-    return deployment.spec.profile.billing is Billing.TOKEN and now - deployment.created_at >= _DAY and is_due
+    return deployment.spec.path.billing is Billing.TOKEN and now - deployment.created_at >= _DAY and is_due
 
 
 def _unknown_capacity(_instance_type: str) -> Throughput | None:

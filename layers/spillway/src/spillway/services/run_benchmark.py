@@ -18,7 +18,7 @@ from spillway.domain.benchmarks.steps import best_of, step_of
 from spillway.domain.benchmarks.worker_orders import Length, order_to_json, orders_of
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import NotFound, Rejected, Superseded
-from spillway.domain.observations.usage import hour_at
+from spillway.domain.observations.hours import hour_at
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.ports import BenchmarkRecords, Deployments, Events, UsageLog
 from spillway.services.manage_benchmarks import conditions_of, ensure_measurable

@@ -13,7 +13,8 @@ from spillway.domain.costs.other_paths import hours_used, other_paths
 from spillway.domain.costs.shared_services import shared_parts
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import InvalidRequest, Retryable
-from spillway.domain.observations.usage import CHECKS, Hours, hour_at, hour_of
+from spillway.domain.observations.hours import hour_at, hour_of
+from spillway.domain.observations.usage import CHECKS, Hours
 from spillway.domain.pricing.measured_throughput import own_throughput
 from spillway.domain.pricing.price_book import PriceBook, Source
 from spillway.domain.pricing.throughput import Benchmarks, Throughput

@@ -8,7 +8,7 @@ from spillway.domain.costs.month import Cost, cost_of
 from spillway.domain.decision import Decision
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
-from spillway.domain.observations.usage import month_of
+from spillway.domain.observations.hours import month_of
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.review.record import Shadow, life_of
 from spillway.domain.routing.route import Route

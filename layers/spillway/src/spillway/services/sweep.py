@@ -6,7 +6,7 @@ from datetime import datetime
 
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.status import Status
-from spillway.domain.paths.path import CapacitySource
+from spillway.domain.paths.profile import CapacitySource
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.review.leftovers import leftovers, tell
 from spillway.ports import Alerts, Deployments, Reviews, Tagged

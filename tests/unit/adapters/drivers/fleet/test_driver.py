@@ -10,7 +10,7 @@ from spillway.adapters.drivers.fleet.group import MARK_TAG
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import FleetTarget
 from tests.builders import a_deployment, a_spec
 from tests.unit.adapters.drivers.conftest import FleetWorld
 

@@ -8,7 +8,7 @@ from spillway.adapters.drivers.jumpstart import hub
 from spillway.adapters.drivers.jumpstart.driver import JumpstartDriver, jumpstart_driver
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.jumpstart import SageMakerTarget
+from spillway.domain.paths.targets import SageMakerTarget
 from tests.builders import a_deployment, a_spec
 from tests.unit.adapters.drivers.conftest import FakeQuotas
 from tests.unit.adapters.drivers.jumpstart.fake_sagemaker import DOCUMENT, FakeSageMaker, refused

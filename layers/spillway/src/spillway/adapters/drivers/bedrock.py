@@ -10,7 +10,8 @@ from spillway.adapters.aws.errors import VALIDATION_CODES, code_of, is_gone, tra
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.bedrock import BedrockTarget, bedrock_api_for, bedrock_id
+from spillway.domain.paths.bedrock import bedrock_api_for, bedrock_id
+from spillway.domain.paths.targets import BedrockTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient

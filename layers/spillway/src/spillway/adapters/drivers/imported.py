@@ -11,7 +11,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import InvalidRequest, NotReady, Retryable
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.paths.targets import ImportedTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient

@@ -12,7 +12,7 @@ import orjson
 from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
 from spillway.adapters.dynamodb.price_items import OVERRIDES, reading_id, stored_prices
 from spillway.adapters.dynamodb.usage_keys import KEPT_FOR, traffic_key
-from spillway.domain.observations.usage import hour_of
+from spillway.domain.observations.hours import hour_of
 from spillway.domain.pricing.price_layers import PriceTable, StoredPrices
 from spillway.domain.routing.route import Route, route_from_json
 from spillway.gateway.errors import StoreUnavailable

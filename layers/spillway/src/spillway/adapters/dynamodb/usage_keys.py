@@ -5,37 +5,24 @@ instance time; the check's own runs stand under the deployment ``CHECKS`` as ``<
 """
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from spillway.domain.observations.usage import InstanceTime, hour_from, hour_of
+from spillway.domain.observations.hours import hour_from, hour_of
+
+if TYPE_CHECKING:
+    from spillway.domain.observations.usage import InstanceTime
 
 KEPT_FOR = timedelta(days=400)
-_INSTANCES = "instances"
+INSTANCES = "instances"
 
 
-class UsageKey(NamedTuple):
-    """One sort key taken apart; ``rest`` is a key's id, or instance type and instance."""
+def parts_of(text: str) -> tuple[datetime, str, str, str]:
+    """Take a stored sort key apart: hour, role (or ``INSTANCES``), path, and a key's id (or the instance type).
 
-    hour: datetime
-    role: str
-    path: str
-    rest: str
-
-    @property
-    def is_instances(self) -> bool:
-        """Whether it counts billed instance time rather than requests."""
-        return self.role == _INSTANCES
-
-    @property
-    def instance_type(self) -> str:
-        """The instance type of billed instance time, empty for requests."""
-        return self.rest.partition("#")[0] if self.is_instances else ""
-
-
-def usage_key_of(text: str) -> UsageKey:
-    """Take a stored sort key apart; raises ValueError for what is none."""
+    Raises ValueError for what is none.
+    """
     hour, role, path, rest = text.split("#", 3)
-    return UsageKey(hour_from(hour), role, path, rest)
+    return hour_from(hour), role, path, rest.partition("#")[0] if role == INSTANCES else rest
 
 
 def traffic_key(hour: str, role: str, path: str, key_id: str) -> str:
@@ -43,9 +30,9 @@ def traffic_key(hour: str, role: str, path: str, key_id: str) -> str:
     return f"{hour}#{role}#{path}#{key_id}"
 
 
-def instance_key(time: InstanceTime) -> str:
+def instance_key(time: "InstanceTime") -> str:
     """Return the sort key of one instance's time in an hour."""
-    return f"{hour_of(time.hour)}#{_INSTANCES}#{time.path}#{time.instance_type}#{time.instance}"
+    return f"{hour_of(time.hour)}#{INSTANCES}#{time.path}#{time.instance_type}#{time.instance}"
 
 
 def check_key(hour: datetime) -> str:

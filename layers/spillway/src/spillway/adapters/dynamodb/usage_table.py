@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
-from spillway.adapters.dynamodb.usage_keys import KEPT_FOR, check_key, instance_key, usage_key_of
+from spillway.adapters.dynamodb.usage_keys import INSTANCES, KEPT_FOR, check_key, instance_key, parts_of
 from spillway.domain.errors import Retryable
+from spillway.domain.observations.hours import hour_of
 from spillway.domain.observations.usage import (
     CHECKS,
     HourOfInstances,
@@ -21,7 +22,6 @@ from spillway.domain.observations.usage import (
     InstanceUse,
     Traffic,
     Usage,
-    hour_of,
 )
 
 if TYPE_CHECKING:
@@ -46,11 +46,10 @@ class UsageTable:
         instances: dict[tuple[str, str], Counter[str]] = {}
         # The sort keys of a month lie between its name and the character after the dash.
         for item in self._items(deployment, f"{month}-", f"{month}."):
-            key = usage_key_of(item["bucket"]["S"])
+            _hour, role, path, rest = parts_of(item["bucket"]["S"])
             # Keys and instances are summed over, instance types are kept apart.
-            (instances if key.is_instances else traffic).setdefault(
-                (key.path, key.instance_type) if key.is_instances else (key.role, key.path), Counter()
-            ).update(_counters_of(item))
+            sums, group = (instances, (path, rest)) if role == INSTANCES else (traffic, (role, path))
+            sums.setdefault(group, Counter()).update(_counters_of(item))
         return Usage(
             traffic={group: _traffic(counters) for group, counters in traffic.items()},
             instances={group: _use(counters) for group, counters in instances.items()},
@@ -61,11 +60,12 @@ class UsageTable:
         traffic: list[HourOfTraffic] = []
         instances: dict[tuple[datetime, str, str], Counter[str]] = {}
         for item in self._items(deployment, hour_of(since), hour_of(until)):
-            key, counters = usage_key_of(item["bucket"]["S"]), _counters_of(item)
-            if key.is_instances:
-                instances.setdefault((key.hour, key.path, key.instance_type), Counter()).update(counters)
+            hour, role, path, rest = parts_of(item["bucket"]["S"])
+            counters = _counters_of(item)
+            if role == INSTANCES:
+                instances.setdefault((hour, path, rest), Counter()).update(counters)
             else:
-                traffic.append(HourOfTraffic(*key, _traffic(counters)))
+                traffic.append(HourOfTraffic(hour, role, path, rest, _traffic(counters)))
         return Hours(
             tuple(traffic),
             tuple(HourOfInstances(*of, _use(counters)) for of, counters in instances.items()),

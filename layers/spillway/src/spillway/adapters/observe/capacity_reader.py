@@ -17,7 +17,7 @@ from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import Retryable
 from spillway.domain.observations.capacity import Capacity, EndpointInstances, Instance
 from spillway.domain.paths.model_catalog import find
-from spillway.domain.paths.path import CapacitySource
+from spillway.domain.paths.profile import CapacitySource
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
-from spillway.domain.observations.traffic import Load, Minute, Signal
+from spillway.domain.observations.signals import Signal
+from spillway.domain.observations.traffic import Load, Minute
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

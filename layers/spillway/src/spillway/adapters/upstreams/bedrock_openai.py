@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.failures import Refusal
 from spillway.adapters.upstreams.http_channel import Call, Whole, open_channel
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.streaming.sse import whole_events
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream

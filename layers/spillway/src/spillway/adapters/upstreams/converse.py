@@ -16,7 +16,7 @@ from spillway.adapters.upstreams.event_stream import bedrock_failure, decoded
 from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
 from spillway.adapters.upstreams.learned_limits import Fitted, Lessons
 from spillway.domain.decision import Code
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.streaming.sse import parsed
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream

@@ -6,7 +6,7 @@ from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.failures import Refusal
 from spillway.adapters.upstreams.http_channel import Call, Whole, open_channel
 from spillway.domain.decision import Code
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import FleetTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.request.affinity import affinity_of
 from spillway.gateway.streaming.sse import whole_events

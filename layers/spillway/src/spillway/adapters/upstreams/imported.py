@@ -11,7 +11,7 @@ from spillway.adapters.upstreams.failures import Refusal
 from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
 from spillway.adapters.upstreams.imported_stream import StreamUnwrapper
 from spillway.domain.decision import Code
-from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.paths.targets import ImportedTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 

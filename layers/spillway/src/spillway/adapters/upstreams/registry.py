@@ -9,11 +9,7 @@ from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.imported import ImportedTarget
-from spillway.domain.paths.jumpstart import SageMakerTarget
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream, speaks
 
 

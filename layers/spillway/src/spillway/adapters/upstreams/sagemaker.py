@@ -8,7 +8,7 @@ from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.event_stream import decoded, failure
 from spillway.adapters.upstreams.failures import CLIENTS_MISTAKES, Refusal, refusal_of
 from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
-from spillway.domain.paths.jumpstart import SageMakerTarget
+from spillway.domain.paths.targets import SageMakerTarget
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.streaming.sse import whole_events
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from spillway.domain.costs.ledger import Part
-from spillway.domain.paths.registry import is_billed_by_token
+from spillway.domain.paths.path import is_billed_by_token
 
 
 @dataclass(frozen=True)

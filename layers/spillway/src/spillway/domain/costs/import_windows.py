@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW
+from spillway.domain.observations.hours import hour_at
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime, hours_lived
 from spillway.domain.observations.traffic import Load
-from spillway.domain.observations.usage import InstanceTime, hour_at
-from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.observations.usage import InstanceTime
+from spillway.domain.paths.targets import ImportedTarget
 from spillway.domain.pricing.price_book import MODEL_UNIT, STORED_UNIT, PriceBook
 
 WINDOW = timedelta(minutes=MINUTES_PER_WINDOW)

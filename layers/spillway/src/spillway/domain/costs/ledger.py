@@ -12,7 +12,7 @@ from datetime import datetime
 from spillway.domain.costs.month import token_price
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.observations.usage import HourOfInstances, HourOfTraffic, Hours, InstanceUse
-from spillway.domain.paths.registry import is_billed_by_token
+from spillway.domain.paths.path import is_billed_by_token
 from spillway.domain.pricing.price_book import PriceBook, Source
 from spillway.domain.pricing.throughput import Throughput
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.observations.usage import Usage
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.path import Path
-from spillway.domain.paths.registry import is_billed_by_token
+from spillway.domain.paths.path import Path, is_billed_by_token
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook, Source, TokenPrice
 
 MICRO = 1_000_000

@@ -15,8 +15,7 @@ from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW, WIND
 from spillway.domain.observations.usage import Hours
 from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.model_catalog import find, is_bedrock_id
-from spillway.domain.paths.path import Billing, Path
-from spillway.domain.paths.registry import is_billed_by_token, profile_of
+from spillway.domain.paths.path import Billing, Path, is_billed_by_token
 from spillway.domain.pricing.price_book import SECONDS_PER_HOUR, PriceBook
 
 
@@ -62,7 +61,7 @@ def other_paths(
     for path in Path:
         if path is deployment.spec.path:
             continue
-        match profile_of(path).billing:
+        match path.billing:
             case Billing.TOKEN:
                 found[path.value] = _on_bedrock(deployment, hour, prices, region)
             case Billing.WINDOW:

@@ -12,11 +12,12 @@ from spillway.domain.access.limits import month_at
 from spillway.domain.costs.import_windows import WINDOW, storage_times, units_of, window_times, windows_of
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.hours import month_of
 from spillway.domain.observations.instance_lifetimes import UNSETTLED, hours_lived, lives_of
 from spillway.domain.observations.traffic import Load
-from spillway.domain.observations.usage import InstanceTime, month_of
-from spillway.domain.paths.bedrock import BedrockTarget
+from spillway.domain.observations.usage import InstanceTime
 from spillway.domain.paths.path import Billing
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.scaling.check_state import Memory
 
@@ -55,7 +56,7 @@ def add_up(
         has_unpriced=token_usd is None or (same_month and memory.has_unpriced),
         counted_until=counted_until,
     )
-    if deployment.spec.profile.billing is Billing.WINDOW:
+    if deployment.spec.path.billing is Billing.WINDOW:
         return _count_windows(deployment, load, memory, spent, prices, region, now)
     return count_instances(deployment, capacity, spent, prices, region, now)
 

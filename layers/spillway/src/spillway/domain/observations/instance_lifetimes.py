@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from spillway.domain.observations.capacity import EndpointInstances, Instance, Instances
-from spillway.domain.observations.usage import hour_at
+from spillway.domain.observations.hours import hour_at
 
 # Two looks may be told of a launch or an end in either order: what lies so far before the last one is settled.
 UNSETTLED = timedelta(minutes=10)

@@ -2,17 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-
-
-class Signal(StrEnum):
-    """What can be read about a deployment."""
-
-    REQUESTS = "requests"
-    PRIMARY_REQUESTS = "primary_requests"
-    BEDROCK_TOKENS = "bedrock_tokens"
-    PRIMARY_TOKENS = "primary_tokens"
-    ENGINES = "engines"
 
 
 @dataclass(frozen=True)

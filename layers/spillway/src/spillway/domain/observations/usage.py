@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 _SECONDS_PER_HOUR = 3600
 # The checks' own use stands under this name, which no deployment can have.
@@ -112,23 +112,3 @@ class Hours:
 
     traffic: tuple[HourOfTraffic, ...] = ()
     instances: tuple[HourOfInstances, ...] = ()
-
-
-def month_of(now: datetime) -> str:
-    """Return the calendar month (UTC) that budgets and costs are kept by, such as ``2026-11``."""
-    return f"{now:%Y-%m}"
-
-
-def hour_of(at: datetime) -> str:
-    """Return the hour (UTC) that usage is kept by, such as ``2026-11-24T01Z``."""
-    return f"{at:%Y-%m-%dT%H}Z"
-
-
-def hour_at(at: datetime) -> datetime:
-    """Return the beginning of the hour (UTC) that a moment lies in."""
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def hour_from(name: str) -> datetime:
-    """Return the moment at which an hour named by :func:`hour_of` begins."""
-    return datetime.strptime(name, "%Y-%m-%dT%HZ").replace(tzinfo=UTC)

@@ -1,24 +1,12 @@
 """The path to Bedrock's catalog."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
-
 from spillway.domain.paths.model_catalog import MODELS, find, is_bedrock_id, unknown_model
-from spillway.domain.paths.path import Billing, Path
+from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import PathProfile
-
-BedrockApi: TypeAlias = Literal["converse", "openai"]
+from spillway.domain.paths.targets import BedrockApi
 
 # Providers whose catalog models predate the OpenAI-compatible endpoint: Converse serves all of them.
 _CONVERSE_PROVIDERS = ("meta", "mistral", "amazon", "cohere", "ai21", "deepseek")
-
-
-@dataclass(frozen=True)
-class BedrockTarget:
-    """A Bedrock catalog model, or inference profile, reached by Converse or the OpenAI-compatible endpoint."""
-
-    model_id: str
-    api: BedrockApi
 
 
 def bedrock_api_for(model_id: str) -> BedrockApi:
@@ -42,4 +30,4 @@ def bedrock_id(model_id: str) -> str:
     raise unknown_model("Bedrock", "a Bedrock id such as 'meta.llama3-1-8b-instruct-v1:0'", known)
 
 
-BEDROCK = PathProfile(path=Path.BEDROCK, target=BedrockTarget, billing=Billing.TOKEN, model_id=bedrock_id)
+BEDROCK = PathProfile(path=Path.BEDROCK, model_id=bedrock_id)

@@ -1,19 +1,10 @@
 """The path of EC2 instances that run an engine of ours."""
 
-from dataclasses import dataclass
-
 from spillway.domain.errors import InvalidRequest
-from spillway.domain.observations.traffic import Signal
+from spillway.domain.observations.signals import Signal
 from spillway.domain.paths.model_catalog import find, hugging_face_id
-from spillway.domain.paths.path import Billing, CapacitySource, InstancePrices, Path
-from spillway.domain.paths.profile import PathProfile
-
-
-@dataclass(frozen=True)
-class FleetTarget:
-    """A fleet's engines behind the internal load balancer, by the deployment's name."""
-
-    deployment: str
+from spillway.domain.paths.path import Path
+from spillway.domain.paths.profile import CapacitySource, InstancePrices, PathProfile
 
 
 def fleet_instance_types(model_id: str) -> tuple[str, ...]:
@@ -33,8 +24,6 @@ def ec2_instance_type(name: str) -> str:
 
 FLEET = PathProfile(
     path=Path.FLEET,
-    target=FleetTarget,
-    billing=Billing.HOUR,
     model_id=hugging_face_id,
     capacity=CapacitySource.GROUP,
     instance_prices=InstancePrices.EC2,

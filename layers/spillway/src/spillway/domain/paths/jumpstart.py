@@ -1,19 +1,9 @@
 """The path of SageMaker endpoints with a JumpStart model."""
 
-from dataclasses import dataclass
-
-from spillway.domain.observations.traffic import Signal
+from spillway.domain.observations.signals import Signal
 from spillway.domain.paths.model_catalog import MODELS, find, is_jumpstart_id, unknown_model
-from spillway.domain.paths.path import Billing, CapacitySource, InstancePrices, Path
-from spillway.domain.paths.profile import PathProfile
-
-
-@dataclass(frozen=True)
-class SageMakerTarget:
-    """A SageMaker real-time endpoint, and the inference component on it."""
-
-    endpoint: str
-    component: str
+from spillway.domain.paths.path import Path
+from spillway.domain.paths.profile import CapacitySource, InstancePrices, PathProfile
 
 
 def jumpstart_id(model_id: str) -> str:
@@ -34,8 +24,6 @@ def sagemaker_instance_type(name: str) -> str:
 
 JUMPSTART = PathProfile(
     path=Path.JUMPSTART,
-    target=SageMakerTarget,
-    billing=Billing.HOUR,
     model_id=jumpstart_id,
     capacity=CapacitySource.ENDPOINT,
     instance_prices=InstancePrices.SAGEMAKER,

@@ -1,15 +1,7 @@
-"""The paths by their names, and the ways in which they differ."""
+"""The paths by their names, and what AWS bills their answers by; light, because the gateway knows them too."""
 
 from enum import StrEnum
-
-
-class Path(StrEnum):
-    """Where a model runs."""
-
-    BEDROCK = "bedrock"
-    IMPORT = "import"
-    JUMPSTART = "jumpstart"
-    FLEET = "fleet"
+from typing import assert_never
 
 
 class Billing(StrEnum):
@@ -22,18 +14,31 @@ class Billing(StrEnum):
     HOUR = "hour"
 
 
-class CapacitySource(StrEnum):
-    """Where a path's instances are counted."""
+class Path(StrEnum):
+    """Where a model runs; what else is true of a path says its profile."""
 
-    # Bedrock scales by itself and has none to show.
-    NOWHERE = "nowhere"
-    GROUP = "Auto Scaling group"
-    ENDPOINT = "SageMaker endpoint"
+    BEDROCK = "bedrock"
+    IMPORT = "import"
+    JUMPSTART = "jumpstart"
+    FLEET = "fleet"
+
+    @property
+    def billing(self) -> Billing:
+        """What its answers are billed by."""
+        match self:
+            case Path.BEDROCK:
+                return Billing.TOKEN
+            case Path.IMPORT:
+                return Billing.WINDOW
+            case Path.JUMPSTART | Path.FLEET:
+                return Billing.HOUR
+            case _:
+                assert_never(self)
 
 
-class InstancePrices(StrEnum):
-    """Which of the price book's hourly prices are a path's."""
+_BILLED_BY_TOKEN = frozenset(path.value for path in Path if path.billing is Billing.TOKEN)
 
-    EC2 = "ec2"
-    SAGEMAKER = "sagemaker"
-    MODEL_UNITS = "model units"
+
+def is_billed_by_token(path: str) -> bool:
+    """Whether what answered under a path's name is billed by the token; the name may be of no path at all."""
+    return path in _BILLED_BY_TOKEN

@@ -2,10 +2,27 @@
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
 
-from spillway.domain.observations.traffic import Signal
-from spillway.domain.paths.path import Billing, CapacitySource, InstancePrices, Path
+from spillway.domain.observations.signals import Signal
+from spillway.domain.paths.path import Path
+
+
+class CapacitySource(StrEnum):
+    """Where a path's instances are counted."""
+
+    # Bedrock scales by itself and has none to show.
+    NOWHERE = "nowhere"
+    GROUP = "Auto Scaling group"
+    ENDPOINT = "SageMaker endpoint"
+
+
+class InstancePrices(StrEnum):
+    """Which of the price book's hourly prices are a path's."""
+
+    EC2 = "ec2"
+    SAGEMAKER = "sagemaker"
+    MODEL_UNITS = "model units"
 
 
 def _no_types(_model_id: str) -> tuple[str, ...]:
@@ -20,7 +37,7 @@ def _as_it_is(instance_type: str) -> str:
 class PathProfile:
     """One path.
 
-    ``target`` is the class of the places that answer on it. ``model_id`` returns the id that the path's service knows a
+    ``model_id`` returns the id that the path's service knows a
     model by, ``instance_types`` the types that a model runs on when the user names none (most wanted first, none where
     the service chooses); both take any id of a model, and raise InvalidRequest when it leads to nothing.
     ``instance_type`` writes a type as the path's service does. ``metrics`` are what the check needs of every
@@ -32,8 +49,6 @@ class PathProfile:
     """
 
     path: Path
-    target: type[Any]
-    billing: Billing
     model_id: Callable[[str], str]
     capacity: CapacitySource = CapacitySource.NOWHERE
     instance_prices: InstancePrices | None = None

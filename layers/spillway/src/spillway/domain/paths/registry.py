@@ -6,7 +6,7 @@ from spillway.domain.paths.bedrock import BEDROCK
 from spillway.domain.paths.fleet import FLEET
 from spillway.domain.paths.imported import IMPORT
 from spillway.domain.paths.jumpstart import JUMPSTART
-from spillway.domain.paths.path import Billing, Path
+from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import PathProfile
 
 
@@ -23,11 +23,3 @@ def profile_of(path: Path) -> PathProfile:
             return FLEET
         case _:
             assert_never(path)
-
-
-_BILLING = {path.value: profile_of(path).billing for path in Path}
-
-
-def is_billed_by_token(path: str) -> bool:
-    """Whether what answered under a path's name is billed by the token; the name may be of no path at all."""
-    return _BILLING.get(path) is Billing.TOKEN

@@ -1,27 +1,55 @@
 """The places that can answer a request; plain data, so that the gateway's start stays light."""
 
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias, assert_never
 
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.fleet import FleetTarget
-from spillway.domain.paths.imported import ImportedTarget
-from spillway.domain.paths.jumpstart import SageMakerTarget
 from spillway.domain.paths.path import Path
-from spillway.domain.paths.registry import profile_of
+
+BedrockApi: TypeAlias = Literal["converse", "openai"]
+
+
+@dataclass(frozen=True)
+class BedrockTarget:
+    """A Bedrock catalog model, or inference profile, reached by Converse or the OpenAI-compatible endpoint."""
+
+    path: ClassVar = Path.BEDROCK
+    model_id: str
+    api: BedrockApi
+
+
+@dataclass(frozen=True)
+class ImportedTarget:
+    """A model of the user's own in Bedrock (Custom Model Import), reached by InvokeModel with OpenAI's bodies."""
+
+    path: ClassVar = Path.IMPORT
+    model_arn: str
+    # Custom model units that one copy of it runs on: what is billed.
+    units_per_copy: int | None = None
+
+
+@dataclass(frozen=True)
+class SageMakerTarget:
+    """A SageMaker real-time endpoint, and the inference component on it."""
+
+    path: ClassVar = Path.JUMPSTART
+    endpoint: str
+    component: str
+
+
+@dataclass(frozen=True)
+class FleetTarget:
+    """A fleet's engines behind the internal load balancer, by the deployment's name."""
+
+    path: ClassVar = Path.FLEET
+    deployment: str
+
 
 Target: TypeAlias = BedrockTarget | ImportedTarget | SageMakerTarget | FleetTarget
 
-_PATHS: dict[type[Any], Path] = {profile_of(path).target: path for path in Path}
-
-
-def path_of(target: Target) -> Path:
-    """Return the path that a target belongs to."""
-    return _PATHS[type(target)]
-
 
 def target_to_json(target: Target) -> dict[str, Any]:
-    """Return a target as a JSON object, tagged with its ``kind``."""
-    return {"kind": path_of(target).value, **vars(target)}
+    """Return a target as a JSON object, tagged with its path as its ``kind``."""
+    return {"kind": target.path.value, **vars(target)}
 
 
 def target_from_json(data: dict[str, Any]) -> Target:
@@ -31,5 +59,19 @@ def target_from_json(data: dict[str, Any]) -> Target:
         path = Path(data["kind"])
     except ValueError as err:
         raise ValueError(f"unknown kind of target: {data['kind']}; known are {', '.join(Path)}") from err
-    target: Target = profile_of(path).target(**fields)
-    return target
+    return target_class(path)(**fields)
+
+
+def target_class(path: Path) -> type[Target]:
+    """Return the class of the places that answer on a path."""
+    match path:
+        case Path.BEDROCK:
+            return BedrockTarget
+        case Path.IMPORT:
+            return ImportedTarget
+        case Path.JUMPSTART:
+            return SageMakerTarget
+        case Path.FLEET:
+            return FleetTarget
+        case _:
+            assert_never(path)

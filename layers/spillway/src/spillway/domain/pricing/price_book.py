@@ -8,7 +8,8 @@ from importlib.resources import files
 from typing import Any
 
 from spillway.domain.deployments.spec import DeploymentSpec
-from spillway.domain.paths.path import InstancePrices, Path
+from spillway.domain.paths.path import Path
+from spillway.domain.paths.profile import InstancePrices
 from spillway.domain.paths.registry import profile_of
 
 SECONDS_PER_HOUR = 3600

@@ -61,7 +61,7 @@ def judge(deployment: Deployment, facts: Facts, before: Review | None, review: R
 
 
 def _states(deployment: Deployment, facts: Facts, told: Set[str]) -> Iterable[Condition]:
-    if deployment.spec.profile.billing is Billing.TOKEN:
+    if deployment.spec.path.billing is Billing.TOKEN:
         yield from _fleet_pays(facts.shadow, told)
     else:
         yield from _dearer(facts.day, facts.day_on_bedrock, told)

@@ -10,7 +10,8 @@ from spillway.domain.deployments.status import Status
 from spillway.domain.economics.in_check import is_measured
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
-from spillway.domain.paths.bedrock import BedrockTarget, bedrock_api_for
+from spillway.domain.paths.bedrock import bedrock_api_for
+from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.scaling.saturation import saturation
 

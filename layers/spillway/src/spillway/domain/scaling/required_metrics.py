@@ -5,7 +5,7 @@ from collections.abc import Set
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.economics.in_check import is_measured
-from spillway.domain.observations.traffic import Signal
+from spillway.domain.observations.signals import Signal
 from spillway.domain.paths.path import Billing
 
 
@@ -18,7 +18,7 @@ def signals_of(deployment: Deployment) -> Set[Signal]:
     spec = deployment.spec
     path = spec.profile
     signals = set(path.metrics)
-    is_weighed = is_measured(deployment) or path.billing is Billing.WINDOW
+    is_weighed = is_measured(deployment) or spec.path.billing is Billing.WINDOW
     if spec.budget is not None or (is_weighed and spec.spill is not None):
         signals.add(Signal.BEDROCK_TOKENS)
     if is_measured(deployment):

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from spillway.domain.access.limits import NO_LIMITS, KeyLimits
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import BedrockTarget, Target
 from spillway.domain.routing.route import Route
 from spillway.gateway.errors import StoreUnavailable, Unavailable
 from spillway.gateway.limits.errors import Headers, LimitExceeded, PriceUnknown, duration

@@ -12,8 +12,7 @@ from typing import Any
 
 import orjson
 
-from spillway.domain.paths.bedrock import BedrockTarget
-from spillway.domain.paths.targets import Target
+from spillway.domain.paths.targets import BedrockTarget, Target
 from spillway.domain.pricing.price_layers import Entry, PriceTable, StoredPrices, in_proportion, layered
 from spillway.gateway.concurrency.cache import Cached, Monotonic
 from spillway.gateway.errors import StoreUnavailable

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from spillway.domain.paths.registry import is_billed_by_token
+from spillway.domain.paths.path import is_billed_by_token
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
 from spillway.gateway.request_record import Record, UsageBucket, UsageCounters

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import Conflict, InvalidRequest
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.fleet import FleetTarget
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.registry import profile_of
+from spillway.domain.paths.targets import FleetTarget
 
 
 class DisabledFleetDriver:

@@ -18,7 +18,7 @@ from spillway.domain.deployments.resource_names import DEPLOYMENT_TAG, STACK_TAG
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import CapacityUnavailable, Retryable
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.fleet import FleetTarget
+from spillway.domain.paths.targets import FleetTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

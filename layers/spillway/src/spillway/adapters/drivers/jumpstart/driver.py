@@ -15,7 +15,8 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.jumpstart import SageMakerTarget, jumpstart_id
+from spillway.domain.paths.jumpstart import jumpstart_id
+from spillway.domain.paths.targets import SageMakerTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

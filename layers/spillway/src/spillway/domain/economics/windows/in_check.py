@@ -11,7 +11,7 @@ from spillway.domain.economics.in_check import minutes_due, tokens_by_kind
 from spillway.domain.economics.windows.copies import Copy, Imported
 from spillway.domain.economics.windows.rule import State, step
 from spillway.domain.observations.traffic import Load, Minute
-from spillway.domain.paths.imported import ImportedTarget
+from spillway.domain.paths.targets import ImportedTarget
 from spillway.domain.pricing.price_book import PriceBook
 
 
