@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.bootstrap.benchmark import benchmark_service
 from spillway.logs import function_logger
+from spillway.services.events.benchmark_steps import read_benchmark_step
 from spillway.services.run_benchmark import RunBenchmark
 from spillway.settings import Settings
 
@@ -22,6 +23,6 @@ def container() -> RunBenchmark:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take the step named in ``event`` and return what the state machine needs next."""
-    names = {name: event[name] for name in ("step", "deployment", "benchmark")}
-    logger.info("step", extra=names)
-    return container().run(event)
+    step = read_benchmark_step(event)
+    logger.info("step", extra={"step": step.step, "deployment": step.deployment, "benchmark": step.benchmark})
+    return container().run(step)

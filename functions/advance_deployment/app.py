@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.bootstrap.check import WorkflowServices, workflow_services
 from spillway.logs import function_logger
+from spillway.services.events.deployment_steps import Announce, read_deployment_step
 from spillway.settings import Settings
 
 logger = function_logger("advance_deployment")
@@ -21,9 +22,9 @@ def container() -> WorkflowServices:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take the step named in ``event`` and return what the state machine needs next."""
-    services = container()
-    logger.info("step", extra={"step": event["step"], "deployment": event["deployment"]})
-    if event["step"] == "notify":
-        services.announce.run(services.deployments.get(event["deployment"]), event)
+    step, services = read_deployment_step(event), container()
+    logger.info("step", extra={"step": step.step, "deployment": step.deployment})
+    if isinstance(step, Announce):
+        services.announce.run(services.deployments.get(step.deployment), step)
         return {}
-    return services.advance.run(event)
+    return services.advance.run(step)

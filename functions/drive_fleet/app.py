@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from spillway.bootstrap.drivers import fleet_driver_task
 from spillway.logs import function_logger
 from spillway.services.driver_task import DriverTask
+from spillway.services.events.driver import read_driver_event
 from spillway.settings import Settings
 
 logger = function_logger("drive_fleet")
@@ -22,6 +23,7 @@ def container() -> DriverTask:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Do the verb named in ``event``; an error's class name is what the state machine catches."""
-    answer = container().run(event)
-    logger.info("verb", extra={"verb": event["verb"], "deployment": event["deployment"], "answer": answer})
+    asked = read_driver_event(event)
+    answer = container().run(asked)
+    logger.info("verb", extra={"verb": asked.verb, "deployment": asked.deployment, "answer": answer})
     return answer

@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.bootstrap.check import event_service
 from spillway.logs import function_logger
+from spillway.services.events.notices import read_notice
 from spillway.services.handle_event import HandleEvent
 from spillway.settings import Settings
 
@@ -22,5 +23,6 @@ def container() -> HandleEvent:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Handle one EventBridge event."""
-    logger.info("event", extra={"detail_type": event["detail-type"], "event_id": event.get("id")})
-    container().run(event)
+    notice = read_notice(event)
+    logger.info("event", extra={"detail_type": notice.kind, "event_id": notice.id})
+    container().run(notice)

@@ -6,17 +6,8 @@ from typing import Any
 
 import pytest
 
-from spillway.services.handle_event import HandleEvent
-from tests.builders import NOW
-from tests.fakes import (
-    FakeAlerts,
-    FakeDecisions,
-    FakeDeployments,
-    FakeEvents,
-    FakeInstanceGroups,
-    FakeRoutes,
-    FakeWorkflows,
-)
+from spillway.domain.errors import InvalidRequest
+from spillway.services.events.notices import read_notice
 from tests.template.reading import event_problems, handler_problems, variable_problems, workflow_problems
 from tests.template.transform import REPOSITORY
 
@@ -24,23 +15,10 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def handles(kind: str) -> bool:
-    """Whether the reactions know an event's detail-type; without a detail they get no further than that."""
-    react = HandleEvent(
-        stack="spillway",
-        deployments=FakeDeployments(),
-        routes=FakeRoutes(),
-        decisions=FakeDecisions(),
-        groups=FakeInstanceGroups(),
-        workflows=FakeWorkflows(),
-        alerts=FakeAlerts(),
-        events=FakeEvents(),
-        now=lambda: NOW,
-    )
-    try:
-        react.run({"detail-type": kind, "detail": {}})
-    except KeyError as err:
-        return err.args != (kind,)
-    return True
+    """Whether there is a notice of an event's detail-type; without a detail it gets no further than that."""
+    with pytest.raises(InvalidRequest) as refused:
+        read_notice({"detail-type": kind, "detail": {}})
+    return refused.value.param != "detail-type"
 
 
 def handled(template: Mapping[str, Any]) -> frozenset[str]:

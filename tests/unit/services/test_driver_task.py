@@ -6,6 +6,7 @@ import pytest
 from spillway.domain.errors import CapacityUnavailable, NotFound, NotReady, Superseded
 from spillway.domain.observations.capacity import Capacity
 from spillway.services.driver_task import DriverTask
+from spillway.services.events.driver import read_driver_event
 from tests.builders import NOW, a_deployment
 from tests.fakes import FakeDeployments, FakeDriver
 
@@ -16,7 +17,7 @@ TARGET = {"kind": "fleet", "deployment": NAME}
 
 def run(driver: FakeDriver, verb: str, **event: Any) -> dict[str, Any]:
     drive = DriverTask(driver, FakeDeployments(a_deployment(NAME, workflow="execution-1")), lambda: NOW)
-    return drive.run({"verb": verb, "deployment": NAME, **event})
+    return drive.run(read_driver_event({"verb": verb, "deployment": NAME, "execution": "execution-1", **event}))
 
 
 def test_each_verb_answers_what_the_workflows_read() -> None:
@@ -24,7 +25,7 @@ def test_each_verb_answers_what_the_workflows_read() -> None:
     assert run(driver, "preflight") == {"ok": True}
     assert run(driver, "provision", desired=1) == {"resources": {"rule_arn": "arn"}}
     assert run(driver, "scale", desired=3) == {"desired": 3}
-    assert run(driver, "release") == {"remaining": [], "released": True}
+    assert run(driver, "release", deadline=LATER) == {"remaining": [], "released": True}
     assert run(driver, "probe", at_least=1) == {
         "desired": 1,
         "ready": 1,
@@ -79,13 +80,13 @@ def test_a_release_that_never_ends_is_told_at_its_deadline() -> None:
 def test_an_execution_that_was_overtaken_touches_nothing() -> None:
     driver = FakeDriver()
     with pytest.raises(Superseded):
-        run(driver, "release", execution="execution-0")
+        run(driver, "release", execution="execution-0", deadline=LATER)
     assert driver.calls == []
-    run(driver, "release", execution="execution-1")
+    run(driver, "release", execution="execution-1", deadline=LATER)
 
 
 def test_errors_of_the_driver_leave_as_they_are() -> None:
     with pytest.raises(CapacityUnavailable):
         run(FakeDriver(failures={"probe": CapacityUnavailable("none")}), "probe")
     with pytest.raises(NotFound):
-        DriverTask(FakeDriver(), FakeDeployments(), lambda: NOW).run({"verb": "probe", "deployment": "nobody"})
+        run(FakeDriver(), "probe", deployment="nobody")

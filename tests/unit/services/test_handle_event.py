@@ -10,8 +10,9 @@ from spillway.domain.decision import Action, Code, Decision
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.status import Status
-from spillway.domain.errors import Superseded
+from spillway.domain.errors import InvalidRequest, Superseded
 from spillway.domain.routing.route import Route, RouteState
+from spillway.services.events.notices import read_notice
 from spillway.services.handle_event import HandleEvent
 from tests.builders import NOW, a_deployment, a_route, a_spec
 from tests.fakes import (
@@ -47,7 +48,7 @@ class World:
         )
 
     def happens(self, kind: str, **detail: Any) -> None:
-        self.service.run({"detail-type": kind, "detail": detail})
+        self.service.run(read_notice({"detail-type": kind, "detail": detail}))
 
     def wake(self, name: str = NAME) -> None:
         self.happens("WakeRequested", deployment=name)
@@ -271,5 +272,5 @@ def test_events_about_a_retired_deployment_are_dropped() -> None:
 
 
 def test_an_event_that_no_rule_should_have_sent_is_an_error() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(InvalidRequest, match=r"^detail-type is 'Something Else': allowed are 'WakeRequested', 'Sage"):
         World().happens("Something Else")

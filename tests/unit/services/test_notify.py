@@ -9,6 +9,7 @@ from spillway.domain.alerts.kinds import News
 from spillway.domain.decision import Action, Code, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import Retryable
+from spillway.services.events.deployment_steps import Announce
 from spillway.services.notify import Notify
 from tests.builders import NOW, a_deployment, a_price_book, a_reason, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents
@@ -24,7 +25,9 @@ class World:
         )
 
     def announce(self, news: News, deployment: Deployment | None = None, **more: Any) -> None:
-        self.service.run(deployment or a_deployment(), {"news": news, "execution": EXECUTION, **more})
+        deployment = deployment or a_deployment()
+        step = {"step": "notify", "deployment": deployment.name, "execution": EXECUTION, "news": news, **more}
+        self.service.run(deployment, Announce.model_validate(step))
 
 
 def test_one_outcome_is_an_alert_a_decision_and_an_event_that_agree() -> None:

@@ -8,6 +8,7 @@ import pytest
 from spillway.domain.decision import Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
+from spillway.services.events.notices import ExecutionEnded, read_notice
 from spillway.services.recover import Recover
 from tests.builders import NOW, a_deployment
 from tests.fakes import FakeAlerts, FakeDeployments, FakeWorkflows
@@ -33,7 +34,9 @@ class World:
             "cause": None,
             **changes,
         }
-        Recover(self.deployments, self.workflows, self.alerts, lambda: NOW).run(detail)
+        ended = read_notice({"detail-type": "Step Functions Execution Status Change", "detail": detail})
+        assert isinstance(ended, ExecutionEnded)
+        Recover(self.deployments, self.workflows, self.alerts, lambda: NOW).run(ended)
 
     def works_on(self, execution: str, workflow: str = "deploy", **changes: Any) -> None:
         values = {"status": Status.WARMING, "version": 3, "workflow": arn_of(execution, workflow), **changes}

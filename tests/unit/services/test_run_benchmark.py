@@ -15,6 +15,7 @@ from spillway.domain.errors import Superseded
 from spillway.domain.observations.usage import HourOfTraffic, Traffic
 from spillway.domain.paths.targets import FleetTarget
 from spillway.domain.pricing.price_book import Source, UnitPrice
+from spillway.services.events.benchmark_steps import read_benchmark_step
 from spillway.services.run_benchmark import RunBenchmark
 from tests.builders import NOW, a_deployment, a_price_book
 from tests.fakes import FakeBenchmarks, FakeDeployments, FakeEvents, FakeUsageLog
@@ -46,8 +47,9 @@ class World:
             now=lambda: NOW + timedelta(minutes=5),
             moment=lambda: self.second,
         )
-        base = {"step": step, "deployment": NAME, "benchmark": ID, "execution": ARN, "capacity": CAPACITY}
-        return run.run({**base, **event})
+        looked = {} if step == "fail" else {"capacity": CAPACITY}
+        base = {"step": step, "deployment": NAME, "benchmark": ID, "execution": ARN, **looked}
+        return run.run(read_benchmark_step({**base, **event}))
 
     def measured(self, number: int, *tallies: Tally, **event: Any) -> dict[str, Any]:
         self.second += 74

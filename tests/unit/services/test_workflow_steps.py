@@ -14,6 +14,7 @@ from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
 from spillway.domain.paths.targets import FleetTarget, target_to_json
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.routing.route_for_status import route_of
+from spillway.services.events.deployment_steps import Announce, read_deployment_step
 from spillway.services.workflow_steps import WorkflowSteps, ensure_can
 from tests.builders import NOW, a_deployment, a_reason, a_route, a_spec
 from tests.fakes import FakeDeployments, FakeEvents, FakeRoutes, FakeWorkflows
@@ -35,7 +36,9 @@ class World:
         self.service = WorkflowSteps(self.deployments, self.routes, self.events, self.workflows, lambda: self.now)
 
     def step(self, step: str, execution: str = MINE, **more: Any) -> dict[str, Any]:
-        return self.service.run({"step": step, "deployment": NAME, "execution": execution, **more})
+        taken = read_deployment_step({"step": step, "deployment": NAME, "execution": execution, **more})
+        assert not isinstance(taken, Announce)
+        return self.service.run(taken)
 
     @property
     def record(self) -> Deployment:
@@ -64,7 +67,10 @@ STEPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "begin_deploy": ({"status": Status.REQUESTED, "target": None, "desired": 0}, {}),
     "mark_warming": ({"status": Status.PROVISIONING, "workflow": MINE}, {"resources": {"target_group": "arn"}}),
     "begin_scale": ({"status": Status.ASLEEP, "desired": 0}, {"desired": 2, "reason": REASON}),
-    "settle": ({"status": Status.WAKING, "workflow": MINE, "restore": 0}, {"started_at": NOW.isoformat()}),
+    "settle": (
+        {"status": Status.WAKING, "workflow": MINE, "restore": 0},
+        {"started_at": NOW.isoformat(), "target": None},
+    ),
     "fail": ({"status": Status.WAKING, "workflow": MINE, "restore": 0}, {"error": ERROR}),
     "begin_retire": ({"status": Status.SERVING}, {}),
     "finish_retire": ({"status": Status.RETIRING, "workflow": MINE}, {}),
@@ -251,7 +257,7 @@ def test_what_was_left_behind_is_given_back_without_a_move(status: Status, desir
     assert (plan["direction"], plan["desired"], plan["restore"]) == ("down", desired, desired)
     assert world.step("begin_scale", **event) == plan
     assert (world.record.status, world.record.workflow, world.statuses) == (status, MINE, [])
-    world.step("settle", started_at=NOW.isoformat())
+    world.step("settle", started_at=NOW.isoformat(), target=None)
     assert (world.record.status, world.record.desired, world.record.workflow) == (status, desired, None)
 
 
@@ -275,7 +281,7 @@ def test_a_scale_settles_where_its_capacity_is(
 ) -> None:
     world = a_world(**before, workflow=MINE, cold_start_seconds=7.0)
     world.now = NOW + timedelta(minutes=1)
-    world.step("settle", started_at=NOW.isoformat())
+    world.step("settle", started_at=NOW.isoformat(), target=None)
     record = world.record
     assert (record.status, record.workflow, record.restore, record.desired) == (status, None, None, before["desired"])
     assert (record.cold_start_seconds, record.target) == (cold_start, FleetTarget(NAME))

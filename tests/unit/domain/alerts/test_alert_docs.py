@@ -16,6 +16,7 @@ from spillway.domain.observations.traffic import Load
 from spillway.domain.pricing.price_book import price_book
 from spillway.domain.scaling.check_state import Memory, Snapshot
 from spillway.domain.scaling.policy import decide
+from spillway.services.events.deployment_steps import Announce
 from spillway.services.notify import Notify
 from tests.builders import NOW, a_capacity, a_deployment, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents
@@ -32,8 +33,9 @@ def asleep() -> Alert:
     decision = decide(Snapshot(fleet, a_capacity(1), Load(), memory, None), NOW)
     alerts = FakeAlerts()
     service = Notify(FakeDecisions(), FakeEvents(), alerts, price_book, REGION, lambda: NOW)
-    event = {"news": News.ASLEEP, "execution": EXECUTION, "reason": vars(decision.reason), "change": -1}
-    service.run(a_deployment(status=Status.ASLEEP, desired=0), event)
+    said = {"step": "notify", "news": News.ASLEEP, "reason": vars(decision.reason), "change": -1}
+    step = Announce.model_validate({**said, "deployment": fleet.name, "execution": EXECUTION})
+    service.run(a_deployment(status=Status.ASLEEP, desired=0), step)
     return alerts.sent[0]
 
 

@@ -1,5 +1,6 @@
 """A decision: what to do, and the numbers it was taken on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -92,10 +93,15 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
 
 def decision_from_json(data: dict[str, Any]) -> Decision:
     """Read back what :func:`decision_to_json` wrote."""
-    reason = {**data["reason"], "code": Code(data["reason"]["code"])}
-    return Decision(Action(data["action"]), data["desired"], Reason(**reason), data["usd_per_hour"])
+    reason = reason_from_json(data["reason"])
+    return Decision(Action(data["action"]), data["desired"], reason, data["usd_per_hour"])
 
 
 def reason_to_json(reason: Reason) -> dict[str, Any]:
     """Return a reason as a JSON object."""
     return dict(vars(reason))
+
+
+def reason_from_json(data: Mapping[str, Any]) -> Reason:
+    """Read back what :func:`reason_to_json` wrote; raises ``ValueError`` for a code that is none."""
+    return Reason(**{**data, "code": Code(data["code"])})

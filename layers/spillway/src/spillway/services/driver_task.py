@@ -1,55 +1,55 @@
 """One verb of a driver, as a workflow's task asks for it and understands the answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import NotReady, Superseded
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.paths.targets import target_to_json
 from spillway.ports import Deployments, Driver
+from spillway.services.events.driver import DriverEvent, Preflight, Probe, Provision, Release, Scale
 
 
 @dataclass(frozen=True)
 class DriverTask:
-    """``run`` takes ``{"verb", "deployment", "execution", …}``; errors of the domain leave it as they are.
+    """``run`` does one verb; errors of the domain leave it as they are.
 
-    ``deadline`` is when waiting ends (ISO 8601): a probe that has not reached what it waits for, or a release that
-    has something left, then raises NotReady. Without one they never do.
+    At its deadline, a probe that has not reached what it waits for, or a release that has something left, raises
+    NotReady.
     """
 
     driver: Driver
     deployments: Deployments
     now: Callable[[], datetime]
 
-    def run(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, event: DriverEvent) -> dict[str, Any]:
         """Do one verb; Superseded when another execution works on the deployment now."""
-        verbs: dict[str, Callable[[Deployment, Mapping[str, Any]], dict[str, Any]]] = {
-            "preflight": self._preflight,
-            "provision": self._provision,
-            "probe": self._probe,
-            "scale": self._scale,
-            "release": self._release,
-        }
-        deployment = self.deployments.get(event["deployment"])
-        owner = event.get("execution")
+        deployment, owner = self.deployments.get(event.deployment), event.execution
         if owner is not None and deployment.workflow != owner:
             raise Superseded(f"{deployment.name} is worked on by {deployment.workflow or 'nobody'}, not by {owner}")
-        return verbs[event["verb"]](deployment, event)
+        match event:
+            case Preflight():
+                self.driver.preflight(deployment)
+                return {"ok": True}
+            case Provision():
+                return {"resources": dict(self.driver.provision(deployment, event.desired))}
+            case Probe():
+                return self._probe(deployment, event)
+            case Scale():
+                self.driver.scale(deployment, event.desired)
+                return {"desired": event.desired}
+            case Release():
+                return self._release(deployment, event)
+            case _:
+                assert_never(event)
 
-    def _preflight(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
-        self.driver.preflight(deployment)
-        return {"ok": True}
-
-    def _provision(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
-        return {"resources": dict(self.driver.provision(deployment, int(event["desired"])))}
-
-    def _probe(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
+    def _probe(self, deployment: Deployment, event: Probe) -> dict[str, Any]:
         capacity = self.driver.probe(deployment)
         reached = _is_reached(capacity, event)
-        if not reached and self._is_late(event):
+        if not reached and self._is_late(event.deadline):
             raise NotReady(
                 f"{deployment.name} has {capacity.ready} ready and {capacity.starting} starting of {capacity.desired} "
                 f"at the deadline{f': {capacity.problem}' if capacity.problem else ''}"
@@ -59,23 +59,16 @@ class DriverTask:
         shown = {name: value for name, value in asdict(capacity).items() if name != "instances"}
         return {**shown, "reached": reached, "target": target}
 
-    def _scale(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
-        desired = int(event["desired"])
-        self.driver.scale(deployment, desired)
-        return {"desired": desired}
-
-    def _release(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
+    def _release(self, deployment: Deployment, event: Release) -> dict[str, Any]:
         remaining = list(self.driver.release(deployment))
-        if remaining and self._is_late(event):
+        if remaining and self._is_late(event.deadline):
             raise NotReady(f"still there at the deadline: {', '.join(remaining)}")
         return {"remaining": remaining, "released": not remaining}
 
-    def _is_late(self, event: Mapping[str, Any]) -> bool:
-        deadline = event.get("deadline")
-        return deadline is not None and self.now() >= datetime.fromisoformat(deadline)
+    def _is_late(self, deadline: datetime | None) -> bool:
+        return deadline is not None and self.now() >= deadline
 
 
-def _is_reached(capacity: Capacity, event: Mapping[str, Any]) -> bool:
+def _is_reached(capacity: Capacity, wanted: Probe) -> bool:
     """Whether enough is ready (``at_least``) and little enough is billed (``at_most``)."""
-    at_least, at_most = int(event.get("at_least", 0)), event.get("at_most")
-    return capacity.ready >= at_least and (at_most is None or capacity.billed <= int(at_most))
+    return capacity.ready >= wanted.at_least and (wanted.at_most is None or capacity.billed <= wanted.at_most)

@@ -1,10 +1,10 @@
 """What Spillway does when AWS or the gateway tells it something, instead of waiting for the next check."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import assert_never
 
 from spillway.domain.alerts.kinds import News, alert_of
 from spillway.domain.decision import Action, Code, Decision, Reason, reason_to_json
@@ -17,6 +17,15 @@ from spillway.domain.observations.capacity import Capacity
 from spillway.domain.routing.route import Route
 from spillway.domain.routing.route_for_status import may_replace, route_of
 from spillway.ports import Alerts, Decisions, Deployments, Events, InstanceGroups, Routes, Workflows
+from spillway.services.events.notices import (
+    EndpointStateChanged,
+    ExecutionEnded,
+    Launched,
+    LaunchFailed,
+    Notice,
+    SpotInterruption,
+    WakeRequested,
+)
 from spillway.services.recover import Recover
 
 logger = logging.getLogger(__name__)
@@ -45,21 +54,27 @@ class HandleEvent:
     events: Events
     now: Callable[[], datetime]
 
-    def run(self, event: Mapping[str, Any]) -> None:
+    def run(self, notice: Notice) -> None:
         """Handle one EventBridge event."""
-        handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
-            "WakeRequested": self._wake,
-            "SageMaker Endpoint State Change": self._endpoint,
-            "EC2 Instance Launch Unsuccessful": self._launch_failed,
-            "EC2 Instance Launch Successful": self._launched,
-            "EC2 Spot Instance Interruption Warning": self._spot_notice,
-            "Step Functions Execution Status Change": self._recover,
-        }
-        handlers[event["detail-type"]](event["detail"])
+        match notice:
+            case WakeRequested():
+                self._wake(notice)
+            case EndpointStateChanged():
+                self._endpoint(notice)
+            case LaunchFailed():
+                self._launch_failed(notice)
+            case Launched():
+                self._launched(notice)
+            case SpotInterruption():
+                self._spot_notice(notice)
+            case ExecutionEnded():
+                Recover(self.deployments, self.workflows, self.alerts, self.now).run(notice)
+            case _:
+                assert_never(notice)
 
-    def _wake(self, detail: Mapping[str, Any]) -> None:
+    def _wake(self, notice: WakeRequested) -> None:
         try:
-            deployment = self.deployments.get(detail["deployment"])
+            deployment = self.deployments.get(notice.deployment)
         except NotFound:
             return
         now = self.now()
@@ -76,9 +91,8 @@ class HandleEvent:
         # One wake for one sleep: the version does not change while it sleeps.
         self.workflows.start("scale", f"{deployment.name}-{Action.WAKE}-{deployment.version}", payload)
 
-    def _endpoint(self, detail: Mapping[str, Any]) -> None:
-        deployment = self._named(detail["EndpointName"])
-        status = detail["EndpointStatus"]
+    def _endpoint(self, notice: EndpointStateChanged) -> None:
+        deployment, status = self._named(notice.endpoint), notice.status
         if deployment is None:
             return
         if status in _ENDPOINT_GONE:
@@ -87,24 +101,24 @@ class HandleEvent:
         elif status == _ENDPOINT_BACK:
             self._regain_primary(deployment)
 
-    def _launch_failed(self, detail: Mapping[str, Any]) -> None:
-        deployment = self._named(detail["AutoScalingGroupName"])
+    def _launch_failed(self, notice: LaunchFailed) -> None:
+        deployment = self._named(notice.group)
         if deployment is None:
             return
         # No alert: the workflow that waits for the instance, or the check, alerts once for what comes of it.
-        reason = Reason(Code.NO_CAPACITY, str(detail.get("StatusMessage", "An instance could not be launched.")))
+        reason = Reason(Code.NO_CAPACITY, notice.message)
         self._note(deployment, reason)
         self.events.publish("InstanceLaunchFailed", deployment.name, {"reason": reason.sentence})
 
-    def _launched(self, detail: Mapping[str, Any]) -> None:
-        deployment = self._named(detail["AutoScalingGroupName"])
+    def _launched(self, notice: Launched) -> None:
+        deployment = self._named(notice.group)
         if deployment is None:
             return
         self._regain_primary(deployment)
-        self.events.publish("InstanceLaunched", deployment.name, {"instance": detail.get("EC2InstanceId")})
+        self.events.publish("InstanceLaunched", deployment.name, {"instance": notice.instance})
 
-    def _spot_notice(self, detail: Mapping[str, Any]) -> None:
-        instance = str(detail["instance-id"])
+    def _spot_notice(self, notice: SpotInterruption) -> None:
+        instance = notice.instance
         group = self.groups.group_of(instance)
         deployment = self._named(group) if group else None
         if deployment is None:
@@ -115,9 +129,6 @@ class HandleEvent:
         else:
             self._note(deployment, reason)
         self.alerts.send(alert_of(News.SPOT_NOTICE, deployment, reason, self.now(), instance, usd_per_hour=0.0))
-
-    def _recover(self, detail: Mapping[str, Any]) -> None:
-        Recover(self.deployments, self.workflows, self.alerts, self.now).run(detail)
 
     def _lose_primary(self, deployment: Deployment, reason: Reason, lasting: timedelta) -> None:
         self._note(deployment, reason)

@@ -1,15 +1,15 @@
 """Telling people: the alert, the decision record and the event of what a workflow did."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from spillway.domain.alerts.kinds import News, alert_of
 from spillway.domain.decision import Action, Code, Decision, Reason, decision_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.ports import Alerts, Decisions, Events
+from spillway.services.events.deployment_steps import Announce
 
 _CODES = {
     News.DEPLOYED: Code.READY,
@@ -41,26 +41,22 @@ class Notify:
     region: str
     now: Callable[[], datetime]
 
-    def run(self, deployment: Deployment, event: Mapping[str, Any]) -> None:
-        """Tell of ``event["news"]`` with ``event["reason"]``, or with the deployment's own status sentence."""
-        news, now = News(event["news"]), self.now()
-        reason = _reason(news, deployment, event.get("reason"))
-        usd_per_hour = self._usd_per_hour(news, deployment, event)
-        occasion = event["execution"].rsplit(":", 1)[-1]
+    def run(self, deployment: Deployment, step: Announce) -> None:
+        """Tell of the step's news with its reason, or with the deployment's own status sentence."""
+        news, now = step.news, self.now()
+        reason = step.reason or Reason(_CODES.get(news, Code.STEADY), deployment.status_reason)
+        usd_per_hour = self._usd_per_hour(deployment, step)
+        occasion = step.execution.rsplit(":", 1)[-1]
         decision = Decision(_ACTIONS.get(news, Action.HOLD), deployment.desired, reason, usd_per_hour)
         self.decisions.add(deployment.name, decision, now)
         self.events.publish("DecisionTaken", deployment.name, decision_to_json(decision))
         self.alerts.send(alert_of(news, deployment, reason, now, occasion, usd_per_hour=usd_per_hour))
 
-    def _usd_per_hour(self, news: News, deployment: Deployment, event: Mapping[str, Any]) -> float | None:
-        change = int(event.get("change", deployment.desired if news is News.DEPLOYED else 0))
+    def _usd_per_hour(self, deployment: Deployment, step: Announce) -> float | None:
+        change = step.change
+        if change is None:
+            change = deployment.desired if step.news is News.DEPLOYED else 0
         if change == 0 or not deployment.spec.profile.has_instances:
             return 0.0
         price = self.prices().instance_of(deployment.spec, self.region)
         return None if price is None else change * price.usd_per_hour
-
-
-def _reason(news: News, deployment: Deployment, given: Mapping[str, Any] | None) -> Reason:
-    if given:
-        return Reason(**{**given, "code": Code(given["code"])})
-    return Reason(_CODES.get(news, Code.STEADY), deployment.status_reason)

@@ -5,19 +5,30 @@ A deployment is worked on by one execution at a time, the one that its ``workflo
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from spillway.domain.alerts.kinds import News
-from spillway.domain.decision import Action, Code, Reason
+from spillway.domain.decision import Action, Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, NotFound, Superseded
-from spillway.domain.paths.targets import target_from_json
 from spillway.ports import Deployments, Events, Routes, Workflows
+from spillway.services.events.deployment_steps import (
+    BeginDeploy,
+    BeginRetire,
+    BeginScale,
+    FailDeployment,
+    FinishRetire,
+    MarkWarming,
+    RecordStep,
+    Settle,
+    TakeOver,
+)
+from spillway.services.events.reading import Caught
 from spillway.services.status_transitions import StatusTransitions
 
 START_LIMIT = timedelta(minutes=60)
@@ -41,41 +52,52 @@ class WorkflowSteps:
     workflows: Workflows
     now: Callable[[], datetime]
 
-    def run(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, step: RecordStep) -> dict[str, Any]:
         """Take the step that a state machine's task names; return what its later states need."""
-        steps: dict[str, Callable[[Deployment, Mapping[str, Any]], dict[str, Any]]] = {
-            "begin_deploy": self._begin_deploy,
-            "mark_warming": self._mark_warming,
-            "begin_scale": self._begin_scale,
-            "settle": self._settle,
-            "fail": self._fail,
-            "begin_retire": self._begin_retire,
-            "finish_retire": self._finish_retire,
-            "take_over": self._take_over,
-        }
-        step = steps[event["step"]]
         for _ in range(_ATTEMPTS - 1):
             try:
-                return step(self.deployments.get(event["deployment"]), event)
+                return self._take(step)
             except Superseded:
                 # A user's change of the spec, or the check's of the route, came in between: look again. Whoever has
                 # really taken the deployment over will still be there.
                 continue
-        return step(self.deployments.get(event["deployment"]), event)
+        return self._take(step)
 
-    def _begin_deploy(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
+    def _take(self, step: RecordStep) -> dict[str, Any]:
+        deployment = self.deployments.get(step.deployment)
+        match step:
+            case BeginDeploy():
+                return self._begin_deploy(deployment, step)
+            case MarkWarming():
+                return self._mark_warming(deployment, step)
+            case BeginScale():
+                return self._begin_scale(deployment, step)
+            case Settle():
+                return self._settle(deployment, step)
+            case FailDeployment():
+                return self._fail(deployment, step)
+            case BeginRetire():
+                return self._begin_retire(deployment, step)
+            case FinishRetire():
+                return self._finish_retire(deployment, step)
+            case TakeOver():
+                return self._take_over(deployment, step)
+            case _:
+                assert_never(step)
+
+    def _begin_deploy(self, deployment: Deployment, step: BeginDeploy) -> dict[str, Any]:
         now = self.now()
         desired = max(floor_at(deployment.spec, now), 1)
-        if deployment.status is Status.PROVISIONING and deployment.workflow == event["execution"]:
+        if deployment.status is Status.PROVISIONING and deployment.workflow == step.execution:
             self._moves.complete(deployment)
         else:
-            claimed = replace(deployment, desired=desired, workflow=event["execution"])
+            claimed = replace(deployment, desired=desired, workflow=step.execution)
             self._moves.move(claimed, Status.PROVISIONING, "Checking and provisioning.")
         return _plan(now, desired=desired, at_least=1, release_by=(now + RELEASE_LIMIT).isoformat())
 
-    def _mark_warming(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
-        self._must_own(deployment, event)
-        resources = {**deployment.resources, **event["resources"]}
+    def _mark_warming(self, deployment: Deployment, step: MarkWarming) -> dict[str, Any]:
+        self._must_own(deployment, step)
+        resources = {**deployment.resources, **step.resources}
         if deployment.status is not Status.WARMING:
             self._moves.move(
                 replace(deployment, resources=resources), Status.WARMING, "Waiting for the first instance."
@@ -86,18 +108,18 @@ class WorkflowSteps:
         self._moves.complete(deployment)
         return {}
 
-    def _begin_scale(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
-        now, wanted, execution = self.now(), int(event["desired"]), event["execution"]
+    def _begin_scale(self, deployment: Deployment, step: BeginScale) -> dict[str, Any]:
+        now, wanted, execution = self.now(), step.desired, step.execution
         current = deployment.desired
         if deployment.workflow == execution:
             # A repeat of this very step: the record already says what is wanted, and what was before.
             current = current if deployment.restore is None else deployment.restore
             if deployment.status is not Status.SERVING:
                 self._moves.complete(deployment)
-        elif (wanted == current and not _is_left_behind(event)) or not _is_at_rest(deployment, now):
+        elif (wanted == current and not _is_left_behind(step)) or not _is_at_rest(deployment, now):
             return {"direction": "none"}
         else:
-            self._claim_for_scale(deployment, wanted, event)
+            self._claim_for_scale(deployment, step)
         news = {(True, True): News.AWAKE, (True, False): News.GROWN}.get(
             (wanted > current, current == 0), News.SHRUNK if wanted else News.ASLEEP
         )
@@ -113,44 +135,42 @@ class WorkflowSteps:
             change=wanted - current,
         )
 
-    def _claim_for_scale(self, deployment: Deployment, wanted: int, event: Mapping[str, Any]) -> None:
-        reason = Reason(**event["reason"])
+    def _claim_for_scale(self, deployment: Deployment, step: BeginScale) -> None:
+        wanted, sentence = step.desired, step.reason.sentence
         claimed = replace(
             deployment,
             desired=wanted,
-            workflow=event["execution"],
+            workflow=step.execution,
             hold_until=None,
             restore=deployment.desired,
         )
         if deployment.status is Status.ASLEEP and wanted:
-            self._moves.move(claimed, Status.WAKING, reason.sentence)
+            self._moves.move(claimed, Status.WAKING, sentence)
         elif deployment.status is Status.SERVING and wanted == 0:
-            self._moves.move(claimed, Status.DRAINING, reason.sentence)
+            self._moves.move(claimed, Status.DRAINING, sentence)
         else:
             self.deployments.update(replace(claimed, updated_at=self.now()))
 
-    def _settle(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
+    def _settle(self, deployment: Deployment, step: Settle) -> dict[str, Any]:
         now = self.now()
         final = Status.ASLEEP if deployment.desired == 0 else Status.SERVING
         if deployment.workflow is None and deployment.status is final:
             self._moves.complete(deployment)
             return {}
-        self._must_own(deployment, event)
-        started = datetime.fromisoformat(event["started_at"])
+        self._must_own(deployment, step)
         was_cold = deployment.status in (Status.PROVISIONING, Status.WARMING, Status.WAKING)
-        target = target_from_json(event["target"]) if event.get("target") else deployment.target
         settled = replace(
             deployment,
-            target=target,
+            target=step.target or deployment.target,
             workflow=None,
-            cold_start_seconds=(now - started).total_seconds() if was_cold else deployment.cold_start_seconds,
+            cold_start_seconds=(now - step.started_at).total_seconds() if was_cold else deployment.cold_start_seconds,
             restore=None,
         )
         self._moves.move(settled, final, "Serving." if final is Status.SERVING else "Asleep: zero instances.")
         return {}
 
-    def _fail(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
-        now, status, sentence = self.now(), deployment.status, sentence_of(event["error"])
+    def _fail(self, deployment: Deployment, step: FailDeployment) -> dict[str, Any]:
+        now, status, sentence = self.now(), deployment.status, sentence_of(step.error)
         is_repeat = deployment.status_reason == sentence and _is_held(deployment, now)
         if deployment.workflow is None and (is_repeat or status in _CLOSED):
             self._moves.complete(deployment)
@@ -158,7 +178,7 @@ class WorkflowSteps:
         # Without an owner, this workflow failed before it could claim the deployment. That is written all the same:
         # executions are named after the record's version, and the one of this version is used up.
         if deployment.workflow is not None:
-            self._must_own(deployment, event)
+            self._must_own(deployment, step)
         after = _after_failure(status)
         failed = replace(
             deployment,
@@ -170,34 +190,34 @@ class WorkflowSteps:
         self._moves.move(failed, after, sentence)
         return {}
 
-    def _begin_retire(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
+    def _begin_retire(self, deployment: Deployment, step: BeginRetire) -> dict[str, Any]:
         # Instances that may be there, or on their way: what this step writes does not change the number.
         running = deployment.desired or deployment.restore or 0
         owner = deployment.workflow
         # A second retirement of what is retired finds nothing to release, and does no harm.
-        if deployment.status is not Status.RETIRED and owner != event["execution"]:
+        if deployment.status is not Status.RETIRED and owner != step.execution:
             if owner is not None:
                 # What it is in the middle of making would otherwise come up behind the release.
                 self.workflows.stop(owner, "The deployment is being retired.")
-            self._moves.move(replace(deployment, workflow=event["execution"]), Status.RETIRING, "Being retired.")
+            self._moves.move(replace(deployment, workflow=step.execution), Status.RETIRING, "Being retired.")
         self.routes.delete(deployment.name)
         drain = DRAIN_SECONDS if running else 1
         return _plan(self.now(), limit=RELEASE_LIMIT, drain_seconds=drain, change=-running)
 
-    def _finish_retire(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
+    def _finish_retire(self, deployment: Deployment, step: FinishRetire) -> dict[str, Any]:
         if deployment.status is not Status.RETIRED:
-            self._must_own(deployment, event)
+            self._must_own(deployment, step)
             retired = replace(deployment, workflow=None, desired=0, restore=None, resources={}, target=None)
             self._moves.move(retired, Status.RETIRED, "Retired; nothing of it is left.")
         return {}
 
-    def _take_over(self, deployment: Deployment, event: Mapping[str, Any]) -> dict[str, Any]:
+    def _take_over(self, deployment: Deployment, step: TakeOver) -> dict[str, Any]:
         """Own what an execution that was ended from outside has left, so that it can be cleaned up."""
-        if deployment.workflow != event["execution"]:
-            if deployment.workflow != event["replaces"] and deployment.version != event["version"]:
-                raise Superseded(f"{deployment.name} is not what {event['replaces']} left any more")
-            reason = f"{sentence_of(event['error'])} What it left is being cleaned up."
-            taken = replace(deployment, workflow=event["execution"], status_reason=reason, updated_at=self.now())
+        if deployment.workflow != step.execution:
+            if deployment.workflow != step.replaces and deployment.version != step.version:
+                raise Superseded(f"{deployment.name} is not what {step.replaces} left any more")
+            reason = f"{sentence_of(step.error)} What it left is being cleaned up."
+            taken = replace(deployment, workflow=step.execution, status_reason=reason, updated_at=self.now())
             deployment = self.deployments.update(taken)
         release_by = (self.now() + RELEASE_LIMIT).isoformat()
         return _plan(self.now(), restore=_before(deployment), release_by=release_by)
@@ -206,8 +226,8 @@ class WorkflowSteps:
     def _moves(self) -> StatusTransitions:
         return StatusTransitions(self.deployments, self.routes, self.events, self.now)
 
-    def _must_own(self, deployment: Deployment, event: Mapping[str, Any]) -> None:
-        if deployment.workflow != event["execution"]:
+    def _must_own(self, deployment: Deployment, step: RecordStep) -> None:
+        if deployment.workflow != step.execution:
             raise Superseded(f"{deployment.name} is worked on by {deployment.workflow}")
 
 
@@ -220,9 +240,9 @@ def ensure_can(action: Action, deployment: Deployment, now: datetime) -> None:
         raise Conflict(f"{deployment.name} is {deployment.status}; {action} needs it to be {wanted} and at rest")
 
 
-def _is_left_behind(event: Mapping[str, Any]) -> bool:
+def _is_left_behind(step: BeginScale) -> bool:
     """Whether the record is right, and AWS has more than it says."""
-    return bool(event["reason"]["code"] == Code.LEFT_BEHIND)
+    return step.reason.code is Code.LEFT_BEHIND
 
 
 def _is_held(deployment: Deployment, now: datetime) -> bool:
@@ -252,9 +272,9 @@ def _after_failure(status: Status) -> Status:
     return Status.FAILED
 
 
-def sentence_of(error: Mapping[str, Any]) -> str:
+def sentence_of(caught: Caught) -> str:
     """Return the error that a state machine caught as a sentence."""
-    return f"{error.get('Error', 'Unknown')}: {_message_of(error.get('Cause', ''))}"[:1000]
+    return f"{caught.error}: {_message_of(caught.cause)}"[:1000]
 
 
 def _message_of(cause: str) -> str:
