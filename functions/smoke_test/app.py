@@ -4,11 +4,9 @@ import asyncio
 import time
 from typing import Any
 
-from spillway import clock
-from spillway.adapters.aws.http import AwsHttp, open_session
-from spillway.bootstrap.gateway import build_upstreams
-from spillway.domain.paths.targets import Target, target_from_json
+from spillway.bootstrap.upstreams import open_upstreams
 from spillway.gateway.load_test.smoke_test import smoke_test
+from spillway.services.events.load_test import SmokeTest, read_smoke_test
 from spillway.settings import Settings
 
 
@@ -17,13 +15,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     Raises SmokeTestFailed with what came back.
     """
-    target = target_from_json(event["target"])
     request_id = str(getattr(context, "aws_request_id", "") or "smoke-test")
-    return {"ok": True, "seconds": round(asyncio.run(_test(event["deployment"], target, request_id)), 3)}
+    return {"ok": True, "seconds": round(asyncio.run(_test(read_smoke_test(event), request_id)), 3)}
 
 
-async def _test(deployment: str, target: Target, request_id: str) -> float:
-    settings = Settings()
-    async with open_session() as session:
-        upstreams = build_upstreams(AwsHttp(session, settings, clock.utc_now), settings)
-        return await smoke_test(upstreams, target, deployment, request_id, time.monotonic)
+async def _test(asked: SmokeTest, request_id: str) -> float:
+    async with open_upstreams(Settings()) as upstreams:
+        return await smoke_test(upstreams, asked.target, asked.deployment, request_id, time.monotonic)

@@ -46,6 +46,11 @@ def test_every_function_that_logs_takes_in_what_the_package_logs() -> None:
     assert [path.parent.name for path in apps if " Logger" in path.read_text(encoding="utf-8")] == []
 
 
+def test_no_function_knows_an_adapter() -> None:
+    apps = sorted((REPOSITORY / "functions").glob("*/app.py"))
+    assert [path.parent.name for path in apps if "spillway.adapters" in path.read_text(encoding="utf-8")] == []
+
+
 def _function(template: dict[str, Any], name: str) -> Any:
     return template["Resources"][name]["Properties"]
 

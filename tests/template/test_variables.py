@@ -2,14 +2,19 @@
 
 import importlib
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from spillway.adapters.dynamodb.benchmark_cancellation import BenchmarkCancellation
+from spillway.bootstrap import gateway
+from spillway.bootstrap.load_worker import open_load_worker
+from spillway.bootstrap.upstreams import open_upstreams
+from spillway.services.events.load_test import read_worker_order
 from spillway.settings import Settings
 from tests.sandbox.iam.static_stack import StaticStack
+from tests.template.transform import REPOSITORY
 
 # Whether a function uses the stack's name depends on what it makes; all get it.
 _COMMON = frozenset({"SPILLWAY_STACK", "AWS_LAMBDA_EXEC_WRAPPER"})
@@ -63,19 +68,21 @@ def given(stack: StaticStack, function: str) -> dict[str, str]:
 
 async def build(function: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Build what a function builds on its first use."""
-    if function in ("serve_openai", "smoke_test", "drive_load"):
-        gateway = importlib.import_module("spillway.bootstrap.gateway")
-        monkeypatch.setattr(gateway, "Settings", lambda: settings)
-        if function == "serve_openai":
+    match function:
+        case "serve_openai":
+            monkeypatch.setattr(gateway, "Settings", lambda: settings)
             await (await gateway.build_gateway()).close()
-        else:
-            aws = gateway.build_upstreams(None, settings).fleet.aws
-        if function == "drive_load":
-            BenchmarkCancellation(aws, settings.benchmarks_table)
-        return
-    module = importlib.import_module(f"functions.{function}.app")
-    monkeypatch.setattr(module, "Settings", lambda: settings)
-    inspect.unwrap(module.container)()
+        case "smoke_test":
+            async with open_upstreams(settings):
+                pass
+        case "drive_load":
+            order = json.loads((REPOSITORY / "events/drive_load/fleet.json").read_text(encoding="utf-8"))
+            async with open_load_worker(settings, read_worker_order(order)):
+                pass
+        case _:
+            module = importlib.import_module(f"functions.{function}.app")
+            monkeypatch.setattr(module, "Settings", lambda: settings)
+            inspect.unwrap(module.container)()
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,18 @@
 """What is no event is refused with a sentence that a reader of the execution's history can act on."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from spillway.domain.benchmarks.worker_orders import WorkerOrder
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.targets import FleetTarget
 from spillway.services.events.benchmark_steps import EvaluateLevel, read_benchmark_step
 from spillway.services.events.deployment_steps import Settle, read_deployment_step
 from spillway.services.events.driver import read_driver_event
+from spillway.services.events.load_test import read_smoke_test, read_worker_order
 from spillway.services.events.notices import read_notice
 from tests.builders import NOW
 
@@ -62,6 +65,13 @@ Read = Callable[[Mapping[str, Any]], object]
             {**OURS, "step": "begin", "benchmark": "1", "capacity": {"ready": 1}},
             "begin.capacity.instance_type: Field required",
             "begin.capacity.instance_type",
+        ),
+        (read_smoke_test, {"deployment": "support-llama"}, "missing: target", "target"),
+        (
+            read_worker_order,
+            {**dict.fromkeys(field.name for field in fields(WorkerOrder)), "speed": 1, "colour": "red"},
+            "unknown: colour, speed",
+            "colour",
         ),
         (read_notice, {"detail-type": "Launched"}, "detail-type is 'Launched': allowed are ", "detail-type"),
         (

@@ -15,12 +15,7 @@ from spillway.adapters.aws.log_group import LogGroup
 from spillway.adapters.dynamodb.gateway_keys import GatewayKeys
 from spillway.adapters.dynamodb.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
 from spillway.adapters.dynamodb.limits_table import LimitsTable
-from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
-from spillway.adapters.upstreams.converse import ConverseUpstream
-from spillway.adapters.upstreams.fleet import FleetUpstream
-from spillway.adapters.upstreams.imported import ImportedUpstream
-from spillway.adapters.upstreams.registry import UpstreamsByTarget
-from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
+from spillway.bootstrap.upstreams import build_upstreams
 from spillway.gateway.app import Gateway
 from spillway.gateway.completions import Completions
 from spillway.gateway.concurrency.cache import Cached, RouteCache
@@ -149,15 +144,3 @@ async def _close(
     for writer in writers:
         await writer.close()
     await aws.session.close()
-
-
-def build_upstreams(aws: AwsHttp, settings: Settings) -> UpstreamsByTarget:
-    """Return the upstreams for every kind of target."""
-    fleets_url = settings.fleets_url.rstrip("/") if settings.has("FLEETS_URL") else None
-    return UpstreamsByTarget(
-        fleet=FleetUpstream(aws, fleets_url),
-        sagemaker=SageMakerUpstream(aws),
-        bedrock_openai=BedrockOpenAiUpstream(aws),
-        converse=ConverseUpstream(aws, clock.utc_now),
-        imported=ImportedUpstream(aws),
-    )

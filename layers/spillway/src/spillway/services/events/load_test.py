@@ -1,0 +1,38 @@
+"""The events of ``smoke_test`` and ``drive_load``, without pydantic, which their starts would have to wait for."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+from spillway.domain.benchmarks.worker_orders import WorkerOrder, order_from_json
+from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.targets import Target, target_from_json
+
+
+@dataclass(frozen=True)
+class SmokeTest:
+    """Prove that a deployment's target answers."""
+
+    deployment: str
+    target: Target
+
+
+def read_smoke_test(event: Mapping[str, Any]) -> SmokeTest:
+    """Return what is to be tested; InvalidRequest names the fields that are missing or unknown."""
+    _ensure_fields(event, SmokeTest)
+    return SmokeTest(event["deployment"], target_from_json(event["target"]))
+
+
+def read_worker_order(event: Mapping[str, Any]) -> WorkerOrder:
+    """Return a worker's order; InvalidRequest names the fields that are missing or unknown."""
+    _ensure_fields(event, WorkerOrder)
+    return order_from_json(event)
+
+
+def _ensure_fields(event: Mapping[str, Any], kind: type[SmokeTest | WorkerOrder]) -> None:
+    known = {field.name for field in fields(kind)}
+    required = {field.name for field in fields(kind) if field.default is MISSING}
+    for problem, names in (("missing", required - event.keys()), ("unknown", event.keys() - known)):
+        if names:
+            listed = sorted(names)
+            raise InvalidRequest(f"{problem}: {', '.join(listed)}", param=listed[0], allowed=sorted(known))
