@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap.check import WorkflowServices, workflow_services
+from spillway.bootstrap.workflow_steps import WorkflowServices, workflow_services
 from spillway.logs import function_logger
 from spillway.services.events.deployment_steps import Announce, read_deployment_step
 from spillway.settings import Settings

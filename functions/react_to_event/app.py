@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from spillway.bootstrap.check import event_service
+from spillway.bootstrap.events import event_service
 from spillway.logs import function_logger
 from spillway.services.events.notices import read_notice
 from spillway.services.handle_event import HandleEvent
