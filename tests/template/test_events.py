@@ -1,15 +1,23 @@
 """The sample events are what the template's rules let through and what the functions take."""
 
+import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from moto.events.models import EventPattern
 
+from spillway.services.events.benchmark_steps import BenchmarkStep
+from spillway.services.events.deployment_steps import DeploymentStep
+from spillway.services.events.driver import DriverEvent
+from spillway.services.events.load_test import read_smoke_test, read_worker_order
+from spillway.services.events.notices import Notice
 from tests.sandbox.iam.static_stack import StaticStack
 from tests.template.test_code import handles
 from tests.template.transform import REPOSITORY
+from tests.unit.api.conftest import Context
 
 SAMPLES = sorted((REPOSITORY / "events").rglob("*.json"))
 REACTIONS = [path for path in SAMPLES if path.parent.name == "react_to_event"]
@@ -41,6 +49,51 @@ def test_events_of_other_stacks_do_not_pass(fleet_stack: StaticStack) -> None:
     event = read(REPOSITORY / "events/react_to_event/endpoint_failed.json")
     event["detail"]["EndpointName"] = "another-support-llama"
     assert not [each for each in patterns(fleet_stack) if EventPattern.load(json.dumps(each)).matches_event(event)]
+
+
+class Recorder:
+    """Stands for whatever service a handler calls, and keeps the event that it is called with."""
+
+    def __init__(self) -> None:
+        self.taken: list[object] = []
+
+    def __getattr__(self, _name: str) -> "Recorder":
+        return self
+
+    def get(self, _name: str) -> None:
+        return None
+
+    def run(self, *arguments: object) -> dict[str, Any]:
+        self.taken.append(arguments[-1])
+        return {}
+
+
+CLASSES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("drive_bedrock", "drive_fleet", "drive_import", "drive_jumpstart"), get_args(DriverEvent)),
+    "advance_deployment": get_args(DeploymentStep),
+    "advance_benchmark": get_args(BenchmarkStep),
+    "react_to_event": get_args(Notice),
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SAMPLES if path.parent.name in CLASSES],
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
+)
+def test_a_handler_reads_a_sample_into_its_class(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, service = importlib.import_module(f"functions.{path.parent.name}.app"), Recorder()
+    monkeypatch.setattr(app, "container", lambda: service)
+    app.handler(read(path), Context())
+    assert [type(event) in CLASSES[path.parent.name] for event in service.taken] == [True]
+
+
+@pytest.mark.parametrize(("function", "reads"), [("smoke_test", read_smoke_test), ("drive_load", read_worker_order)])
+def test_samples_of_what_calls_targets_are_read(function: str, reads: Callable[[dict[str, Any]], object]) -> None:
+    samples = [path for path in SAMPLES if path.parent.name == function]
+    assert samples
+    for path in samples:
+        reads(read(path))
 
 
 def test_every_function_has_a_sample() -> None:
