@@ -12,8 +12,8 @@ from spillway.gateway.request.affinity import affinity_of
 from spillway.gateway.streaming.sse import whole_events
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 
-# The proxies of a fleet of several instances choose the engine by it (spillway.data, haproxy.cfg); a lone engine has no
-# proxy and passes it over.
+# The proxies of a fleet of several instances choose the engine by it (haproxy.cfg of the fleet's driver); a lone engine
+# has no proxy and passes it over.
 AFFINITY_HEADER = "x-spillway-affinity"
 
 

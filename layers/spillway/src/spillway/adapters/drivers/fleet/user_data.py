@@ -47,4 +47,4 @@ def has_proxy(max_instances: int) -> bool:
 
 
 def _data(name: str) -> str:
-    return files("spillway.data").joinpath(name).read_text(encoding="utf-8")
+    return files("spillway.adapters.drivers.fleet").joinpath("boot", name).read_text(encoding="utf-8")
