@@ -1,5 +1,7 @@
 """What every ``Deployments`` store does."""
 
+import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -146,6 +148,25 @@ def test_a_record_that_cannot_be_read_hides_no_other_and_is_named(
     page, _ = store.page(10, None)
     assert [each.name for each in page] == ["whole"]
     assert {(record.levelname, vars(record)["deployment"]) for record in caplog.records} == {("ERROR", "broken")}
+
+
+def test_a_record_of_an_engine_that_is_not_here_names_it_and_hides_no_other(
+    dynamodb: "DynamoDBClient", make_table: "MakeTable", caplog: pytest.LogCaptureFixture
+) -> None:
+    store = DeploymentsTable(dynamodb, make_table("name"))
+    item = item_of(a_deployment("newer"))
+    spec = json.loads(item["spec"]["S"])
+    spec["engine"]["name"] = "tgi"
+    dynamodb.put_item(TableName="table", Item={**item, "spec": {"S": json.dumps(spec)}})
+    store.create(a_deployment("whole"))
+    stored = store.all()
+    assert ([each.name for each in stored.deployments], list(stored.unreadable)) == (["whole"], ["newer"])
+    (record,) = caplog.records
+    said = re.compile(r"engine\.name.*'vllm'.*'tgi'", re.DOTALL)
+    assert vars(record)["deployment"] == "newer"
+    assert said.search(vars(record)["error"])
+    with pytest.raises(ValueError, match=said):
+        store.get("newer")
 
 
 @pytest.mark.parametrize("cursor", ["!", "bm9uc2Vuc2U", "e30", "W10", "eyJuYW1lIjogMX0", "é", "a" * 5000])

@@ -12,8 +12,9 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from spillway.domain.admission import allowed_instance_types
 from spillway.domain.deployments.spec import CapacitySpec, DeploymentSpec
+from spillway.domain.engines.registry import ENGINES
 from spillway.domain.paths.path import Path
-from tests.builders import spec_body
+from tests.builders import a_spec, spec_body
 from tests.e2e.operator import Answer, Operator, ask_at_once
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.sandbox import Sandbox
@@ -67,6 +68,13 @@ CREATIONS = [
     Case("missing name", {**without("path"), "name": None}, "name", "string"),
     Case("missing path", without("path"), "path", "is required"),
     Case("a path that is none", spec_body(name="wrong", path="gpu"), "path", "", tuple(Path)),
+    Case(
+        "an engine that is none",
+        spec_body(name="wrong", engine={"name": "tgi"}),
+        "engine.name",
+        "'vllm'",
+        tuple(ENGINES),
+    ),
     Case("a name that is none", spec_body(name="No Name"), "name", "pattern"),
     Case("a model that is none", spec_body(name="wrong", model={"id": "no spaces"}), "model.id", "pattern"),
     Case(
@@ -74,7 +82,7 @@ CREATIONS = [
         capacity(instance_types=["g6e.xlarge", "g99.huge"]),
         "capacity.instance_types.1",
         "'g99.huge' is not an instance type that fleet runs on",
-        allowed_instance_types(Path.FLEET),
+        allowed_instance_types(a_spec()),
     ),
     Case("min above max", capacity(min=3), "capacity.min", "3 is above capacity.max, which is 2"),
     Case(

@@ -23,7 +23,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     ),
     "spillway.domain": (
         "decision errors observations",
-        "paths",
+        "engines paths",
         "deployments",
         "access pricing",
         "admission economics",

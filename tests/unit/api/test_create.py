@@ -1,11 +1,13 @@
 """``POST /deployments``."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from spillway.domain.deployments.status import Status
+from spillway.domain.engines import registry
 from spillway.domain.errors import Retryable
 from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.routing.route import RouteState
@@ -124,6 +126,7 @@ BAD: list[tuple[dict[str, Any], str, list[str] | None]] = [
     ({"model": {}}, "model.id", None),
     ({"name": "Not_A_Name"}, "name", None),
     ({"path": "balloon"}, "path", ["bedrock", "import", "jumpstart", "fleet"]),
+    ({"engine": {"name": "tgi"}}, "engine.name", list(registry.ENGINES)),
     ({"capacity": {"market": "black"}}, "capacity.market", ["on-demand", "spot"]),
     ({"capacity": {"min": 3, "max": 2}}, "capacity.min", None),
     ({"capacity": {"max": 0}}, "capacity.max", None),
@@ -172,6 +175,15 @@ def test_bad_input_names_the_field_and_changes_nothing(
     assert param in answer.error["message"]
     assert answer.error.get("allowed") == allowed
     assert world.nothing_changed()
+
+
+def test_hosts_that_an_engine_cannot_be_held_to_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ENGINES, "vllm", replace(registry.engine_of("vllm"), limits_media=False))
+    answer = world.call("POST", "/deployments", spec_body(engine={"media_domains": ["images.example.com"]}))
+    assert (answer.status, answer.error["param"]) == (400, "engine.media_domains")
+    assert "vllm" in answer.error["message"]
+    assert world.nothing_changed()
+    assert world.call("POST", "/deployments", spec_body(engine={"name": "vllm"})).status == 202
 
 
 @pytest.mark.parametrize("path", ["fleet", "jumpstart", "bedrock"])

@@ -54,7 +54,9 @@ class SimulatedUpstreams:
     async def open(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
         messages = request.body["messages"]
         self.prompts.append(messages[0]["content"])
-        job = Job(count_chat_tokens(messages), request.body["max_tokens"], "length")
+        # Left to itself, the model would say little.
+        length = request.body["max_tokens"] if request.body.get("ignore_eos") else 1
+        job = Job(count_chat_tokens(messages), length, "length")
         try:
             self.scheduler.submit(job)
         except OverloadedError as err:

@@ -7,9 +7,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.fleet import ec2_instance_type
-from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import InstancePrices
-from spillway.domain.paths.registry import profile_of
 from spillway.domain.pricing.price_book import known_instance_types, price_book
 
 CHANGEABLE = ("capacity", "thresholds", "spill", "budget", "request_log")
@@ -67,7 +65,7 @@ def ensure_endpoint_can(deployment: Deployment, spec: DeploymentSpec) -> None:
 
 
 def _check_instance_types(spec: DeploymentSpec) -> None:
-    allowed, capacity = allowed_instance_types(spec.path), spec.capacity
+    allowed, capacity = allowed_instance_types(spec), spec.capacity
     named = {f"capacity.instance_types.{number}": name for number, name in enumerate(capacity.instance_types)}
     if capacity.larger is not None:
         named["capacity.larger.instance_type"] = capacity.larger.instance_type
@@ -79,12 +77,12 @@ def _check_instance_types(spec: DeploymentSpec) -> None:
             )
 
 
-def allowed_instance_types(path: Path) -> tuple[str, ...]:
-    """Return the types a path may be asked for, as EC2 writes them; ``ml.`` before them is understood."""
+def allowed_instance_types(spec: DeploymentSpec) -> tuple[str, ...]:
+    """Return the types that may be asked for by path and engine, as EC2 writes them; ``ml.`` before is understood."""
     endpoints = {ec2_instance_type(name) for name in price_book().sagemaker}
-    match profile_of(path).instance_prices:
+    match spec.profile.instance_prices:
         case InstancePrices.EC2:
-            return known_instance_types()
+            return known_instance_types(spec.engine.name)
         case InstancePrices.SAGEMAKER:
             return tuple(sorted(endpoints))
         case InstancePrices.MODEL_UNITS | None:

@@ -92,6 +92,12 @@ def test_a_repeated_provision_makes_nothing_twice(world: FleetWorld) -> None:
     assert leftovers(world) == ONE_OF_EACH
 
 
+def test_the_balancer_asks_the_engine_where_it_answers(world: FleetWorld) -> None:
+    world.driver.provision(FLEET, 1)
+    (group,) = world.elb.describe_target_groups()["TargetGroups"]
+    assert (group["Port"], group["HealthCheckPort"], group["HealthCheckPath"]) == (8000, "traffic-port", "/health")
+
+
 def test_an_engine_too_busy_for_its_health_check_is_not_replaced(world: FleetWorld) -> None:
     world.driver.provision(FLEET, 1)
     (group,) = world.elb.describe_target_groups()["TargetGroups"]

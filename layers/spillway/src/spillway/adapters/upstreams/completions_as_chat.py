@@ -11,7 +11,7 @@ import orjson
 from spillway.domain.errors import InvalidRequest
 from spillway.gateway.upstream import UpstreamRequest
 
-# OpenAI's default for text completions, which vLLM keeps: an answer must not grow because it went elsewhere.
+# OpenAI's default for text completions, which engines keep: an answer must not grow because it went elsewhere.
 _DEFAULT_MAX_TOKENS = 16
 _WITHOUT_CHAT_FORM = ("suffix", "echo", "logprobs")
 

@@ -19,7 +19,7 @@ AFFINITY_HEADER = "x-spillway-affinity"
 
 @dataclass(frozen=True)
 class FleetUpstream:
-    """Speaks to vLLM as it is: our request is OpenAI's, and the engine serves under the deployment's name."""
+    """Speaks to an engine as it is: our request is OpenAI's, and the engine serves under the deployment's name."""
 
     aws: AwsHttp
     fleets_url: str | None

@@ -1,12 +1,13 @@
 """What a user asks for: the body of ``POST /deployments``, checked and with every default filled in."""
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from spillway.domain.engines.registry import DEFAULT_ENGINE, ENGINES, engine_of
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import PathProfile
 from spillway.domain.paths.registry import profile_of
@@ -116,12 +117,29 @@ _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _Domain = Annotated[str, Field(max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})+$")]
 
 
+# A closed set like any other to pydantic, whose members only the registry knows.
+if TYPE_CHECKING:
+    _EngineName: TypeAlias = str
+else:
+    _EngineName = Literal[tuple(ENGINES)]
+
+
 class EngineSpec(_Frozen):
     """The inference server of a fleet; ``media_domains`` are the only hosts that it may fetch media from, none all."""
 
-    name: Literal["vllm"] = "vllm"
+    name: _EngineName = DEFAULT_ENGINE.name
     max_model_len: Annotated[int, Field(ge=256, le=1_000_000)] = 8192
     media_domains: Annotated[tuple[_Domain, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _media_domains_hold(self) -> "EngineSpec":
+        if self.media_domains and not engine_of(self.name).limits_media:
+            raise PydanticCustomError(
+                "media_domains",
+                "is nothing that the engine {engine} can be held to: leave it out",
+                {"field": "media_domains", "engine": self.name},
+            )
+        return self
 
 
 class Thresholds(_Frozen):

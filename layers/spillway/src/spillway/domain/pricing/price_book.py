@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.engines.registry import ENGINES, engine_of
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import InstancePrices
 from spillway.domain.paths.registry import profile_of
@@ -20,9 +21,6 @@ MODEL_UNIT = "custom-model-unit"
 STORED_UNIT = "stored-custom-model-unit"
 # Of the platform's units: an hour of the load balancer that all fleets share.
 LOAD_BALANCER = "load_balancer_hour"
-
-# Families that the fleets' x86-64 GPU image runs on (FACTS: the vLLM container is CUDA on x86-64).
-_GPU_FAMILIES = ("g4dn.", "g5.", "g6.", "g6e.", "p4d.", "p4de.", "p5.", "p5e.", "p5en.")
 
 
 @dataclass(frozen=True)
@@ -147,9 +145,11 @@ class PriceBook:
         return self.bedrock.get(model_id) if region == self.region else None
 
 
-def known_instance_types() -> tuple[str, ...]:
-    """Return the EC2 types that a fleet may be asked for, in name order."""
-    return tuple(name for name in sorted(price_book().ec2) if name.startswith(_GPU_FAMILIES) and "metal" not in name)
+def known_instance_types(engine: str | None = None) -> tuple[str, ...]:
+    """Return the EC2 types that a fleet of an engine, or of any, may be asked for, in name order."""
+    engines = ENGINES.values() if engine is None else [engine_of(engine)]
+    families = tuple(family for each in engines for family in each.instance_families)
+    return tuple(name for name in sorted(price_book().ec2) if name.startswith(families) and "metal" not in name)
 
 
 @cache

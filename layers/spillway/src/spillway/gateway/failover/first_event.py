@@ -1,4 +1,4 @@
-"""The first event of an answer: status 200 may still carry an error, as vLLM's streams do under overload."""
+"""The first event of an answer: status 200 may still carry an error, as engines' streams do under overload."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ async def _whole_body(stream: UpstreamStream) -> tuple[bytes, dict[str, Any]]:
 
 
 def _checked(answer: dict[str, Any] | None) -> dict[str, Any]:
-    """Return an answer that is one: status 200 may still carry an error, as vLLM's streams do under overload."""
+    """Return an answer that is one: status 200 may still carry an error, as engines' streams do under overload."""
     if answer is None:
         raise UpstreamUnavailable(Code.PRIMARY_FAILED, "the answer is not a JSON object")
     error = error_in(answer)

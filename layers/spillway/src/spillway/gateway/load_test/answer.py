@@ -1,12 +1,10 @@
 """One answer to a load worker as it comes."""
 
-import re
 from collections.abc import Callable
 
+from spillway.domain.engines.registry import named_in
 from spillway.gateway.streaming.rewriting import StreamRewriter
 
-# vLLM names itself and its version in the event that carries the usage.
-_ENGINE = re.compile(rb'"system_fingerprint": ?"(vllm-[0-9][0-9A-Za-z.+]*)')
 _PIECE = b'"delta"'
 
 
@@ -25,8 +23,7 @@ class Reading:
     def take(self, block: bytes) -> int:
         """Return the pieces in a block."""
         self.rewriter.rewrite(block)
-        if found := _ENGINE.search(block):
-            self.engine = found[1].decode()
+        self.engine = named_in(block) or self.engine
         pieces = block.count(_PIECE)
         if pieces:
             self.last = self._moment()

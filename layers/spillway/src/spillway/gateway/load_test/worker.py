@@ -10,6 +10,7 @@ from random import Random
 
 from spillway.domain.benchmarks.counts import LengthTally, Tally
 from spillway.domain.benchmarks.worker_orders import Length, WorkerOrder
+from spillway.domain.engines.registry import EXACT_LENGTH
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.failover.first_event import first_of
 from spillway.gateway.load_test.answer import Reading
@@ -178,8 +179,7 @@ class Worker:
             "model": order.deployment,
             "messages": [{"role": "user", "content": prompt}],
             "max_tokens": length.completion_tokens,
-            # vLLM's own: the answer has exactly this length, whatever the model would say.
-            "ignore_eos": True,
+            **EXACT_LENGTH,
             "stream": True,
         }
         request_id = f"benchmark-{order.benchmark}-{order.seed}-{self._sent}"

@@ -1,1 +1,1 @@
-"""The fleet path: EC2 instances in an Auto Scaling group, vLLM on each, behind the stack's internal load balancer."""
+"""The fleet path: EC2 instances in an Auto Scaling group, an engine on each, behind the stack's load balancer."""

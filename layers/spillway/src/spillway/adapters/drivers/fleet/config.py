@@ -10,7 +10,8 @@ READY_WITHIN_SECONDS = 2400
 HOOK_SECONDS = READY_WITHIN_SECONDS + 300
 # Requests in flight when an instance goes may finish; the load balancer stops sending new ones at once.
 DRAIN_SECONDS = 120
-ENGINE_PORT = 8000
+# Where the load balancer comes to an instance: to its proxy, or to a lone engine.
+INSTANCE_PORT = 8000
 HOOK_NAME = "engine-ready"
 
 

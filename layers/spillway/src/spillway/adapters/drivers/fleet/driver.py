@@ -16,6 +16,7 @@ from spillway.adapters.drivers.fleet.user_data import has_proxy
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import DEPLOYMENT_TAG, STACK_TAG, Names
 from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.engines.registry import engine_of
 from spillway.domain.errors import CapacityUnavailable, Retryable
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.paths.targets import FleetTarget
@@ -52,7 +53,7 @@ class FleetDriver:
         group = self.group.describe(names)
         if group and group.get("Status"):
             raise Retryable(f"Auto Scaling group {names.base} is still being deleted: {group['Status']}")
-        group_arn, rule_arn = self.route.ensure(names)
+        group_arn, rule_arn = self.route.ensure(names, engine_of(spec.engine.name).health_path)
         if group is None:
             self.template.ensure(spec, names, self.checks.image_id())
             self.group.create(spec, names, group_arn, desired)

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import code_of, gone_is_fine, is_busy, is_gone, translated
 from spillway.adapters.aws.tags import tag_list
-from spillway.adapters.drivers.fleet.config import DRAIN_SECONDS, ENGINE_PORT, FleetConfig
+from spillway.adapters.drivers.fleet.config import DRAIN_SECONDS, INSTANCE_PORT, FleetConfig
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import CapacityUnavailable, Retryable
 
@@ -27,9 +27,9 @@ class LoadBalancerRoute:
     config: FleetConfig
     elb: "ElasticLoadBalancingv2Client"
 
-    def ensure(self, names: Names) -> tuple[str, str]:
-        """Make target group and rule unless they are there; return both ARNs."""
-        group_arn = self.group_arn(names) or self._create_group(names)
+    def ensure(self, names: Names, health_path: str) -> tuple[str, str]:
+        """Make target group and rule unless they are there; return both ARNs. The path is where engines are asked."""
+        group_arn = self.group_arn(names) or self._create_group(names, health_path)
         with translated():
             self.elb.modify_target_group_attributes(
                 TargetGroupArn=group_arn,
@@ -81,19 +81,19 @@ class LoadBalancerRoute:
                     raise
         return []
 
-    def _create_group(self, names: Names) -> str:
+    def _create_group(self, names: Names, health_path: str) -> str:
         with translated():
             made = self.elb.create_target_group(
                 Name=names.target_group,
                 Protocol="HTTP",
                 ProtocolVersion="HTTP1",
-                Port=ENGINE_PORT,
+                Port=INSTANCE_PORT,
                 VpcId=self.config.vpc_id,
                 TargetType="instance",
                 HealthCheckProtocol="HTTP",
                 HealthCheckPort="traffic-port",
-                HealthCheckPath="/health",
-                # A saturated vLLM may leave this unanswered for half a minute, and the group replaces what fails it:
+                HealthCheckPath=health_path,
+                # A saturated engine may leave this unanswered for half a minute, and the group replaces what fails it:
                 # losing an engine because it is busy costs more than noticing a dead one after 90 seconds, in which
                 # the gateway goes elsewhere anyway.
                 HealthCheckIntervalSeconds=15,

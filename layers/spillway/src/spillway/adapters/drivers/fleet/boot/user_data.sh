@@ -10,9 +10,6 @@ GROUP=@@GROUP@@
 HOOK=@@HOOK@@
 IMAGE=@@IMAGE@@
 PROXY_IMAGE=@@PROXY_IMAGE@@
-MODEL=@@MODEL@@
-LOAD_FORMAT=@@LOAD_FORMAT@@
-read -ra MEDIA_DOMAINS <<< @@MEDIA_DOMAINS@@
 TOKEN_SECRET=@@TOKEN_SECRET@@
 READY_WITHIN_SECONDS=@@READY_WITHIN_SECONDS@@
 SHUTDOWN_SECONDS=@@SHUTDOWN_SECONDS@@
@@ -49,31 +46,20 @@ if [ -n "$TOKEN_SECRET" ]; then
     --output text > /run/spillway/hugging-face-token)
 fi
 
-# One engine over all GPUs. Flags that the pinned image's vLLM may not know are left out: an unknown one ends it.
-ARGS=(serve "$MODEL" --served-model-name @@DEPLOYMENT@@ --host 0.0.0.0 --port 8000
-  --max-model-len @@MAX_MODEL_LEN@@ --tensor-parallel-size "$(nvidia-smi -L | wc -l)"
-  --shutdown-timeout "$SHUTDOWN_SECONDS")
-if [ -n "$LOAD_FORMAT" ]; then
-  ARGS+=(--load-format "$LOAD_FORMAT")
-fi
-if [ "${#MEDIA_DOMAINS[@]}" -gt 0 ]; then
-  ARGS+=(--allowed-media-domains "${MEDIA_DOMAINS[@]}")
-fi
+# One engine over all GPUs. Words of its own are filled in from spillway.domain.engines.
+ARGS=(@@ARGUMENTS@@)
 
 systemctl enable --now docker
 retry docker pull --quiet "$IMAGE"
 install -d /var/lib/spillway/cache
 # Peers' proxies reach the engine at 8001. The load balancer comes to 8000: to the proxy, or where there is none, here too.
-PORTS=(--publish 8001:8000)
+PORTS=(--publish 8001:@@ENGINE_PORT@@)
 if [ -z "$PROXY_IMAGE" ]; then
-  PORTS+=(--publish 8000:8000)
+  PORTS+=(--publish 8000:@@ENGINE_PORT@@)
 fi
-# The image's own entry point is a shell that waits for the engine and passes no signal on: under it, a stop would kill
-# requests in flight. With the engine as the first process, the time-outs below hold. A public host of media must not
-# send the engine on to one inside this network.
-docker run --detach --name engine --entrypoint vllm --restart always --gpus all --ipc host "${PORTS[@]}" \
-  --env AWS_REGION="$AWS_DEFAULT_REGION" --env AWS_DEFAULT_REGION --env DO_NOT_TRACK=1 --env VLLM_NO_USAGE_STATS=1 \
-  --env VLLM_MEDIA_URL_ALLOW_REDIRECTS=0 \
+# The engine is the container's first process: a stop reaches it, requests in flight may end, the time-outs below hold.
+docker run --detach --name engine --entrypoint @@ENTRYPOINT@@ --restart always --gpus all --ipc host "${PORTS[@]}" \
+  --env AWS_REGION="$AWS_DEFAULT_REGION" --env AWS_DEFAULT_REGION @@ENVIRONMENT@@ \
   --env HF_TOKEN_PATH=/run/spillway/hugging-face-token --volume /run/spillway:/run/spillway:ro \
   --volume /var/lib/spillway/cache:/root/.cache \
   --stop-timeout $((SHUTDOWN_SECONDS + 10)) --log-opt max-size=50m --log-opt max-file=3 "$IMAGE" "${ARGS[@]}"
@@ -83,15 +69,15 @@ cat > /usr/local/bin/spillway-agent <<'AGENT'
 #!/bin/bash
 # Once a minute: requests running and waiting, and the KV cache's share in use. One datapoint is one instance's value.
 # On the minute, so that every minute has exactly one of each instance.
-# vLLM renamed its cache gauge: both names are read. Engines of one server are added up, their fullest cache counts.
+# A gauge that was renamed is read by all its names. Engines of one server are added up, their fullest cache counts.
 set -uo pipefail
 read_metrics() {
-  curl -sf --max-time 5 http://localhost:8000/metrics | awk '
+  curl -sf --max-time 5 http://localhost:8000@@METRICS_PATH@@ | awk '
     /^#/ { next }
     { name = $1; sub(/[{].*/, "", name); value = $NF }
-    name == "vllm:num_requests_running" { running += value; seen = 1 }
-    name == "vllm:num_requests_waiting" { waiting += value }
-    name == "vllm:kv_cache_usage_perc" || name == "vllm:gpu_cache_usage_perc" { if (value > cache) cache = value }
+    @@IS_RUNNING@@ { running += value; seen = 1 }
+    @@IS_WAITING@@ { waiting += value }
+    @@IS_CACHE_USE@@ { if (value > cache) cache = value }
     END { if (seen) printf "%s %s %s\n", running + 0, waiting + 0, cache + 0; else exit 1 }'
 }
 while sleep $((60 - $(date +%s) % 60)); do
@@ -120,7 +106,7 @@ systemctl daemon-reload
 systemctl enable --now spillway-agent
 
 # A model that does not load fails the same way every time: three restarts are enough to know.
-while ! curl -sf --max-time 5 -o /dev/null http://localhost:8000/health; do
+while ! curl -sf --max-time 5 -o /dev/null http://localhost:8000@@HEALTH_PATH@@; do
   if [ "$SECONDS" -gt "$READY_WITHIN_SECONDS" ] || [ "$(docker inspect -f '{{.RestartCount}}' engine)" -ge 3 ]; then
     docker logs --tail 100 engine || true
     finish ABANDON
