@@ -22,7 +22,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
         "__main__",
     ),
     "spillway.domain": (
-        "decision errors observations",
+        "decision errors frozen observations",
         "engines paths",
         "deployments",
         "access pricing",

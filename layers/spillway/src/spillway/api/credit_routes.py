@@ -4,19 +4,16 @@ from datetime import date, datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from spillway.api.json_responses import errors
 from spillway.domain.costs.credits import Credit, CreditsState
+from spillway.domain.frozen import Frozen
 from spillway.services.manage_credits import ManageCredits
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StatedCredits(_Frozen):
+class StatedCredits(Frozen):
     """All of your grants as they stand now: what is left out exists no more.
 
     AWS has no API that tells them; read them in the Billing console. ``other_usd_per_day`` is what the rest of the
@@ -39,7 +36,7 @@ class StatedCredits(_Frozen):
         return self
 
 
-class GrantBody(_Frozen):
+class GrantBody(Frozen):
     """One grant; of what is left, ``unused_usd`` will expire at the pace of the last days."""
 
     name: str
@@ -50,7 +47,7 @@ class GrantBody(_Frozen):
     unused_usd: float | None
 
 
-class CreditsBody(_Frozen):
+class CreditsBody(Frozen):
     """Credits less what the deployments have cost since they were stated, at the prices in force."""
 
     stated_at: Annotated[datetime | None, Field(description="null where none are")]

@@ -3,21 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from spillway.domain.access.keys import Scope
 from spillway.domain.deployments.spec import NAME_PATTERN, DeploymentSpec
 from spillway.domain.deployments.status import Status
+from spillway.domain.frozen import Frozen
 
 _TEN_YEARS = 10 * 366 * 24 * 3600
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DeploymentRecord(_Frozen):
+class DeploymentRecord(Frozen):
     """A deployment: what was asked for with every default filled in, and where it stands."""
 
     name: str
@@ -32,7 +29,7 @@ class DeploymentRecord(_Frozen):
     updated_at: Annotated[datetime, Field(description="When the status last changed")]
 
 
-class RouteBody(_Frozen):
+class RouteBody(Frozen):
     """Where the gateway sends the deployment's requests now, and why."""
 
     state: str
@@ -45,7 +42,7 @@ class RouteBody(_Frozen):
     retry_after_seconds: int
 
 
-class ReasonBody(_Frozen):
+class ReasonBody(Frozen):
     """Why a decision was taken: the number seen, and the threshold it was held against."""
 
     code: str
@@ -55,7 +52,7 @@ class ReasonBody(_Frozen):
     unit: str | None
 
 
-class DecisionBody(_Frozen):
+class DecisionBody(Frozen):
     """What the check decided, on which numbers; dollars are positive for a cost, negative for a saving."""
 
     at: datetime
@@ -65,14 +62,14 @@ class DecisionBody(_Frozen):
     reason: ReasonBody
 
 
-class PriceSource(_Frozen):
+class PriceSource(Frozen):
     """Where prices were read, and when."""
 
     source: str
     as_of: str
 
 
-class PathCostBody(_Frozen):
+class PathCostBody(Frozen):
     """One path's part of the cost; its price per million tokens holds idle time and starts."""
 
     usd: float | None
@@ -80,7 +77,7 @@ class PathCostBody(_Frozen):
     usd_per_million_tokens: float | None
 
 
-class CostBody(_Frozen):
+class CostBody(Frozen):
     """List-price cost of one calendar month (UTC) so far; null where a price is unknown."""
 
     month: str
@@ -92,7 +89,7 @@ class CostBody(_Frozen):
     prices: tuple[PriceSource, ...]
 
 
-class CapacityBody(_Frozen):
+class CapacityBody(Frozen):
     """Instances (model copies, on SageMaker) asked for, and what the last look saw of them."""
 
     desired: int
@@ -100,7 +97,7 @@ class CapacityBody(_Frozen):
     starting: int
 
 
-class MeasuredBody(_Frozen):
+class MeasuredBody(Frozen):
     """What the last benchmark that found a limit found, and what that holds for."""
 
     benchmark: str
@@ -118,7 +115,7 @@ class MeasuredBody(_Frozen):
     conditions: Annotated[str, Field(description="All of it in a sentence")]
 
 
-class ThroughputBody(_Frozen):
+class ThroughputBody(Frozen):
     """One instance's capacity as the check, the costs and plans use it: the stated one before the measured one."""
 
     tokens_per_minute_per_instance: float | None
@@ -129,7 +126,7 @@ class ThroughputBody(_Frozen):
     measured: MeasuredBody | None
 
 
-class ShadowBody(_Frozen):
+class ShadowBody(Frozen):
     """Would a fleet pay for what a Bedrock deployment answered? Looked at once a day, over up to seven days."""
 
     at: datetime
@@ -156,14 +153,14 @@ class DeploymentDetail(DeploymentRecord):
     decisions: tuple[DecisionBody, ...]
 
 
-class DeploymentPage(_Frozen):
+class DeploymentPage(Frozen):
     """One page; ``next_cursor`` is null on the last one."""
 
     items: tuple[DeploymentRecord, ...]
     next_cursor: str | None
 
 
-class DecisionPage(_Frozen):
+class DecisionPage(Frozen):
     """One page, newest first; ``next_cursor`` is null on the last one."""
 
     items: tuple[DecisionBody, ...]
@@ -174,7 +171,7 @@ _PerMinute = Annotated[int, Field(ge=1, le=10_000_000_000)]
 _UsdPerMonth = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 
 
-class _Limits(_Frozen):
+class _Limits(Frozen):
     """What a key may use; null is no limit. Minutes and months are the calendar's, in UTC."""
 
     requests_per_minute: _PerMinute | None = None
@@ -186,7 +183,7 @@ class ChangedLimits(_Limits):
     """Limits to change: those that are named; null takes one away."""
 
 
-class Rotation(_Frozen):
+class Rotation(Frozen):
     """How long the secrets before the new one still work."""
 
     overlap_seconds: Annotated[int, Field(ge=0, le=30 * 86_400)] = 86_400
@@ -236,14 +233,14 @@ class CreatedKey(KeyRecord):
     secret: str | None
 
 
-class KeyPage(_Frozen):
+class KeyPage(Frozen):
     """One page; ``next_cursor`` is null on the last one."""
 
     items: tuple[KeyRecord, ...]
     next_cursor: str | None
 
 
-class Health(_Frozen):
+class Health(Frozen):
     """That the API answers."""
 
     status: Literal["ok"] = "ok"

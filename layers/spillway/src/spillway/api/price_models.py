@@ -3,19 +3,16 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from spillway.domain.frozen import Frozen
 from spillway.domain.pricing.price_layers import TOKEN_TABLES, Override, PriceTable
 
 _Usd = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PriceOverride(_Frozen):
+class PriceOverride(Frozen):
     """Your own price: a discount off the list (a Savings Plan, private pricing), or the price itself.
 
     Without ``name`` a discount applies to the whole table. ``usd`` is one number, an hour or a unit, or of a Bedrock
@@ -45,7 +42,7 @@ class PriceOverride(_Frozen):
         return self
 
 
-class PriceOverrides(_Frozen):
+class PriceOverrides(Frozen):
     """All of your own prices: what is left out applies no more. Later entries go over earlier ones."""
 
     overrides: Annotated[tuple[PriceOverride, ...], Field(max_length=200)]
@@ -70,7 +67,7 @@ class OverridesBody(PriceOverrides):
     overridden_at: datetime | None
 
 
-class PriceBody(_Frozen):
+class PriceBody(Frozen):
     """One price in USD: an hour, a unit, or per million prompt, completion and (where it is known) cached tokens."""
 
     name: str
@@ -79,7 +76,7 @@ class PriceBody(_Frozen):
     as_of: str
 
 
-class PricesBody(_Frozen):
+class PricesBody(Frozen):
     """One table of the price book in force."""
 
     table: PriceTable

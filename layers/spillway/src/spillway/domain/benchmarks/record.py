@@ -4,16 +4,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from spillway.domain.benchmarks.spec import BenchmarkSpec
+from spillway.domain.frozen import Frozen
 
 # An execution that never began, or died without a word, holds its place no longer than this.
 UNBEGUN_LIMIT = timedelta(minutes=2)
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class State(StrEnum):
@@ -56,7 +53,7 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
 
 
-class Percentiles(_Frozen):
+class Percentiles(Frozen):
     """Of one step; each is within 5 % of the exact one. Null where nothing was counted."""
 
     p50: float | None
@@ -65,7 +62,7 @@ class Percentiles(_Frozen):
     p99: float | None
 
 
-class StepResult(_Frozen):
+class StepResult(Frozen):
     """One level, measured; rates are of all instances together."""
 
     step: int
@@ -91,7 +88,7 @@ class StepResult(_Frozen):
     notes: tuple[str, ...]
 
 
-class Best(_Frozen):
+class Best(Frozen):
     """The most tokens a minute of a level that kept all bounds."""
 
     step: int
@@ -106,7 +103,7 @@ class Best(_Frozen):
     ]
 
 
-class Conditions(_Frozen):
+class Conditions(Frozen):
     """What the result holds for."""
 
     model: str
@@ -118,7 +115,7 @@ class Conditions(_Frozen):
     price_source: str | None
 
 
-class Benchmark(_Frozen):
+class Benchmark(Frozen):
     """A benchmark's record. ``workflow`` is the execution that works on it.
 
     ``version`` is the deployment's when it was asked for, ``begun`` in seconds of the clock that steps go by,

@@ -3,8 +3,10 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from spillway.domain.frozen import Frozen
 
 # What 48 load workers drive: the counts of all of them must fit into a state machine's data of 256 KiB.
 MOST_STREAMS = 3072
@@ -13,11 +15,7 @@ _MOST_LEVELS = 20
 _Streams = Annotated[int, Field(ge=1, le=MOST_STREAMS)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MixPart(_Frozen):
+class MixPart(Frozen):
     """Requests of one length; ``share`` is relative to the other parts'."""
 
     prompt_tokens: Annotated[int, Field(ge=1, le=200_000)] = 1024
@@ -25,7 +23,7 @@ class MixPart(_Frozen):
     share: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 1.0
 
 
-class Concurrency(_Frozen):
+class Concurrency(Frozen):
     """Requests at once, step by step: from ``start`` times ``factor`` up to ``max``, or the ``levels`` if given."""
 
     start: _Streams = 4
@@ -55,7 +53,7 @@ class Concurrency(_Frozen):
         return tuple(levels)
 
 
-class LatencyBound(_Frozen):
+class LatencyBound(Frozen):
     """95th percentiles that a level must keep to count.
 
     ``ttft_p95_ms`` is the time to the first token; left out, it is the deployment's own threshold for spilling,
@@ -66,7 +64,7 @@ class LatencyBound(_Frozen):
     inter_token_p95_ms: Annotated[float, Field(gt=0, le=60_000, allow_inf_nan=False)] | None = None
 
 
-class BenchmarkSpec(_Frozen):
+class BenchmarkSpec(Frozen):
     """A benchmark as asked for; every field has a default.
 
     It ends when throughput grows by less than ``min_gain`` from one level to the next, when a bound broke and up to

@@ -4,20 +4,17 @@ import re
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from spillway.domain.engines.registry import DEFAULT_ENGINE, ENGINES, engine_of
+from spillway.domain.frozen import Frozen
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import PathProfile
 from spillway.domain.paths.registry import profile_of
 
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$"
 _CLOCK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _time_zone(value: str) -> str:
@@ -39,7 +36,7 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class ModelSpec(_Frozen):
+class ModelSpec(Frozen):
     """The model: a Hugging Face, JumpStart or Bedrock id, and the user's own weights if any."""
 
     id: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
@@ -47,7 +44,7 @@ class ModelSpec(_Frozen):
     accept_eula: bool = False
 
 
-class WarmWindow(_Frozen):
+class WarmWindow(Frozen):
     """A weekly time span in which at least ``min`` instances stay up; a span may pass midnight."""
 
     days: Annotated[tuple[Weekday, ...], Field(min_length=1)]
@@ -59,7 +56,7 @@ class WarmWindow(_Frozen):
     model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, populate_by_name=True)
 
 
-class LargerSpec(_Frozen):
+class LargerSpec(Frozen):
     """Larger instances that the traffic is weighed against: once a day, the decisions say when they would pay.
 
     ``tokens_per_minute_per_instance`` is of one of them; up to ``max`` are thought of. Nothing is moved to them.
@@ -70,7 +67,7 @@ class LargerSpec(_Frozen):
     max: Annotated[int, Field(ge=1, le=10)] = 1
 
 
-class CapacitySpec(_Frozen):
+class CapacitySpec(Frozen):
     """How many instances, of which types (most wanted first), bought how.
 
     ``tokens_per_minute_per_instance``: prompt and completion tokens that one instance serves; it comes before what a
@@ -124,7 +121,7 @@ else:
     _EngineName = Literal[tuple(ENGINES)]
 
 
-class EngineSpec(_Frozen):
+class EngineSpec(Frozen):
     """The inference server of a fleet; ``media_domains`` are the only hosts that it may fetch media from, none all."""
 
     name: _EngineName = DEFAULT_ENGINE.name
@@ -142,7 +139,7 @@ class EngineSpec(_Frozen):
         return self
 
 
-class Thresholds(_Frozen):
+class Thresholds(Frozen):
     """The user's bounds on every decision.
 
     ``idle_after_seconds``: sleep no later than this without a request.
@@ -170,14 +167,14 @@ class Thresholds(_Frozen):
     ) = None
 
 
-class SpillSpec(_Frozen):
+class SpillSpec(Frozen):
     """The Bedrock model that takes what the primary cannot; ``api`` is chosen by the model id when left out."""
 
     model_id: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
     api: Literal["converse", "openai"] | None = None
 
 
-class BudgetSpec(_Frozen):
+class BudgetSpec(Frozen):
     """Dollars a calendar month (UTC) and the shares of it at which a cost alert goes out."""
 
     usd_per_month: Annotated[float, Field(gt=0, le=10_000_000)]
@@ -188,13 +185,13 @@ class BudgetSpec(_Frozen):
     )
 
 
-class RequestLogSpec(_Frozen):
+class RequestLogSpec(Frozen):
     """What is logged of requests beside their numbers; ``text`` is prompts and answers, in a log group of their own."""
 
     text: bool = False
 
 
-class DeploymentSpec(_Frozen):
+class DeploymentSpec(Frozen):
     """A deployment as asked for; only ``name``, ``model.id`` and ``path`` are required."""
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)]

@@ -4,11 +4,12 @@ from datetime import date
 from io import StringIO
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from spillway.domain.costs.credits import Credit
 from spillway.domain.economics.scenario import LARGEST
+from spillway.domain.frozen import Frozen
 from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.planner.traffic_profile import TrafficProfile, examples, profile_of_curve, profile_of_log
 
@@ -25,11 +26,7 @@ _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _InstanceType = Annotated[str, Field(pattern=r"^(ml\.)?[a-z][a-z0-9-]*\.[a-z0-9-]+$", max_length=40)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PlanTraffic(_Frozen):
+class PlanTraffic(Frozen):
     """One of three: hourly requests with lengths, a request log, or a named example; ``scale`` multiplies requests."""
 
     requests_per_hour: Annotated[
@@ -93,7 +90,7 @@ class PlanTraffic(_Frozen):
         return shape.scaled(self.scale)
 
 
-class PlanRequest(_Frozen):
+class PlanRequest(Frozen):
     """What to plan for. Only ``model`` and ``traffic`` are required; the rest replaces an assumption by a fact.
 
     ``target_utilisation`` is the share of an instance's measured throughput that an hour may plan with: the minutes of
@@ -106,14 +103,14 @@ class PlanRequest(_Frozen):
     deployment: Annotated[str | None, Field(max_length=64)] = None
     region: Annotated[str | None, Field(max_length=32)] = None
     instance_types: Annotated[tuple[_InstanceType, ...], Field(max_length=20)] = ()
-    tokens_per_second: Annotated[dict[_InstanceType, _Rate], Field(max_length=20)] = {}
+    tokens_per_second: dict[_InstanceType, _Rate] = Field({}, max_length=20)
     target_utilisation: Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)] = TARGET_UTILISATION
     flex_share: _Share = 0.0
     batch_share: _Share = 0.0
     cached_share: _Share = 0.0
     cold_start_seconds: Annotated[float, Field(ge=0, le=7200, allow_inf_nan=False)] = COLD_START_SECONDS
     response_seconds: Annotated[float, Field(gt=0, le=900, allow_inf_nan=False)] = 10.0
-    spot_usd_per_hour: Annotated[dict[_InstanceType, _Positive], Field(max_length=20)] = {}
+    spot_usd_per_hour: dict[_InstanceType, _Positive] = Field({}, max_length=20)
     import_units: Annotated[int | None, Field(ge=1, le=1000)] = None
     import_tokens_per_second: _Rate | None = None
     credits: Annotated[tuple[Credit, ...], Field(max_length=20)] = ()
