@@ -52,7 +52,6 @@ class Code(StrEnum):
     PRICE_CHANGED = "price_changed"
     PRICES_REFUSED = "prices_refused"
     DEPLOY_FAILED = "deploy_failed"
-    WAKE_FAILED = "wake_failed"
     SCALE_FAILED = "scale_failed"
     DRAINING = "draining"
     RETIRED = "retired"

@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar, assert_never
+from typing import Any, Literal, Protocol, TypeAlias, assert_never
 
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 
 Endpoint: TypeAlias = Literal["chat/completions", "completions", "embeddings", "responses"]
-TargetT_contra = TypeVar("TargetT_contra", bound=Target, contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -54,22 +53,14 @@ class UpstreamStream:
     close: Callable[[], Awaitable[None]]
 
 
-class Upstream(Protocol[TargetT_contra]):
-    """Something that answers for one kind of target."""
-
-    async def open(self, target: TargetT_contra, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """Send the request and return once the answer has begun.
-
-        Raises UpstreamUnavailable when this target cannot answer, UpstreamRejected when no target would.
-        """
-        ...
-
-
 class Upstreams(Protocol):
     """Opens an answer on whatever kind of target it is given."""
 
     async def open(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """As :meth:`Upstream.open`."""
+        """Send the request and return once the answer has begun.
+
+        Raises UpstreamUnavailable when this target cannot answer, UpstreamRejected when no target would.
+        """
         ...
 
 

@@ -21,7 +21,7 @@ class BedrockOpenAiUpstream:
     aws: AwsHttp
 
     async def open(self, target: BedrockTarget, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """As Upstream.open."""
+        """As Upstreams.open."""
         call = Call(
             url=self.aws.url("BEDROCK_RUNTIME", f"/openai/v1/{request.endpoint}"),
             signed_as="bedrock",

@@ -34,7 +34,7 @@ class ConverseUpstream:
     lessons: dict[str, Lessons] = field(default_factory=dict)
 
     async def open(self, target: BedrockTarget, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """As Upstream.open; raises InvalidRequest for what Converse has no form for."""
+        """As Upstreams.open; raises InvalidRequest for what Converse has no form for."""
         body, lessons = converse_body(request.body), self.lessons.setdefault(target.model_id, Lessons())
         fitted = lessons.fitted(body)
         while True:

@@ -25,7 +25,7 @@ class FleetUpstream:
     fleets_url: str | None
 
     async def open(self, target: FleetTarget, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """As Upstream.open."""
+        """As Upstreams.open."""
         if self.fleets_url is None:
             raise UpstreamUnavailable(Code.PRIMARY_FAILED, "this stack has no fleets")
         call = Call(

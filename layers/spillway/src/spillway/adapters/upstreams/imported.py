@@ -23,7 +23,7 @@ class ImportedUpstream:
     aws: AwsHttp
 
     async def open(self, target: ImportedTarget, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """As Upstream.open."""
+        """As Upstreams.open."""
         operation = "invoke-with-response-stream" if request.stream else "invoke"
         call = Call(
             url=self.aws.url("BEDROCK_RUNTIME", f"/model/{quote(target.model_arn, safe='')}/{operation}"),

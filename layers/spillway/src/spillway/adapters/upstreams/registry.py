@@ -24,7 +24,7 @@ class UpstreamsByTarget:
     imported: ImportedUpstream
 
     async def open(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """As Upstream.open; an endpoint that the target lacks is mapped onto chat."""
+        """As Upstreams.open; an endpoint that the target lacks is mapped onto chat."""
         if not speaks(target, request.endpoint):
             return await open_as_chat(lambda chat: self._open(target, chat, connect_seconds), request)
         return await self._open(target, request, connect_seconds)

@@ -21,7 +21,7 @@ class SageMakerUpstream:
     aws: AwsHttp
 
     async def open(self, target: SageMakerTarget, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """As Upstream.open."""
+        """As Upstreams.open."""
         operation = "invocations-response-stream" if request.stream else "invocations"
         call = Call(
             url=self.aws.url("SAGEMAKER_RUNTIME", f"/endpoints/{quote(target.endpoint, safe='')}/{operation}"),

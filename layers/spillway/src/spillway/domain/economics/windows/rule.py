@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from spillway.domain.decision import Code, Reason
-from spillway.domain.economics.windows.copies import Copy, Imported
+from spillway.domain.economics.windows.copies import Copy
 
 
 @dataclass(slots=True)
@@ -70,8 +70,3 @@ def _stop(state: State, saved: float, what: str) -> tuple[State, bool, Reason | 
 def _reason(code: Code, what: str, observed: float, price: float) -> Reason:
     sentence = f"{what}; a window of the imported model costs ${price:.4f}."
     return Reason(code, sentence, round(observed, 6), round(price, 6), "USD")
-
-
-def worst_factor(imported: Imported, most_usd_per_minute: float) -> float:
-    """Return the proved bound on cost over the optimum; ``most_usd_per_minute``: the dearest minute of one layer."""
-    return 3 + (imported.start_minutes + 1) * most_usd_per_minute / imported.window_usd
