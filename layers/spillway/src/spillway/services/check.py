@@ -18,12 +18,12 @@ from spillway.domain.economics.windows.in_check import imported_of, why_unused
 from spillway.domain.errors import Retryable, Superseded
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.hours import hour_at
-from spillway.domain.observations.traffic import Load
+from spillway.domain.observations.traffic import LONGEST_GAP, RECENT, Load
 from spillway.domain.observations.usage import InstanceTime
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.routing.route import Route
 from spillway.domain.routing.route_for_status import is_still_lost, may_replace, route_of
-from spillway.domain.scaling.check_state import LONGEST_GAP, RECENT, Memory, Snapshot
+from spillway.domain.scaling.check_state import Memory, Snapshot
 from spillway.domain.scaling.policy import decide, remember
 from spillway.domain.scaling.required_metrics import signals_of
 from spillway.ports import (

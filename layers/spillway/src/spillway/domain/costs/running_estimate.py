@@ -14,15 +14,13 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.hours import month_of
 from spillway.domain.observations.instance_lifetimes import UNSETTLED, hours_lived, lives_of
-from spillway.domain.observations.traffic import Load
+from spillway.domain.observations.traffic import SETTLED_AFTER, Load
 from spillway.domain.observations.usage import InstanceTime
 from spillway.domain.paths.path import Billing
 from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.scaling.check_state import Memory
 
-# CloudWatch may show a minute's datapoint late; after this long it is taken as final.
-SETTLED_AFTER = timedelta(minutes=2)
 _HOUR = timedelta(hours=1)
 
 

@@ -12,14 +12,10 @@ from spillway.domain.economics.ladders import in_check as on_paper
 from spillway.domain.economics.rule import FORM, State, Traffic, step
 from spillway.domain.economics.scenario import Scenario
 from spillway.domain.economics.unserved import size_after, unserved_tokens
-from spillway.domain.observations.traffic import Load, Minute
+from spillway.domain.observations.traffic import LONGEST_GAP, SETTLED_AFTER, Load, Minute
 from spillway.domain.pricing.price_book import TokenPrice
 
 _MINUTE = timedelta(minutes=1)
-# CloudWatch may show a minute's datapoint late; after this long it is taken as final.
-_SETTLED_AFTER = timedelta(minutes=2)
-# After a longer gap nobody knows what happened meanwhile: those minutes are left out.
-_LONGEST_GAP_MINUTES = 15
 # Own instances report their tokens as one number. Public chat logs have four to five prompt tokens to one of the
 # answer; fewer prompt tokens than that would make the traffic look dearer than it may be.
 _PROMPT_SHARE = 0.8
@@ -88,8 +84,8 @@ def advice(memory: Mapping[str, Any] | None) -> Advice | None:
 
 def minutes_due(last: int | None, now: datetime) -> range:
     """Return the minutes (since the epoch) after the ``last`` one seen that are final by ``now``."""
-    final = int((now - _SETTLED_AFTER).timestamp()) // 60 - 1
-    return range(final if last is None else max(last + 1, final - _LONGEST_GAP_MINUTES + 1), final + 1)
+    final = int((now - SETTLED_AFTER).timestamp()) // 60 - 1
+    return range(final if last is None else max(last + 1, final - LONGEST_GAP // _MINUTE + 1), final + 1)
 
 
 def tokens_by_kind(minute: Minute, unserved: float = 0.0) -> tuple[float, float]:

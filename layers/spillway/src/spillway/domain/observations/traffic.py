@@ -1,7 +1,15 @@
 """What the metrics say about one deployment's traffic."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+# Metrics of the running minute are not there yet, and those of the last one may be late.
+RECENT = timedelta(minutes=3)
+# A minute's datapoint may show up late; this long after the minute's end it is taken as final.
+SETTLED_AFTER = timedelta(minutes=2)
+# Metrics are read at most this far back. After a longer gap between two checks nobody knows what was asked meanwhile:
+# idleness is counted anew, and those minutes are weighed by nobody.
+LONGEST_GAP = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from spillway.domain.deployments.deployment import Deployment
@@ -11,12 +11,6 @@ from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime
 from spillway.domain.observations.traffic import Load
 from spillway.domain.pricing.price_book import TokenPrice
-
-# Metrics of the running minute are not there yet, and those of the last one may be late.
-RECENT = timedelta(minutes=3)
-# Metrics are read at most this far back. After a longer gap between two checks nobody knows what was asked meanwhile:
-# idleness is counted anew.
-LONGEST_GAP = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from spillway.domain.deployments.status import Status
 from spillway.domain.economics.in_check import advance, advice
 from spillway.domain.economics.windows import in_check as windows
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.observations.traffic import Load
-from spillway.domain.scaling.check_state import LONGEST_GAP, RECENT, Memory, Snapshot
+from spillway.domain.observations.traffic import LONGEST_GAP, RECENT, Load
+from spillway.domain.scaling.check_state import Memory, Snapshot
 from spillway.domain.scaling.saturation import KV_CACHE_FULL, saturation
 
 # A fleet is made smaller only after this long with room to spare; SageMaker and Kubernetes default to 5 to 15 minutes.
