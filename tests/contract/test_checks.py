@@ -1,12 +1,19 @@
 """The check's lease and memory, in memory and in DynamoDB alike."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from spillway.adapters.dynamodb.checks_table import SHARDS, ChecksTable
+from spillway.domain.decision import Code, Reason
+from spillway.domain.economics.in_check import FleetEconomy
+from spillway.domain.economics.ladders.in_check import LadderEconomy
+from spillway.domain.economics.ladders.rule import State as PlaceState
+from spillway.domain.economics.rule import State
+from spillway.domain.economics.windows.in_check import ImportEconomy, KeptCopy
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime
 from spillway.domain.scaling.check_state import Memory
 from spillway.ports import Memories
@@ -19,6 +26,22 @@ if TYPE_CHECKING:
     from tests.contract.conftest import MakeTable
 
 LEASE = timedelta(seconds=120)
+PAYS = Reason(Code.TRAFFIC_PAYS, "Tokens cost $0.1602 more than an instance would have.", 0.1602, 0.15, "USD")
+FLEET = FleetEconomy(
+    state=replace(State.of(2), minute=29_925_363),
+    reason=PAYS,
+    tokens_per_request=812.123456789,
+    ladder=LadderEconomy(PlaceState([0.0, 0.3, 0.000001], 2), (0.1, 0.2, 0.3), PAYS, PAYS, NOW.date()),
+)
+IMPORT = ImportEconomy(
+    minute=29_925_363,
+    copy=KeptCopy(starting=1, paid=2, idle=3, is_warm=True, windows=4, starts=5),
+    is_used=True,
+    recent=(0.1, 0.123456789),
+    saved=0.4,
+    quiet=6,
+    reason=PAYS,
+)
 FULL = Memory(
     last_request_at=NOW - timedelta(minutes=7),
     roomy_since=NOW - timedelta(minutes=3),
@@ -29,6 +52,7 @@ FULL = Memory(
     has_unpriced=True,
     open_alerts=frozenset({"capacity_lost", "budget:2026-11:0.5"}),
     code="capacity_lost",
+    economy=FLEET,
     instances_until=NOW,
     lives=(
         InstanceLifetime("i-0", "g6e.xlarge", NOW - timedelta(hours=2), NOW - timedelta(hours=1), NOW),
@@ -79,8 +103,9 @@ def test_nobody_gives_back_the_lease_of_another(memories: Memories) -> None:
 
 
 def test_a_memory_comes_back_as_it_was_saved(memories: Memories) -> None:
-    memories.save({"support-llama": FULL, "model-b": Memory()})
-    assert memories.load(["support-llama", "model-b", "nobody"]) == {"support-llama": FULL, "model-b": Memory()}
+    saved = {"support-llama": FULL, "model-b": Memory(), "model-c": Memory(economy=IMPORT)}
+    memories.save(saved)
+    assert memories.load([*saved, "nobody"]) == saved
     assert memories.load(["model-b"]) == {"model-b": Memory()}
     assert memories.load([]) == {}
 

@@ -227,3 +227,50 @@ def test_what_was_stored_without_a_kind_is_decided_on_as_by_the_version_that_sto
     sentences = list(dict.fromkeys(sentence for _, told in looks for sentence in told))
     assert len(sentences) == len(said)
     assert all(sentence.startswith(start) for sentence, start in zip(sentences, said, strict=True))
+
+
+def test_from_the_next_look_on_what_is_stored_has_a_kind(dynamodb: "DynamoDBClient", make_table: "MakeTable") -> None:
+    table, kinds = make_table("id"), {"serving": "fleet", "window": "import", "unweighed": "fleet"}
+    deployments = [DECIDED[name][0](name) for name in kinds]
+    world = World(dynamodb, table, {name: UNTAGGED[name] for name in kinds}, *deployments)
+    world.look("serving", FALLING)
+    items = dynamodb.scan(TableName=table)["Items"]
+    stored = {name: memory for item in items for name, memory in json.loads(item["memories"]["S"]).items()}
+    assert {name: memory["economy"]["kind"] for name, memory in stored.items()} == kinds
+
+
+FLEET, IMPORT = UNTAGGED["larger"]["economy"], UNTAGGED["window"]["economy"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "kind", "usd_this_month"),
+    [
+        ({"economy": {"kind": "invented_later", "learned": [1]}}, "invented_later", 12.5),
+        ({"economy": {**FLEET, "kind": "import"}}, "import", 12.5),
+        ({"economy": {**FLEET, "kind": "fleet", "state": {**FLEET["state"], "layers": [[]]}}}, "fleet", 12.5),
+        ({"economy": {**FLEET, "ladder": {**FLEET["ladder"], "told_on": "today"}}}, None, 12.5),
+        ({"economy": {**IMPORT, "reason": {"code": "invented_later", "sentence": "So it is."}}}, None, 12.5),
+        ({"economy": ["a list"]}, None, 12.5),
+        # More than its economy: all of it is begun anew.
+        ({"checked_at": "a minute ago"}, None, 0.0),
+        ({"lives": [{"nobody": 1}], "economy": {**FLEET, "kind": "fleet"}}, "fleet", 0.0),
+    ],
+)
+def test_what_cannot_be_read_is_begun_anew_and_told_of_and_stops_no_other(
+    broken: dict[str, Any],
+    kind: str | None,
+    usd_this_month: float,
+    dynamodb: "DynamoDBClient",
+    make_table: "MakeTable",
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stored = {"serving": UNTAGGED["serving"], "broken": {**UNTAGGED["serving"], "usd_this_month": 12.5, **broken}}
+    fleet = a_fleet(Status.SERVING)
+    world = World(dynamodb, make_table("id"), stored, fleet("serving"), fleet("broken"))
+    assert world.look("serving", FALLING)[0] == "traffic_fell 0"
+    memory = world.memories.load(["broken"])["broken"]
+    assert (memory.checked_at, memory.usd_this_month) == (world.now, usd_this_month)
+    assert memory.economy is not None
+    (record,) = caplog.records
+    assert vars(record)["deployment"] == "broken"
+    assert vars(record)["economy"] == kind

@@ -93,9 +93,9 @@ def test_a_fleet_that_runs_is_kept_by_its_traffic_and_sleeps_without() -> None:
 
 def test_what_another_version_kept_is_not_read_but_the_fleet_goes_on() -> None:
     _, memory = watch(a_measured(Status.SERVING, 1), [FULL] * 10)
-    assert memory.economy is not None
-    other = {**memory.economy, "state": {"layers": [["of another form"]], "minute": 1, "wanted": 1}}
-    decisions, _ = watch(a_measured(Status.SERVING, 1), [FULL] * 10, replace(memory, economy=other))
+    other = _to_json(memory)
+    other["economy"]["state"] = {"layers": [["of another form"]], "minute": 1, "wanted": 1}
+    decisions, _ = watch(a_measured(Status.SERVING, 1), [FULL] * 10, _from_json(other))
     assert {decision.action for decision in decisions} == {Action.HOLD}
 
 

@@ -11,6 +11,7 @@ from spillway.adapters.dynamodb.checks_table import _from_json, _to_json
 from spillway.domain.decision import Action, Code, Decision
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
+from spillway.domain.economics.in_check import FleetEconomy
 from spillway.domain.economics.rule import State
 from spillway.domain.economics.unserved import size_after, unserved_tokens
 from spillway.domain.observations.traffic import Load, Minute
@@ -93,8 +94,8 @@ def test_what_it_serves_keeps_it_awake_at_the_price_of_waiting() -> None:
 
 def test_refused_requests_count_for_as_many_instances_as_served_ones_of_their_size_need() -> None:
     _, seen = watch(a_lone(Status.SERVING, 1), served(10, 10))
-    assert seen.economy is not None
-    slept = Memory(economy={**seen.economy, "state": State().to_json(), "reason": None})
+    assert isinstance(seen.economy, FleetEconomy)
+    slept = Memory(economy=replace(seen.economy, state=State(), reason=None))
     decisions, _ = watch(a_lone(Status.ASLEEP, 0), refused(30, 60), slept)
     assert max(decision.desired for decision in decisions) == 3
     # Of unknown size, they count for one.

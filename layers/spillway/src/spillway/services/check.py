@@ -13,8 +13,8 @@ from spillway.domain.costs.running_estimate import add_up, count_instances
 from spillway.domain.decision import Action, Code, Decision, Reason, decision_to_json, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
-from spillway.domain.economics.ladders.in_check import news_of
-from spillway.domain.economics.windows.in_check import imported_of, why_unused
+from spillway.domain.economics.economy import larger_news_of, why_unused
+from spillway.domain.economics.windows.in_check import imported_of
 from spillway.domain.errors import Retryable, Superseded
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.hours import hour_at
@@ -188,7 +188,7 @@ class Check:
         decision = decide(snapshot, now)
         self._keep_route(sight, why_unused(snapshot.memory.economy), now)
         acted = self._act(deployment, decision, snapshot.memory.code, now)
-        if (news := news_of(snapshot.memory.economy)) is not None:
+        if (news := larger_news_of(snapshot.memory.economy)) is not None:
             self.decisions.add(deployment.name, Decision(Action.HOLD, deployment.desired, news, 0.0), now)
         alerts, memory = evaluate(deployment, capacity, snapshot.memory, now, usd_per_hour)
         for alert in alerts:

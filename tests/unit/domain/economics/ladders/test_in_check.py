@@ -9,7 +9,8 @@ import pytest
 from spillway.adapters.dynamodb.checks_table import _from_json, _to_json
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.economics.ladders.in_check import news_of
+from spillway.domain.economics.economy import larger_news_of
+from spillway.domain.economics.in_check import FleetEconomy
 from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.pricing.price_book import Source, TokenPrice
 from spillway.domain.scaling.check_state import Memory, Snapshot
@@ -37,7 +38,7 @@ def told(deployment: Deployment, tokens: int, minutes: int, larger_usd: float | 
         snapshot = Snapshot(deployment, a_capacity(3), load, memory, 60.0, PRICE, larger_usd)
         # As between two checks, the memory passes through the table's JSON.
         memory = _from_json(_to_json(remember(snapshot, START + at * MINUTE)))
-        if (news := news_of(memory.economy)) is not None:
+        if (news := larger_news_of(memory.economy)) is not None:
             found.append(news)
     return found
 
@@ -77,5 +78,6 @@ def test_a_ladder_of_other_places_is_begun_anew() -> None:
         load = Load((Minute(START, 1, 0, 0, 450),))
         snapshot = Snapshot(a_fleet(max=most), a_capacity(3), load, memory, 60.0, PRICE, 180.0)
         memory = remember(snapshot, START + 3 * MINUTE)
-        assert memory.economy is not None
-        assert len(memory.economy["ladder"]["rates"]) == 1 + most + 1
+        assert isinstance(memory.economy, FleetEconomy)
+        assert memory.economy.ladder is not None
+        assert len(memory.economy.ladder.rates) == 1 + most + 1

@@ -5,6 +5,7 @@ check is bounded by the number of shards, however many deployments there are.
 """
 
 import json
+import logging
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,14 @@ from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import code_of, translated
 from spillway.adapters.dynamodb.batch_get import batch_get
+from spillway.domain.economics.economy import economy_from_json, economy_to_json
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime
 from spillway.domain.scaling.check_state import Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+logger = logging.getLogger(__name__)
 
 # 10,000 deployments of one instance each make items of about 70 KB, a sixth of DynamoDB's limit.
 SHARDS = 64
@@ -28,6 +32,7 @@ _LEASE = "lease"
 _TIMES = ("last_request_at", "roomy_since", "checked_at", "counted_until", "instances_until")
 _LIFE_TIMES = ("launched_at", "answered_at", "ended_at")
 _PARALLEL = 8
+_UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 
 
 class ChecksTable:
@@ -70,12 +75,16 @@ class ChecksTable:
                 raise
 
     def load(self, names: Sequence[str]) -> Mapping[str, Memory]:
-        """Read the shards of these names; a name that was never looked at is left out."""
+        """Read the shards of these names; a name that was never looked at is left out.
+
+        What cannot be read is begun anew, so that it stops no other deployment's check.
+        """
         wanted = set(names)
         found: dict[str, Memory] = {}
         for item in batch_get(self._client, self._table, "id", [_shard(name) for name in names]):
             memories: dict[str, Any] = json.loads(item["memories"]["S"])
-            found.update({name: _from_json(data) for name, data in memories.items() if name in wanted})
+            read = {name: _read(name, data) for name, data in memories.items() if name in wanted}
+            found.update({name: memory for name, memory in read.items() if memory is not None})
         return found
 
     def save(self, memories: Mapping[str, Memory]) -> None:
@@ -98,9 +107,35 @@ def _shard(name: str) -> str:
     return f"memory-{zlib.crc32(name.encode()) % SHARDS:02d}"
 
 
+def _read(name: str, data: dict[str, Any]) -> Memory | None:
+    """Return the memory; without its economy where only that cannot be read, None where more cannot."""
+    try:
+        return _from_json(data)
+    except _UNREADABLE as err:
+        kind = _kind_of(data)
+        logger.error(
+            "what is remembered cannot be read, and is begun anew",
+            extra={"deployment": name, "economy": kind, "error": repr(err)},
+        )
+    try:
+        return _from_json({**data, "economy": None})
+    except _UNREADABLE:
+        return None
+
+
+def _kind_of(data: Any) -> Any:
+    economy = data.get("economy") if isinstance(data, dict) else None
+    return economy.get("kind") if isinstance(economy, dict) else None
+
+
 def _to_json(memory: Memory) -> dict[str, Any]:
-    lives = [{**vars(life), **_texts(life, _LIFE_TIMES)} for life in memory.lives]
-    return {**vars(memory), **_texts(memory, _TIMES), "open_alerts": sorted(memory.open_alerts), "lives": lives}
+    return {
+        **vars(memory),
+        **_texts(memory, _TIMES),
+        "open_alerts": sorted(memory.open_alerts),
+        "economy": economy_to_json(memory.economy) if memory.economy else None,
+        "lives": [{**vars(life), **_texts(life, _LIFE_TIMES)} for life in memory.lives],
+    }
 
 
 def _from_json(data: dict[str, Any]) -> Memory:
@@ -109,8 +144,9 @@ def _from_json(data: dict[str, Any]) -> Memory:
         InstanceLifetime(**_known(InstanceLifetime, life | _moments(life, _LIFE_TIMES)))
         for life in data.get("lives", ())
     )
-    alerts = frozenset(data["open_alerts"])
-    return Memory(**_known(Memory, data | _moments(data, _TIMES)) | {"open_alerts": alerts, "lives": lives})
+    economy = economy_from_json(data["economy"]) if data.get("economy") else None
+    rest = {"open_alerts": frozenset(data["open_alerts"]), "economy": economy, "lives": lives}
+    return Memory(**_known(Memory, data | _moments(data, _TIMES)) | rest)
 
 
 def _known(kind: type[Memory] | type[InstanceLifetime], data: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spillway.domain.decision import Code, Reason, reason_to_json
+from spillway.domain.decision import Code, Reason, reason_from_json, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at
 from spillway.domain.economics.ladders import in_check as on_paper
+from spillway.domain.economics.ladders.in_check import LadderEconomy
 from spillway.domain.economics.rule import FORM, State, Traffic, step
 from spillway.domain.economics.scenario import Scenario
 from spillway.domain.economics.unserved import size_after, unserved_tokens
@@ -29,6 +30,48 @@ class Advice:
     reason: Reason
 
 
+@dataclass(frozen=True)
+class FleetEconomy:
+    """What the weighing of a fleet's traffic keeps from one minute to the next.
+
+    ``state`` is the rule's, None where another version kept it in another form, ``reason`` that of its last change.
+    ``tokens_per_request`` is the mean of answered requests. ``ladder`` is None where no larger instances are named.
+    """
+
+    state: State | None = None
+    reason: Reason | None = None
+    tokens_per_request: float | None = None
+    ladder: LadderEconomy | None = None
+
+    @property
+    def advice(self) -> Advice | None:
+        """What the traffic so far advises; None while nothing was counted."""
+        if self.state is None or self.state.minute is None:
+            return None
+        nothing_paid = Reason(Code.STEADY, "No traffic so far would have paid.", 0, 0, "USD")
+        return Advice(self.state.wanted, self.reason or nothing_paid)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
+            "state": self.state.to_json() if self.state else {},
+            "reason": reason_to_json(self.reason) if self.reason else None,
+            "tokens_per_request": self.tokens_per_request,
+            "ladder": self.ladder.to_json() if self.ladder else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "FleetEconomy":
+        """Read back what :meth:`to_json` wrote, also before sizes and ladders were kept."""
+        state, reason, ladder = data["state"], data["reason"], data.get("ladder")
+        return cls(
+            State.from_json(state) if state.get("form") == FORM else None,
+            reason_from_json(reason) if reason else None,
+            data.get("tokens_per_request"),
+            LadderEconomy.from_json(ladder) if ladder else None,
+        )
+
+
 def is_measured(deployment: Deployment) -> bool:
     """Whether enough is known of a deployment to count in dollars, prices aside."""
     spec = deployment.spec
@@ -38,15 +81,15 @@ def is_measured(deployment: Deployment) -> bool:
 
 
 def advance(
-    memory: Mapping[str, Any] | None,
+    known: FleetEconomy | None,
     deployment: Deployment,
     load: Load,
     usd_per_hour: float | None,
     price: TokenPrice | None,
     now: datetime,
     larger_usd_per_hour: float | None = None,
-) -> Mapping[str, Any] | None:
-    """Return the memory (JSON) with the minutes that are final by ``now``; None where something needed is unknown.
+) -> FleetEconomy | None:
+    """Return what is known with the minutes that are final by ``now``; None where something needed is unknown.
 
     ``price`` is that of the spill target's tokens. Without a target, what the user says that waiting costs counts.
     ``larger_usd_per_hour`` is the price of ``capacity.larger``, which is weighed on paper.
@@ -54,32 +97,20 @@ def advance(
     scenario = _scenario(deployment, usd_per_hour, price)
     if scenario is None:
         return None
-    known_state = memory["state"] if memory else {}
-    state = State.from_json(known_state) if known_state.get("form") == FORM else State.of(deployment.desired)
+    known = known or FleetEconomy()
+    state = known.state.copy() if known.state else State.of(deployment.desired)
     minutes = {int(minute.at.timestamp()) // 60: minute for minute in load.minutes}
-    reason = memory["reason"] if memory else None
-    size = memory.get("tokens_per_request") if memory else None
-    seen = []
+    reason, size, seen = known.reason, known.tokens_per_request, []
     for at in minutes_due(state.minute, now):
         floor = floor_at(deployment.spec, datetime.fromtimestamp(at * 60, UTC) + _MINUTE)
         minute = minutes.get(at, Minute(datetime.fromtimestamp(at * 60, UTC)))
         size = size_after(size, minute)
         seen.append(_traffic(minute, scenario, size))
         state, _, found = step(state, seen[-1], scenario, at, floor)
-        reason = reason_to_json(found) if found else reason
+        reason = found or reason
     ladder = on_paper.ladder_of(deployment, scenario, larger_usd_per_hour)
-    known = memory.get("ladder") if memory else None
-    weighed = on_paper.advance(known, seen, ladder, deployment.desired, now) if ladder else None
-    return {"state": state.to_json(), "reason": reason, "tokens_per_request": size, "ladder": weighed}
-
-
-def advice(memory: Mapping[str, Any] | None) -> Advice | None:
-    """Return what the memory advises; None while nothing was counted."""
-    if memory is None or memory["state"]["minute"] is None:
-        return None
-    if (reason := memory["reason"]) is None:
-        return Advice(memory["state"]["wanted"], Reason(Code.STEADY, "No traffic so far would have paid.", 0, 0, "USD"))
-    return Advice(memory["state"]["wanted"], Reason(**{**reason, "code": Code(reason["code"])}))
+    weighed = on_paper.advance(known.ladder, seen, ladder, deployment.desired, now) if ladder else None
+    return FleetEconomy(state, reason, size, weighed)
 
 
 def minutes_due(last: int | None, now: datetime) -> range:

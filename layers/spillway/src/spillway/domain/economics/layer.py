@@ -5,7 +5,7 @@ unit), costs of rules are relative to never having an instance. The rule is in d
 docs/policy-proof.md.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spillway.domain.economics.rule_selection import OFF, READY, RULES, RuleScores
@@ -114,6 +114,10 @@ class Layer:
         """Let the forecast lean the thresholds."""
         spill = self.forecast(minute_of_day)
         self.lean = 0 if spill is None else 1 if spill > FORECAST_PAYS else -1 if spill < FORECAST_IDLE else 0
+
+    def copy(self) -> "Layer":
+        """Return the layer as it stands, apart from this one."""
+        return replace(self, paper=self.paper.copy(), hours=list(self.hours))
 
     def to_json(self) -> list[Any]:
         """Return the state in a short JSON form."""

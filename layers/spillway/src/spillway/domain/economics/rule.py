@@ -1,5 +1,6 @@
 """The regret rule over all layers: how many instances this minute's traffic, and the past, pay for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,13 +34,17 @@ class State:
         """Return the state of a fleet of which only its size is known."""
         return cls([Layer.running() for _ in range(instances)], wanted=instances)
 
+    def copy(self) -> "State":
+        """Return the state as it stands, apart from this one."""
+        return State([layer.copy() for layer in self.layers], self.minute, self.wanted)
+
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON."""
         layers = [layer.to_json() for layer in self.layers]
         return {"layers": layers, "minute": self.minute, "wanted": self.wanted, "form": FORM}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "State":
+    def from_json(cls, data: Mapping[str, Any]) -> "State":
         """Read back what :meth:`to_json` wrote."""
         return cls([Layer.from_json(layer) for layer in data["layers"]], data["minute"], data["wanted"])
 

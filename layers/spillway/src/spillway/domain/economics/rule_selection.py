@@ -104,6 +104,17 @@ class RuleScores:
         """Return a rule's threshold as the forecast and what its starts earned lean it, in start prices."""
         return _START[lean][rule] * self.cautions[rule] if is_start else _STOP[lean][rule]
 
+    def copy(self) -> "RuleScores":
+        """Return the scores as they stand, apart from these."""
+        return RuleScores(
+            list(self.modes),
+            list(self.regrets),
+            list(self.costs),
+            list(self.crossed),
+            list(self.cautions),
+            list(self.begun),
+        )
+
     def to_json(self) -> list[Any]:
         """Return the state in a short JSON form."""
         regrets = [round(value, 3) for value in self.regrets]

@@ -1,11 +1,10 @@
 """What the check knows when it decides: what it remembers of a deployment, and what it just saw."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.economics.economy import Economy
 from spillway.domain.economics.windows.copies import Imported
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime
@@ -20,7 +19,7 @@ class Memory:
     ``month`` (``2026-11``) and ``usd_this_month`` are the running estimate that the budget is held against, which
     holds the tokens of all minutes before ``counted_until``; with ``has_unpriced`` it lacks something that has no known
     price. ``open_alerts`` are the lasting states that were announced and have not ended; ``code`` is that of the last
-    decision. ``economy`` (JSON) is what the weighing of traffic in dollars keeps. ``lives`` are those of the instances
+    decision. ``economy`` is what the weighing of traffic in dollars keeps. ``lives`` are those of the instances
     that run or ended lately, as of ``instances_until``, up to which their time (or an imported model's) is counted.
     """
 
@@ -33,7 +32,7 @@ class Memory:
     has_unpriced: bool = False
     open_alerts: frozenset[str] = frozenset()
     code: str = ""
-    economy: Mapping[str, Any] | None = None
+    economy: Economy | None = None
     instances_until: datetime | None = None
     lives: tuple[InstanceLifetime, ...] = ()
 

@@ -1,17 +1,17 @@
 """The decision: a pure function of what was seen, what the user allows, and the time."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from spillway.domain.decision import Action, Code, Decision, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at
 from spillway.domain.deployments.status import Status
-from spillway.domain.economics.in_check import advance, advice
+from spillway.domain.economics.economy import Economy, advice_of
+from spillway.domain.economics.in_check import FleetEconomy, advance
 from spillway.domain.economics.windows import in_check as windows
+from spillway.domain.economics.windows.in_check import ImportEconomy
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import LONGEST_GAP, RECENT, Load
 from spillway.domain.scaling.check_state import Memory, Snapshot
@@ -41,11 +41,13 @@ def remember(snapshot: Snapshot, now: datetime) -> Memory:
     )
 
 
-def _weighed(snapshot: Snapshot, now: datetime) -> Mapping[str, Any] | None:
+def _weighed(snapshot: Snapshot, now: datetime) -> Economy | None:
+    known = snapshot.memory.economy
     if snapshot.imported is not None:
-        return windows.advance(snapshot.memory.economy, snapshot.load, snapshot.imported, now)
+        used = known if isinstance(known, ImportEconomy) else None
+        return windows.advance(used, snapshot.load, snapshot.imported, now)
     return advance(
-        snapshot.memory.economy,
+        known if isinstance(known, FleetEconomy) else None,
         snapshot.deployment,
         snapshot.load,
         snapshot.usd_per_hour,
@@ -62,8 +64,9 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
     """
     deployment = snapshot.deployment
     if not deployment.spec.profile.has_instances:
-        weighed = windows.advice(snapshot.memory.economy)
-        return _hold(snapshot, weighed[1] if weighed else Reason(Code.STEADY, "Bedrock scales by itself."))
+        economy = snapshot.memory.economy
+        by_itself = Reason(Code.STEADY, "Bedrock scales by itself.")
+        return _hold(snapshot, economy.why if isinstance(economy, ImportEconomy) else by_itself)
     if deployment.is_claimed(now):
         return _hold(snapshot, Reason(Code.STARTING, f"A workflow is at work ({deployment.status})."))
     if deployment.hold_until is not None and now < deployment.hold_until:
@@ -90,7 +93,7 @@ def _decide_asleep(snapshot: Snapshot, now: datetime) -> Decision:
         return _change(snapshot, Action.WAKE, floor, Reason(Code.WARM_WINDOW, sentence, 0, floor, "instances"))
     # Minutes that began before the fleet fell asleep still count requests that it answered itself.
     requests = snapshot.load.requests_since(max(snapshot.deployment.updated_at, now - RECENT))
-    advised = advice(snapshot.memory.economy)
+    advised = advice_of(snapshot.memory.economy)
     if advised is not None and advised.wanted == 0:
         return _hold(snapshot, replace(advised.reason, code=Code.ASLEEP))
     if requests > 0:
@@ -137,7 +140,7 @@ def _queue(snapshot: Snapshot, _floor: int, _now: datetime) -> Decision | None:
 
 def _economy(snapshot: Snapshot, floor: int, _now: datetime) -> Decision | None:
     """Follow what the traffic pays for, inside the user's thresholds."""
-    desired, advised = snapshot.deployment.desired, advice(snapshot.memory.economy)
+    desired, advised = snapshot.deployment.desired, advice_of(snapshot.memory.economy)
     if advised is None or snapshot.capacity.starting > 0:
         return None
     wanted = max(advised.wanted, floor)

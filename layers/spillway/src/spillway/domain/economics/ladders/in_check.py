@@ -1,11 +1,11 @@
 """The ladder in the check, on paper: whether the larger instances that a deployment names would pay now."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
-from spillway.domain.decision import Code, Reason, reason_to_json
+from spillway.domain.decision import Code, Reason, reason_from_json, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.economics.ladders.rule import State, stayed, step
 from spillway.domain.economics.ladders.rungs import Ladder, Rung
@@ -15,6 +15,43 @@ from spillway.domain.economics.scenario import MINUTES_PER_HOUR, Scenario
 _LARGER = 1
 # A ladder of more places than any fleet has use for would only fill the check's memory.
 _MOST_SMALL = 50
+
+
+@dataclass(frozen=True)
+class LadderEconomy:
+    """What the weighing of larger instances keeps from one minute to the next.
+
+    ``state`` is the rule's; ``rates`` are dollars a minute at each place, the last hour counting most; ``reason`` is
+    that of the last move on paper; ``news`` is what the last look has to say; ``told_on`` is the last day with any.
+    """
+
+    state: State
+    rates: tuple[float, ...]
+    reason: Reason | None = None
+    news: Reason | None = None
+    told_on: date | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object, in millionths of a dollar."""
+        return {
+            "costs": [round(cost, 6) for cost in self.state.costs],
+            "rates": [round(rate, 6) for rate in self.rates],
+            "place": self.state.place,
+            "reason": reason_to_json(self.reason) if self.reason else None,
+            "news": reason_to_json(self.news) if self.news else None,
+            "told_on": self.told_on.isoformat() if self.told_on else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "LadderEconomy":
+        """Read back what :meth:`to_json` wrote."""
+        return cls(
+            State(data["costs"], data["place"]),
+            tuple(data["rates"]),
+            reason_from_json(data["reason"]) if data["reason"] else None,
+            reason_from_json(data["news"]) if data.get("news") else None,
+            date.fromisoformat(data["told_on"]) if data["told_on"] else None,
+        )
 
 
 def ladder_of(deployment: Deployment, scenario: Scenario, usd_per_hour: float | None) -> Ladder | None:
@@ -43,44 +80,35 @@ def ladder_of(deployment: Deployment, scenario: Scenario, usd_per_hour: float | 
 
 
 def advance(
-    memory: Mapping[str, Any] | None, minutes: Iterable[Traffic], ladder: Ladder, desired: int, now: datetime
-) -> Mapping[str, Any]:
-    """Return the memory (JSON) with these minutes, and once a day the news that larger instances would pay.
+    known: LadderEconomy | None, minutes: Iterable[Traffic], ladder: Ladder, desired: int, now: datetime
+) -> LadderEconomy:
+    """Return what is known with these minutes, and once a day the news that larger instances would pay.
 
-    ``desired`` instances of the present size are what they are held against. ``rates`` are dollars a minute at each
-    place, the last hour counting most. A memory of other places is begun anew.
+    ``desired`` instances of the present size are what they are held against. What is known of other places is begun
+    anew.
     """
     count = len(ladder.places)
-    if memory is None or len(memory["costs"]) != count:
-        memory = {"costs": State.of(ladder).costs, "place": 0, "rates": [0.0] * count, "reason": None, "told_on": None}
-    state, rates, reason = State(list(memory["costs"]), memory["place"]), memory["rates"], memory["reason"]
+    if known is None or len(known.state.costs) != count:
+        known = LadderEconomy(State.of(ladder), (0.0,) * count)
+    state, rates, reason = replace(known.state), known.rates, known.reason
     for load in minutes:
         spent = stayed([0.0] * count, load, ladder)
-        rates = [rate + (usd - rate) / MINUTES_PER_HOUR for rate, usd in zip(rates, spent, strict=True)]
+        rates = tuple(rate + (usd - rate) / MINUTES_PER_HOUR for rate, usd in zip(rates, spent, strict=True))
         state, _, found = step(state, load, ladder)
-        reason = reason_to_json(found) if found else reason
-    kept = {"costs": [round(cost, 6) for cost in state.costs], "rates": [round(rate, 6) for rate in rates]}
-    today, told_on = now.date().isoformat(), memory["told_on"]
+        reason = found or reason
+    today, told_on = now.date(), known.told_on
     news = None if told_on == today or reason is None else _news(state.place, rates, reason, ladder, desired)
-    return {**kept, "place": state.place, "reason": reason, "news": news, "told_on": today if news else told_on}
+    return LadderEconomy(state, rates, reason, news, today if news else told_on)
 
 
-def news_of(economy: Mapping[str, Any] | None) -> Reason | None:
-    """Return what the check's last look has to say of larger instances."""
-    news = ((economy or {}).get("ladder") or {}).get("news")
-    return Reason(**{**news, "code": Code(news["code"])}) if news else None
-
-
-def _news(
-    place: int, rates: Sequence[float], reason: Mapping[str, Any], ladder: Ladder, desired: int
-) -> dict[str, Any] | None:
+def _news(place: int, rates: Sequence[float], reason: Reason, ladder: Ladder, desired: int) -> Reason | None:
     present = min(desired, ladder.rungs[0].max_instances)
     usd, instead = rates[place] * MINUTES_PER_HOUR, rates[present] * MINUTES_PER_HOUR
     if ladder.places[place].rung != _LARGER or instead <= usd:
         return None
     sentence = (
         f"{ladder.places[place].name} would now serve this traffic for ${usd:.2f} an hour, ${instead - usd:.2f} less "
-        f"than {ladder.places[present].name} and {ladder.elsewhere} beyond it. {reason['sentence']} Nothing was moved: "
+        f"than {ladder.places[present].name} and {ladder.elsewhere} beyond it. {reason.sentence} Nothing was moved: "
         "with that type first in capacity.instance_types, what starts from then on is of it."
     )
-    return {**reason, "code": Code.LARGER_PAYS, "sentence": sentence}
+    return replace(reason, code=Code.LARGER_PAYS, sentence=sentence)

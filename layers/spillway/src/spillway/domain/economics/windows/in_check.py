@@ -1,11 +1,11 @@
 """The rule for imported models in the check: minute by minute, with the deployment's own prices and metrics."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from spillway.domain.decision import Code, Reason, reason_to_json
+from spillway.domain.decision import Code, Reason, reason_from_json, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.economics.in_check import minutes_due, tokens_by_kind
 from spillway.domain.economics.windows.copies import Copy, Imported
@@ -13,6 +13,70 @@ from spillway.domain.economics.windows.rule import State, step
 from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.paths.targets import ImportedTarget
 from spillway.domain.pricing.price_book import PriceBook
+
+
+@dataclass(frozen=True)
+class KeptCopy:
+    """A copy as it is kept: without its prices, which every look reads anew."""
+
+    starting: int
+    paid: int
+    idle: int
+    is_warm: bool
+    windows: int
+    starts: int
+
+
+@dataclass(frozen=True)
+class ImportEconomy:
+    """What the weighing of an imported model's traffic keeps from one minute to the next, as the rule's state has it.
+
+    ``minute`` is the last one seen, in minutes since the epoch; ``reason`` is that of the last change.
+    """
+
+    minute: int | None
+    copy: KeptCopy
+    is_used: bool
+    recent: tuple[float, ...]
+    saved: float
+    quiet: int
+    reason: Reason | None
+
+    @classmethod
+    def of(cls, state: State, minute: int | None, reason: Reason | None) -> "ImportEconomy":
+        """Return what is kept of the rule's state after a minute."""
+        copy = state.copy
+        kept = KeptCopy(copy.starting, copy.paid, copy.idle, copy.is_warm, copy.windows, copy.starts)
+        return cls(minute, kept, state.is_used, tuple(state.recent), state.saved, state.quiet, reason)
+
+    def state(self, imported: Imported) -> State:
+        """Return the rule's state at these prices."""
+        copy = Copy(imported, **vars(self.copy))
+        return State(copy, self.is_used, list(self.recent), self.saved, self.quiet)
+
+    @property
+    def why(self) -> Reason:
+        """Why the model is used, or is not."""
+        sentence = "No traffic so far would have paid for a window of the imported model."
+        return self.reason or Reason(Code.TRAFFIC_FELL, sentence, 0, 0, "USD")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        copy = {
+            "copy": vars(self.copy),
+            "is_used": self.is_used,
+            "recent": self.recent,
+            "saved": self.saved,
+            "quiet": self.quiet,
+        }
+        return {"minute": self.minute, "copy": copy, "reason": reason_to_json(self.reason) if self.reason else None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "ImportEconomy":
+        """Read back what :meth:`to_json` wrote."""
+        minute, reason, kept = data["minute"], data["reason"], data["copy"]
+        fields = {**kept, "copy": KeptCopy(**kept["copy"]), "recent": tuple(kept["recent"])}
+        return cls(minute=minute, reason=reason_from_json(reason) if reason else None, **fields)
 
 
 def imported_of(deployment: Deployment, prices: PriceBook, region: str) -> Imported | None:
@@ -31,41 +95,14 @@ def imported_of(deployment: Deployment, prices: PriceBook, region: str) -> Impor
     )
 
 
-def advance(memory: Mapping[str, Any] | None, load: Load, imported: Imported, now: datetime) -> Mapping[str, Any]:
-    """Return the memory (JSON) with the minutes that are final by ``now``; all traffic counts as one copy's."""
-    state = _state_of(memory["copy"], imported) if memory else State(Copy(imported))
+def advance(known: ImportEconomy | None, load: Load, imported: Imported, now: datetime) -> ImportEconomy:
+    """Return what is known with the minutes that are final by ``now``; all traffic counts as one copy's."""
+    state = known.state(imported) if known else State(Copy(imported))
     minutes = {int(minute.at.timestamp()) // 60: minute for minute in load.minutes}
-    reason = memory["reason"] if memory else None
-    last = memory["minute"] if memory else None
+    last, reason = (known.minute, known.reason) if known else (None, None)
     for at in minutes_due(last, now):
         minute = minutes.get(at, Minute(datetime.fromtimestamp(at * 60, UTC)))
         prompt, completion = tokens_by_kind(minute)
         state, _, found = step(state, imported.spill_usd(prompt, completion))
-        reason, last = reason_to_json(found) if found else reason, at
-    return {"minute": last, "copy": _to_json(state), "reason": reason}
-
-
-def advice(memory: Mapping[str, Any] | None) -> tuple[bool, Reason] | None:
-    """Return whether the imported model is to be used, and why; None where nothing was weighed."""
-    if memory is None or "copy" not in memory:
-        return None
-    is_used, reason = bool(memory["copy"]["is_used"]), memory["reason"]
-    if reason is None:
-        sentence = "No traffic so far would have paid for a window of the imported model."
-        return is_used, Reason(Code.TRAFFIC_FELL, sentence, 0, 0, "USD")
-    return is_used, Reason(**{**reason, "code": Code(reason["code"])})
-
-
-def why_unused(memory: Mapping[str, Any] | None) -> Reason | None:
-    """Return why an imported model's requests go to the spill target; None while they do not."""
-    weighed = advice(memory)
-    return None if weighed is None or weighed[0] else weighed[1]
-
-
-def _to_json(state: State) -> dict[str, Any]:
-    copy = {name: value for name, value in asdict(state.copy).items() if name != "imported"}
-    return {**asdict(state), "copy": copy}
-
-
-def _state_of(data: Mapping[str, Any], imported: Imported) -> State:
-    return State(**{**data, "copy": Copy(imported, **data["copy"])})
+        reason, last = found or reason, at
+    return ImportEconomy.of(state, last, reason)
