@@ -50,7 +50,7 @@ class Snapshot:
     capacity: Capacity
     load: Load
     memory: Memory
-    usd_per_hour: float | None
+    usd_per_hour: float | None = None
     spill_price: TokenPrice | None = None
     larger_usd_per_hour: float | None = None
     imported: Imported | None = None
