@@ -17,23 +17,27 @@ from spillway.domain.routing.route_for_status import (
 )
 from tests.builders import NOW, SPILL_MODEL, a_capacity, a_deployment, a_route, a_spec
 
+STATES = {
+    Status.REQUESTED: (RouteState.WARMING, Code.REQUESTED),
+    Status.PROVISIONING: (RouteState.WARMING, Code.STARTING),
+    Status.WARMING: (RouteState.WARMING, Code.STARTING),
+    Status.SERVING: (RouteState.READY, Code.READY),
+    Status.DRAINING: (RouteState.DRAINING, Code.DRAINING),
+    Status.ASLEEP: (RouteState.COLD, Code.ASLEEP),
+    Status.WAKING: (RouteState.WARMING, Code.STARTING),
+    Status.FAILED: (RouteState.FAILED, Code.DEPLOY_FAILED),
+    Status.RETIRING: (RouteState.DRAINING, Code.RETIRED),
+    Status.RETIRED: (RouteState.DRAINING, Code.RETIRED),
+}
 
-@pytest.mark.parametrize(
-    ("status", "state", "code"),
-    [
-        (Status.REQUESTED, RouteState.WARMING, Code.REQUESTED),
-        (Status.PROVISIONING, RouteState.WARMING, Code.STARTING),
-        (Status.WARMING, RouteState.WARMING, Code.STARTING),
-        (Status.SERVING, RouteState.READY, Code.READY),
-        (Status.DRAINING, RouteState.DRAINING, Code.DRAINING),
-        (Status.ASLEEP, RouteState.COLD, Code.ASLEEP),
-        (Status.WAKING, RouteState.WARMING, Code.STARTING),
-        (Status.FAILED, RouteState.FAILED, Code.DEPLOY_FAILED),
-        (Status.RETIRING, RouteState.DRAINING, Code.RETIRED),
-        (Status.RETIRED, RouteState.DRAINING, Code.RETIRED),
-    ],
-)
-def test_the_state_follows_the_status(status: Status, state: RouteState, code: Code) -> None:
+
+def test_every_status_has_a_route() -> None:
+    assert STATES.keys() == set(Status)
+
+
+@pytest.mark.parametrize("status", STATES)
+def test_the_state_follows_the_status(status: Status) -> None:
+    state, code = STATES[status]
     route = route_of(a_deployment(status=status, version=7))
     assert (route.state, route.code, route.spill_share, route.deployment_version) == (state, code, 0.0, 7)
 
