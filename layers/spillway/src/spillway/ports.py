@@ -1,26 +1,33 @@
-"""What the services need from the outside world, in domain types."""
+"""What the services need from the outside world, in domain types.
 
-from collections.abc import Callable, Mapping, Sequence, Set
-from datetime import date, datetime
-from typing import Any, Protocol
+The types are the type checker's alone: a function whose service needs one port need not load what all others speak of.
+"""
 
-from spillway.domain.access.keys import Key
-from spillway.domain.alerts.alert import Alert
-from spillway.domain.benchmarks.record import Benchmark
-from spillway.domain.costs.aws_bill import Billed
-from spillway.domain.costs.credits import CreditLedger
-from spillway.domain.decision import Decision
-from spillway.domain.deployments.deployment import Deployment, Inventory
-from spillway.domain.observations.capacity import Capacity
-from spillway.domain.observations.signals import Signal
-from spillway.domain.observations.traffic import Load
-from spillway.domain.observations.usage import Hours, InstanceTime, Usage
-from spillway.domain.paths.targets import Target
-from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
-from spillway.domain.review.leftovers import Resource
-from spillway.domain.review.record import Review
-from spillway.domain.routing.route import Route
-from spillway.domain.scaling.check_state import Memory
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence, Set
+    from datetime import date, datetime
+
+    from spillway.domain.access.keys import Key
+    from spillway.domain.alerts.alert import Alert
+    from spillway.domain.benchmarks.record import Benchmark
+    from spillway.domain.costs.aws_bill import Billed
+    from spillway.domain.costs.credits import CreditLedger
+    from spillway.domain.decision import Decision
+    from spillway.domain.deployments.deployment import Deployment, Inventory
+    from spillway.domain.observations.capacity import Capacity
+    from spillway.domain.observations.signals import Signal
+    from spillway.domain.observations.traffic import Load
+    from spillway.domain.observations.usage import Hours, InstanceTime, Usage
+    from spillway.domain.paths.targets import Target
+    from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
+    from spillway.domain.review.leftovers import Resource
+    from spillway.domain.review.record import Review
+    from spillway.domain.routing.route import Route
+    from spillway.domain.scaling.check_state import Memory
 
 
 class Deployments(Protocol):

@@ -23,7 +23,6 @@ from spillway.domain.pricing.price_book import PriceBook
 from spillway.ports import BenchmarkRecords, Deployments, Events, UsageLog
 from spillway.services.events.benchmark_steps import BeginBenchmark, BenchmarkStep, EvaluateLevel, FailBenchmark
 from spillway.services.manage_benchmarks import conditions_of, ensure_measurable
-from spillway.services.workflow_steps import sentence_of
 
 _ATTEMPTS = 3
 
@@ -164,7 +163,7 @@ class RunBenchmark:
         """Close what an execution could not, this one or the one that it replaces."""
         if benchmark.is_open:
             best = best_of(benchmark.steps, is_at_least=True)
-            failed = ended(benchmark, End.FAILED, sentence_of(event.error), self.now())
+            failed = ended(benchmark, End.FAILED, event.error.sentence, self.now())
             benchmark = failed.model_copy(update={"best": best})
         return self._finish(benchmark, event.execution, event.replaces)
 

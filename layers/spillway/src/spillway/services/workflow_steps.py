@@ -4,7 +4,6 @@ Every step may be repeated: it looks at where the deployment stands before it wr
 A deployment is worked on by one execution at a time, the one that its ``workflow`` field names.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,7 +27,6 @@ from spillway.services.events.deployment_steps import (
     Settle,
     TakeOver,
 )
-from spillway.services.events.reading import Caught
 from spillway.services.status_transitions import StatusTransitions
 
 START_LIMIT = timedelta(minutes=60)
@@ -170,7 +168,7 @@ class WorkflowSteps:
         return {}
 
     def _fail(self, deployment: Deployment, step: FailDeployment) -> dict[str, Any]:
-        now, status, sentence = self.now(), deployment.status, sentence_of(step.error)
+        now, status, sentence = self.now(), deployment.status, step.error.sentence
         is_repeat = deployment.status_reason == sentence and _is_held(deployment, now)
         if deployment.workflow is None and (is_repeat or status in _CLOSED):
             self._moves.complete(deployment)
@@ -216,7 +214,7 @@ class WorkflowSteps:
         if deployment.workflow != step.execution:
             if deployment.workflow != step.replaces and deployment.version != step.version:
                 raise Superseded(f"{deployment.name} is not what {step.replaces} left any more")
-            reason = f"{sentence_of(step.error)} What it left is being cleaned up."
+            reason = f"{step.error.sentence} What it left is being cleaned up."
             taken = replace(deployment, workflow=step.execution, status_reason=reason, updated_at=self.now())
             deployment = self.deployments.update(taken)
         release_by = (self.now() + RELEASE_LIMIT).isoformat()
@@ -270,16 +268,3 @@ def _after_failure(status: Status) -> Status:
     if status is Status.RETIRING:
         return Status.RETIRING
     return Status.FAILED
-
-
-def sentence_of(caught: Caught) -> str:
-    """Return the error that a state machine caught as a sentence."""
-    return f"{caught.error}: {_message_of(caught.cause)}"[:1000]
-
-
-def _message_of(cause: str) -> str:
-    """Return the sentence inside a Lambda error's JSON cause, or the cause itself."""
-    try:
-        return str(json.loads(cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return cause

@@ -1,5 +1,6 @@
 """How an event becomes its class: a tag names the class of a union, and whatever is wrong is said in one sentence."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -25,6 +26,15 @@ class Caught(BaseModel):
 
     error: str = Field("Unknown", alias="Error")
     cause: str = Field("", alias="Cause")
+
+    @property
+    def sentence(self) -> str:
+        """Error and message, of at most 1,000 characters; a Lambda error's message is inside its JSON cause."""
+        try:
+            message = str(json.loads(self.cause)["errorMessage"])
+        except (ValueError, KeyError, TypeError):
+            message = self.cause
+        return f"{self.error}: {message}"[:1000]
 
 
 def read(event: Mapping[str, Any], kinds: TypeAdapter[Event]) -> Event:
