@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from spillway.domain.alerts.kinds import News
-from spillway.domain.decision import Action, Code, reason_to_json
+from spillway.domain.decision import Code, reason_to_json
 from spillway.domain.deployments.deployment import CLAIM_LIMIT, Deployment
 from spillway.domain.deployments.status import Status
-from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
+from spillway.domain.errors import Retryable, Superseded
 from spillway.domain.paths.targets import FleetTarget, target_to_json
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.routing.route_for_status import route_of
 from spillway.services.events.deployment_steps import Announce, read_deployment_step
-from spillway.services.workflow_steps import WorkflowSteps, ensure_can
+from spillway.services.workflow_steps import WorkflowSteps
 from tests.builders import NOW, a_deployment, a_reason, a_route, a_spec
 from tests.fakes import FakeDeployments, FakeEvents, FakeRoutes, FakeWorkflows
 
@@ -440,30 +440,3 @@ def test_a_second_retirement_of_what_is_retired_does_no_harm() -> None:
     assert world.step("begin_retire")["change"] == 0
     assert world.step("finish_retire") == {}
     assert (world.record, world.events.published) == (untouched, [])
-
-
-# --------------------------------------------------------------------------------------------------- what users ask for
-
-
-@pytest.mark.parametrize(
-    ("action", "changes", "error"),
-    [
-        (Action.WAKE, {"status": Status.ASLEEP}, None),
-        (Action.SLEEP, {"status": Status.SERVING}, None),
-        (Action.WAKE, {"status": Status.SERVING}, Conflict),
-        (Action.SLEEP, {"status": Status.ASLEEP}, Conflict),
-        (Action.WAKE, {"status": Status.ASLEEP, "workflow": OTHER}, Conflict),
-        (Action.SLEEP, {"status": Status.SERVING, "workflow": OTHER}, Conflict),
-        (Action.WAKE, {"status": Status.FAILED}, Conflict),
-        (Action.WAKE, {"status": Status.RETIRED}, NotFound),
-    ],
-)
-def test_a_wake_or_sleep_needs_a_deployment_at_rest(
-    action: Action, changes: dict[str, Any], error: type[Exception] | None
-) -> None:
-    deployment = a_deployment(**changes)
-    if error is None:
-        ensure_can(action, deployment, NOW)
-    else:
-        with pytest.raises(error):
-            ensure_can(action, deployment, NOW)

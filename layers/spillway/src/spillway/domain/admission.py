@@ -1,11 +1,14 @@
-"""Which requests for a deployment are taken: what the shape of the body alone cannot tell."""
+"""Which requests for a deployment are taken: what the shape of a body alone cannot tell."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from spillway.domain.decision import Action
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec
-from spillway.domain.errors import InvalidRequest
+from spillway.domain.deployments.status import Status
+from spillway.domain.errors import Conflict, InvalidRequest, NotFound
 from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.profile import InstancePrices
 from spillway.domain.pricing.price_book import known_instance_types, price_book
@@ -62,6 +65,15 @@ def ensure_endpoint_can(deployment: Deployment, spec: DeploymentSpec) -> None:
             f"capacity.instance_types cannot be changed, because JumpStart's type is fixed at creation: {way_out}",
             param="capacity.instance_types",
         )
+
+
+def ensure_can(action: Action, deployment: Deployment, now: datetime) -> None:
+    """Raise Conflict when a user's wake or sleep makes no sense in the deployment's present state."""
+    wanted = Status.ASLEEP if action is Action.WAKE else Status.SERVING
+    if deployment.status is Status.RETIRED:
+        raise NotFound(f"deployment {deployment.name} does not exist", param="name")
+    if deployment.status is not wanted or deployment.is_claimed(now):
+        raise Conflict(f"{deployment.name} is {deployment.status}; {action} needs it to be {wanted} and at rest")
 
 
 def _check_instance_types(spec: DeploymentSpec) -> None:

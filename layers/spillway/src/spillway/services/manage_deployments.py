@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from spillway.domain.admission import admitted, changed, ensure_endpoint_can
+from spillway.domain.admission import admitted, changed, ensure_can, ensure_endpoint_can
 from spillway.domain.decision import Action, Code, Reason, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at
@@ -19,7 +19,6 @@ from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
 from spillway.domain.routing.route_for_status import route_of
 from spillway.ports import Deployments, Routes, Workflows
-from spillway.services.workflow_steps import ensure_can
 
 logger = logging.getLogger(__name__)
 

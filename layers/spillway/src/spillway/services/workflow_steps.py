@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from spillway.domain.alerts.kinds import News
-from spillway.domain.decision import Action, Code
+from spillway.domain.decision import Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at
 from spillway.domain.deployments.status import Status
-from spillway.domain.errors import Conflict, NotFound, Superseded
+from spillway.domain.errors import Superseded
 from spillway.ports import Deployments, Events, Routes, Workflows
 from spillway.services.events.deployment_steps import (
     BeginDeploy,
@@ -227,15 +227,6 @@ class WorkflowSteps:
     def _must_own(self, deployment: Deployment, step: RecordStep) -> None:
         if deployment.workflow != step.execution:
             raise Superseded(f"{deployment.name} is worked on by {deployment.workflow}")
-
-
-def ensure_can(action: Action, deployment: Deployment, now: datetime) -> None:
-    """Raise Conflict when a user's wake or sleep makes no sense in the deployment's present state."""
-    wanted = Status.ASLEEP if action is Action.WAKE else Status.SERVING
-    if deployment.status is Status.RETIRED:
-        raise NotFound(f"deployment {deployment.name} does not exist", param="name")
-    if deployment.status is not wanted or deployment.is_claimed(now):
-        raise Conflict(f"{deployment.name} is {deployment.status}; {action} needs it to be {wanted} and at rest")
 
 
 def _is_left_behind(step: BeginScale) -> bool:
