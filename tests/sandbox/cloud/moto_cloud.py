@@ -2,7 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import moto.core.config
@@ -21,6 +23,9 @@ from tests.sandbox.cloud.patches import Patches
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 
+# DynamoDB's operations that only read, by the beginnings of their names.
+READING = ("BatchGet", "Describe", "Get", "List", "Query", "Scan", "TransactGet")
+
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
 Respond = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -28,6 +33,14 @@ Respond = Callable[[str, list[tuple[str, str]]], Any]
 class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]
     def log_request(self, *args: Any) -> None:
         """Log nothing: the demo's output belongs to its story."""
+
+
+class _Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
+    """Finds a service's backend once: moto goes through its folders and patterns for every request."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self.get_backend_for_host = cache(super().get_backend_for_host)
 
 
 class Front:
@@ -41,7 +54,9 @@ class Front:
         self._faults = faults
         self._handlers: dict[tuple[str, str], Handler] = {}
         # moto checks a condition and then writes; AWS does both at once.
-        self._one_at_a_time = {"dynamodb": threading.Lock()}
+        self._writing = threading.Lock()
+        # How often each of DynamoDB's tables was written to.
+        self.writes: Counter[str] = Counter()
 
     def handle(self, service: str, operation: str, handler: Handler) -> None:
         """Answer ``operation`` with ``handler``, which may raise ``AwsError``."""
@@ -58,10 +73,12 @@ class Front:
                 return _send(success(handler(call.params())), respond)
         except AwsError as err:
             return _send(failure(call, err), respond)
-        if lock := self._one_at_a_time.get(call.service):
-            with lock:
-                return self._pass_on(environ, respond)
-        return self._pass_on(environ, respond)
+        if call.service != "dynamodb" or call.operation.startswith(READING):
+            return self._pass_on(environ, respond)
+        with self._writing:
+            written = self._pass_on(environ, respond)
+            self.writes.update(_tables(call.params()))
+        return written
 
     def _pass_on(self, environ: dict[str, Any], respond: Respond) -> Iterable[bytes]:
         result: Iterable[bytes] = self._moto(environ, respond)
@@ -73,7 +90,7 @@ class MotoCloud:
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
-        self.front = Front(DomainDispatcherApplication(create_backend_app), self.faults)
+        self.front = Front(_Dispatcher(), self.faults)
         self.patches = Patches()
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
@@ -112,6 +129,16 @@ class MotoCloud:
         self.patches.set(moto.stepfunctions.models, "stepfunctions_backends", stepfunctions_parser_backends)
         # The interpreter reaches other services at its own server's port, which it takes from the environment.
         self.patches.set(moto.stepfunctions.parser.asl.utils.boto_client, "moto_server_port", lambda: port)
+
+
+def _tables(params: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the tables that a call to DynamoDB writes to."""
+    if "TableName" in params:
+        yield params["TableName"]
+    yield from params.get("RequestItems", {})
+    for item in params.get("TransactItems", []):
+        for each in item.values():
+            yield each["TableName"]
 
 
 def _send(answer: Answer, respond: Respond) -> Iterable[bytes]:

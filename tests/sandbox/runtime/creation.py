@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import boto3
@@ -17,11 +18,17 @@ class Made:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+@cache
+def _session(region: str) -> boto3.Session:
+    """Return the one session of a region: it keeps the models of the services, which take long to read."""
+    return boto3.Session("sandbox", "sandbox", region_name=region)
+
+
 class Clients:
     """boto3 clients for the emulated AWS, one a service."""
 
     def __init__(self, endpoint_url: str, region: str) -> None:
-        self._session = boto3.Session("sandbox", "sandbox", region_name=region)
+        self._session = _session(region)
         self._endpoint_url = endpoint_url
         self._made: dict[str, Any] = {}
 

@@ -1,4 +1,4 @@
-"""What a worker does before product code is imported: its clock runs fast, its AWS calls are authorised."""
+"""What a worker does before its function is imported: its clock runs fast, its AWS calls are authorised."""
 
 import http.client
 import json
@@ -9,9 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import botocore.endpoint
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from botocore.loaders import JSONFileLoader
 
 RECORDED_HEADER = "x-sandbox-recorded"
 
@@ -30,6 +32,25 @@ def replace_clock(setting: str) -> None:
     clock.utc_now = utc_now
     waits: Any = SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / factor))
     botocore.endpoint.time = waits  # type: ignore[attr-defined]
+
+
+def keep_data_files() -> None:
+    """Read every file of the SDK's data only once from now on."""
+    loader_class: Any = JSONFileLoader
+    load = loader_class.load_file
+    read: dict[str, Any] = {}
+
+    def load_once(self: JSONFileLoader, file_path: str) -> Any:
+        if file_path not in read:
+            read[file_path] = load(self, file_path)
+        return read[file_path]
+
+    loader_class.load_file = load_once
+
+
+def make_client(service: str) -> None:
+    """Read what a client of a service reads."""
+    boto3.Session("none", "none", region_name="us-east-1").client(service)  # type: ignore[call-overload]
 
 
 def authorize_calls(endpoint: str) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 from tests.sandbox.runtime import wire
@@ -23,8 +24,8 @@ class WorkerHungError(Exception):
     """The worker did not answer in time."""
 
 
-class Zygote:
-    """The process that workers are forked from; one process group for all of them."""
+class _FirstZygote:
+    """The process that sandboxes' zygotes are forked from; it ends with the process that started it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,10 +41,27 @@ class Zygote:
         )
         theirs.close()
 
-    @property
-    def group(self) -> int:
-        """The process group of the zygote and all workers."""
-        return self._process.pid
+    def fork(self, connection: socket.socket) -> int:
+        """Return the process id of a new zygote, which serves ``connection``."""
+        with self._lock:
+            wire.send(self._socket, {}, [connection.fileno()])
+            received = wire.receive(self._socket)
+        if received is None:
+            raise WorkerGoneError("the process that zygotes are forked from has gone")
+        return int(received[0]["pid"])
+
+
+_first_zygote = cache(_FirstZygote)
+
+
+class Zygote:
+    """The process that workers are forked from; one process group for all of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self.group = _first_zygote().fork(theirs)
 
     def fork(self, settings: dict[str, Any], control: int, log: int) -> int:
         """Return the process id of a new worker."""
@@ -57,8 +75,11 @@ class Zygote:
     def close(self) -> None:
         """End the whole group at once, hung workers included."""
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(timeout=10)
+            os.killpg(self.group, signal.SIGKILL)
+        self._socket.settimeout(10)
+        with suppress(ConnectionError):
+            while self._socket.recv(1024):
+                pass
         self._socket.close()
 
 

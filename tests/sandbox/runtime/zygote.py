@@ -1,20 +1,25 @@
-"""The process that all workers are forked from, with the heavy libraries already imported.
+"""The process that all workers are forked from, with everything imported but the functions themselves.
 
-A cold start costs some ten milliseconds this way instead of most of a second, and `make sandbox` has one process
-group to end. The zygote itself runs no product code and reads no function's environment.
+A cold start costs some ten milliseconds this way instead of most of a second. The first zygote loads; each sandbox of
+the process has one of its own, forked from that, and with it one process group to end. A zygote runs no product code
+but its imports, and reads no function's environment.
 """
 
 import ctypes
+import gc
 import importlib
 import os
+import pkgutil
+import select
 import signal
 import socket
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from tests.sandbox.runtime import wire, worker
+from tests.sandbox.runtime import wire, worker, worker_hooks
 
-# Only third-party libraries: our own package is imported by each worker, after the clock has been replaced.
 PRELOADED = (
     "aiohttp",
     "aws_lambda_powertools.event_handler",
@@ -28,16 +33,68 @@ PRELOADED = (
     "uvicorn.config",
     "uvicorn.main",
 )
+PACKAGE = "spillway"
+# What the functions make clients of, and what a client reads: models of services, of megabytes of JSON.
+SERVICES = (
+    "autoscaling",
+    "bedrock",
+    "cloudwatch",
+    "dynamodb",
+    "ec2",
+    "elbv2",
+    "events",
+    "pricing",
+    "sagemaker",
+    "service-quotas",
+    "sns",
+    "ssm",
+    "stepfunctions",
+)
 PR_SET_PDEATHSIG = 1
 
 
 def main(descriptor: int) -> None:
-    """Fork a worker for every request on the socket, until the sandbox has gone."""
+    """Fork a zygote for every sandbox that asks for one on the socket, until their process has gone."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in PRELOADED:
-        importlib.import_module(name)
     connection = socket.socket(fileno=descriptor)
+    for step in _preloading():
+        if _has_gone(connection):
+            return
+        step()
+    # Workers share what is here as long as nothing touches it, and the collector would.
+    gc.collect()
+    gc.freeze()
+    while (received := wire.receive(connection, descriptors=1)) is not None:
+        (theirs,) = received[1]
+        pid = os.fork()
+        if pid == 0:
+            connection.close()
+            os.setsid()
+            _fork_workers(socket.socket(fileno=theirs))
+            return
+        os.close(theirs)
+        wire.send(connection, {"pid": pid})
+
+
+def _preloading() -> Iterator[Callable[[], object]]:
+    """Yield the steps, which take seconds together."""
+    package = importlib.import_module(PACKAGE)
+    ours = [found.name for found in pkgutil.walk_packages(package.__path__, f"{PACKAGE}.")]
+    for name in (*PRELOADED, *(each for each in ours if not each.endswith("__main__"))):
+        yield partial(importlib.import_module, name)
+    worker_hooks.keep_data_files()
+    for service in SERVICES:
+        yield partial(worker_hooks.make_client, service)
+
+
+def _has_gone(connection: socket.socket) -> bool:
+    readable, _, _ = select.select([connection], [], [], 0)
+    return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+
+
+def _fork_workers(connection: socket.socket) -> None:
+    """Fork a worker for every request on the socket, until the sandbox has gone."""
     while (received := wire.receive(connection, descriptors=2)) is not None:
         settings, handed = received
         pid = os.fork()
