@@ -190,7 +190,8 @@ async def test_fifty_requests_at_once_wake_a_fleet_once_and_are_all_answered(
     assert operator.statuses("asleep").count("waking") == 1
     # The gateway's route may be two real seconds old, which are minutes here: it may ask once in each of them.
     times = [each["at"] for each in sandbox.emulation.events.seen if each["DetailType"] == "WakeRequested"]
-    assert len(times) - 1 <= (times[-1] - times[0]) / timedelta(minutes=1) + 0.5
+    # None of them arrives where the machine is too busy: then the check saw the requests that were spilled.
+    assert not times or len(times) - 1 <= (times[-1] - times[0]) / timedelta(minutes=1) + 0.5
     await operator.alerted("asleep", "awake")
 
 

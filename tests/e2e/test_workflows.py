@@ -1,6 +1,5 @@
 """The real state machines with the real handlers: how deployments come up, fail, and go."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,27 +70,6 @@ async def test_throttled_calls_are_retried_and_the_deployment_comes_up(
     retried = {name for name, each in sandbox.functions.failures if each.error_type == "Retryable"}
     assert any(path in name.lower() for name in retried)
     assert (await operator.chat(f"throttled-{path}")).status == 200
-
-
-async def test_a_delete_while_it_comes_up_leaves_nothing(operator: Operator) -> None:
-    async def give_up(path: str, status: str) -> None:
-        name = f"early-{path}-{status}"
-        await operator.ask_for(name, **PATHS[path])
-        await operator.when(name, lambda found: found["status"] in (status, "warming", "serving"))
-        await operator.retired(name)
-        assert operator.leftovers(name) == []
-        assert (await operator.chat(name)).status == 404
-        assert operator.statuses(name)[-2:] == ["retiring", "retired"]
-
-    await asyncio.gather(
-        *(give_up(path, status) for path in ("fleet", "jumpstart") for status in ("provisioning", "warming"))
-    )
-
-
-async def test_a_delete_right_behind_the_request_leaves_nothing(operator: Operator) -> None:
-    await operator.ask_for("regretted")
-    await operator.retired("regretted")
-    assert (await operator.chat("regretted")).status == 404
 
 
 async def test_a_second_delete_does_no_harm_and_a_late_one_finds_nothing(operator: Operator) -> None:
