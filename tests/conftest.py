@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Machines are shared and noisy: how long an example takes says nothing about the code. In CI the examples are always
@@ -10,3 +11,24 @@ settings.register_profile(
     "spillway", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("spillway")
+
+# Files that wait for most of their time, the longest first: begun last, they would keep the others waiting at the end.
+FIRST = (
+    "/e2e/test_capacity.py",
+    "/e2e/test_benchmarks.py",
+    "/e2e/test_workflows.py",
+    "/e2e/test_gateway_streams.py",
+    "/e2e/test_sweep.py",
+    "/e2e/test_reviews.py",
+    "/e2e/",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    path = item.path.as_posix()
+    return next((turn for turn, part in enumerate(FIRST) if part in path), len(FIRST))

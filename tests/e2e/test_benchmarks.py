@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders import MODEL
-from tests.e2e.operator import PATIENCE_SECONDS, POLL_SECONDS, Operator
+from tests.builders import MODEL, spec_body
+from tests.e2e.operator import PATIENCE_SECONDS, POLL_SECONDS, Operator, ask_at_once
 from tests.sandbox.runtime.options import ENGINE
 from tests.sandbox.sandbox import Sandbox
 
@@ -17,6 +17,21 @@ MIX = [{"prompt_tokens": 200, "completion_tokens": 50}]
 # Of the engine's configuration: its completion tokens a minute, and four prompt tokens to each of them.
 COMPLETIONS = ENGINE.tokens_per_second * 60
 TOLERANCE = 0.1
+# A deployment a test, which come up side by side and do not fall asleep by themselves.
+WISHES: dict[str, dict[str, Any]] = {
+    "measured": {"capacity": {"max": 1, "instance_types": ["g6e.xlarge"]}},
+    "endpoint": {"path": "jumpstart", "capacity": {"max": 1, "instance_types": ["ml.g5.2xlarge"]}},
+    "stopped": {},
+    "retired-early": {},
+    "well": {},
+    "on-bedrock": {"path": "bedrock", "capacity": None, "spill": None},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def asked_for(sandbox: Sandbox) -> None:
+    awake = {"thresholds": {"idle_after_seconds": 604_800}}
+    ask_at_once(sandbox, *(spec_body(name=name, **{**awake, **wish}) for name, wish in WISHES.items()))
 
 
 async def ended(operator: Operator, location: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
@@ -38,8 +53,7 @@ async def begun(operator: Operator, name: str, body: dict[str, Any]) -> str:
 
 
 async def test_a_fleet_is_measured_and_its_capacity_is_used(sandbox: Sandbox, operator: Operator) -> None:
-    await operator.serving("measured", capacity={"max": 1, "instance_types": ["g6e.xlarge"]})
-    before = await operator.seen("measured")
+    before = await operator.ready("measured")
     # Of 80 at once, by two workers, 72 wait for one of the batch's eight places: for some nine seconds.
     body = {"mix": MIX, "concurrency": {"levels": [4, 80, 160]}, "seconds_per_step": 5, "refinements": 0}
     location = await begun(operator, "measured", body)
@@ -83,7 +97,7 @@ async def test_a_fleet_is_measured_and_its_capacity_is_used(sandbox: Sandbox, op
 
 
 async def test_a_sagemaker_endpoint_is_measured_too(operator: Operator) -> None:
-    await operator.serving("endpoint", path="jumpstart", capacity={"max": 1, "instance_types": ["ml.g5.2xlarge"]})
+    await operator.ready("endpoint")
     body = {"mix": MIX, "concurrency": {"levels": [4, 8, 16]}, "seconds_per_step": 5}
     found = await ended(operator, await begun(operator, "endpoint", body))
     assert (found["state"], found["end"], len(found["steps"])) == ("done", "saturated", 2), found
@@ -93,7 +107,7 @@ async def test_a_sagemaker_endpoint_is_measured_too(operator: Operator) -> None:
 
 
 async def test_the_stop_button_ends_it_within_seconds(sandbox: Sandbox, operator: Operator) -> None:
-    await operator.serving("stopped")
+    await operator.ready("stopped")
     body = {"mix": MIX, "concurrency": {"levels": [4]}, "seconds_per_step": 300, "max_seconds": 1000}
     location = await begun(operator, "stopped", body)
     (engine,) = [
@@ -117,7 +131,7 @@ async def test_the_stop_button_ends_it_within_seconds(sandbox: Sandbox, operator
 
 
 async def test_a_retirement_ends_it_and_leaves_nothing(operator: Operator) -> None:
-    await operator.serving("retired-early")
+    await operator.ready("retired-early")
     location = await begun(operator, "retired-early", {"mix": MIX, "seconds_per_step": 8})
     await operator.when("retired-early", lambda seen: seen["workflow"] is not None)
     await operator.retired("retired-early")
@@ -136,11 +150,11 @@ BAD: list[tuple[dict[str, Any], str | None]] = [
 
 
 async def test_what_cannot_be_measured_is_refused_by_its_field_and_nothing_changes(operator: Operator) -> None:
-    await operator.serving("well")
+    await operator.ready("well")
     for body, param in BAD:
         answer = await operator.call("POST", "/deployments/well/benchmarks", body)
         assert (answer.status, answer.error["param"]) == (400, param), answer.body
-    await operator.serving("on-bedrock", path="bedrock", capacity=None, spill=None)
+    await operator.ready("on-bedrock")
     refused = await operator.call("POST", "/deployments/on-bedrock/benchmarks", {})
     assert (refused.status, refused.error["code"]) == (400, "not_measurable")
     for name in ("well", "on-bedrock"):
