@@ -1,5 +1,6 @@
-"""DynamoDB and an event bus, on a moto server, for what speaks to them over HTTP."""
+"""DynamoDB and an event bus, on a moto server, for what speaks to them over HTTP; and time for what does not."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.settings import Settings
 from tests.builders import NOW
 from tests.unit.gateway.servers import ENVIRONMENT
+from tests.waiting import run_ahead
 
 TABLES = {
     "routes": ["name"],
@@ -19,6 +21,12 @@ TABLES = {
     "keys": ["id"],
     "limits": ["id"],
 }
+
+
+@pytest.fixture
+async def virtual_time() -> None:
+    """Seconds take no time; for tests that play in memory."""
+    run_ahead(asyncio.get_running_loop())
 
 
 @pytest.fixture(scope="module")

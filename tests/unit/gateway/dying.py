@@ -30,9 +30,13 @@ from tests.unit.gateway.doubles import (
     usage_chunk,
 )
 from tests.unit.gateway.servers import ENVIRONMENT, all_upstreams
+from tests.waiting import advance
 
 Ending: TypeAlias = Literal["close", "reset", "stall"]
 FIRST, SECOND = "alpha", "beta"
+# Limits that only an upstream that stands still runs into, however busy the machine is; its silence outlasts them.
+LIMIT_SECONDS = 100.0
+STALL_SECONDS = 200.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -59,6 +63,9 @@ class DyingServer:
                 writer.write(self.answer[at : at + self.piece_bytes])
                 await asyncio.sleep(0)
             if self.ending == "stall":
+                # What was sent is read in a moment; then more time passes than anybody waits.
+                await asyncio.sleep(0.005)
+                advance(STALL_SECONDS)
                 await reader.read()
                 self.hung_up.set()
         except (asyncio.IncompleteReadError, ConnectionResetError):
@@ -106,18 +113,15 @@ class Scene:
     server: DyingServer
     upstreams: Upstreams
     target: Target
-    first_byte_seconds: float = 0.05
-    idle_seconds: float = 0.03
 
     async def play(self, stream: bool, *, spill: bool = True, **body: Any) -> Death:
         """Send one request to a gateway that knows nothing of what was before."""
         good = [sse(chunk(SECOND)), sse(usage_chunk(), "[DONE]")] if stream else [completion(SECOND)]
         both = _Both(self.target, self.upstreams, FakeUpstreams({"bedrock": good}))
         other = BedrockTarget("meta.other-v1:0", "converse") if spill else None
-        route = a_route(primary=self.target, spill=other, first_byte_seconds=self.first_byte_seconds)
-        world = a_world(route, real=both, idle_seconds=self.idle_seconds)
-        async with asyncio.timeout(5):
-            return Death(await call(world, streaming(stream=stream, **body)), world)
+        route = a_route(primary=self.target, spill=other, first_byte_seconds=LIMIT_SECONDS)
+        world = a_world(route, real=both, idle_seconds=LIMIT_SECONDS)
+        return Death(await call(world, streaming(stream=stream, **body)), world)
 
 
 @asynccontextmanager

@@ -72,7 +72,7 @@ class FakeUpstream:
 
     async def _say_nothing(self) -> None:
         try:
-            await asyncio.sleep(5)
+            await asyncio.Event().wait()
         finally:
             self.hung_up.set()
 

@@ -137,8 +137,8 @@ async def test_a_body_in_parts_is_put_together() -> None:
     assert (await call(the_world(), parts=[raw[:9], b"", raw[9:]])).status == 200
 
 
-async def test_a_body_that_never_ends_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.request.exchange.BODY_SECONDS", 0.01)
+@pytest.mark.usefixtures("virtual_time")
+async def test_a_body_that_never_ends_is_a_408() -> None:
     world, sent = the_world(), []
     messages = iter([{"type": "http.request", "body": b"{", "more_body": True}])
 

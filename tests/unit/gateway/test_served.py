@@ -12,6 +12,7 @@ import uvicorn
 
 from tests.unit.gateway.doubles import CONTEXT, World, a_world, chunk, completion, sse, usage_chunk
 from tests.unit.gateway.servers import FakeUpstream, Played, upstreams_to
+from tests.waiting import until
 
 MESSAGES: Any = [{"role": "user", "content": "hi"}]
 STREAM = Played([sse(chunk("hel")), sse(chunk("lo")), sse(usage_chunk(), "[DONE]")])
@@ -20,12 +21,11 @@ STREAM = Played([sse(chunk("hel")), sse(chunk("lo")), sse(usage_chunk(), "[DONE]
 @asynccontextmanager
 async def served(*scripts: Played) -> AsyncIterator[tuple[openai.AsyncOpenAI, World, FakeUpstream]]:
     async with upstreams_to(*scripts) as (upstreams, fake):
-        world = a_world(real=upstreams, idle_seconds=5)
+        world = a_world(real=upstreams, idle_seconds=60)
         config = uvicorn.Config(world.gateway, port=0, lifespan="off", log_level="error", loop="asyncio", http="h11")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         headers = {"x-amzn-request-context": json.dumps(CONTEXT)}
         url = f"http://127.0.0.1:{port}/v1"
@@ -78,15 +78,13 @@ async def test_a_stream_that_breaks_is_an_error_to_the_client() -> None:
     assert world.lines[0]["broken"] is True
 
 
-async def test_a_client_that_hangs_up_closes_the_upstream_within_a_second() -> None:
+async def test_a_client_that_hangs_up_closes_the_upstream() -> None:
     async with served(Played([sse(chunk("hel"))], ending="silence")) as (client, world, fake):
         stream = await client.chat.completions.create(model="support-llama", messages=MESSAGES, stream=True)
         await anext(aiter(stream))
         await stream.close()
-        async with asyncio.timeout(1):
-            await fake.hung_up.wait()
-        while not world.counters.added:
-            await asyncio.sleep(0.01)
+        await fake.hung_up.wait()
+        await until(lambda: world.counters.added)
     assert (world.lines[0]["status"], world.lines[0]["tokens_estimated"]) == (499, True)
 
 

@@ -21,11 +21,12 @@ from spillway.domain.access.keys import OldSecret, Scope, digest_of, id_of
 from spillway.domain.access.limits import KeyLimits
 from spillway.domain.routing.route import route_to_json
 from spillway.gateway.__main__ import config, main
-from spillway.gateway.concurrency.connection_guard import GuardedConnection
+from spillway.gateway.timeouts import HEAD_SECONDS, UNREAD_SECONDS
 from spillway.settings import BadSetting, MissingSetting, Settings
 from tests.builders import NOW, a_key, a_route
 from tests.unit.gateway.doubles import BODY, CONTEXT, chunk, completion, sse, usage_chunk
 from tests.unit.gateway.servers import ENVIRONMENT, FakeUpstream, Played, upstreams_to
+from tests.waiting import GIVE_UP_SECONDS, advance, until
 
 SECRET = "sk-spillway-test"
 KEY = {"authorization": f"Bearer {SECRET}"}
@@ -74,19 +75,16 @@ async def served(
     endpoint: str,
     monkeypatch: pytest.MonkeyPatch,
     *scripts: Played,
-    http: type[GuardedConnection] = GuardedConnection,
     **more: str,
 ) -> AsyncIterator[Served]:
     async with upstreams_to(*(scripts or (ANSWER,))) as (_, fake), aiohttp.ClientSession() as session:
         settings = Settings(environment(endpoint, FLEETS_URL=f"{fake.url}/fleets", **more))
         monkeypatch.setattr(bootstrap, "Settings", lambda: settings)
         how = config(["--port", "0"], settings)
-        how.http = http
         server = uvicorn.Server(how)
         monkeypatch.setattr(server, "install_signal_handlers", lambda: None, raising=False)
         serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
 
         async def stopped() -> None:
@@ -171,11 +169,9 @@ async def test_a_server_that_is_told_to_stop_ends_its_streams_and_writes_what_th
         asking = asyncio.create_task(
             server.http.post(f"{server.url}/v1/chat/completions", json={**BODY, "stream": True}, headers=KEY)
         )
-        while not server.server.server_state.tasks:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.server.server_state.tasks)
         stopping = asyncio.create_task(server.stopped())
-        while server.server.servers[0].is_serving():
-            await asyncio.sleep(0.01)
+        await until(lambda: not server.server.servers[0].is_serving())
         goes_on.set()
         async with await asking as answer:
             text = await answer.text()
@@ -200,38 +196,46 @@ async def test_what_outlasts_the_time_to_drain_is_cut_and_still_counted(
     assert (usage["requests"], usage["completion_tokens"]) == ({"N": "1"}, {"N": "1"})
 
 
-class Impatient(GuardedConnection):
-    head_seconds = 0.2
-    unread_seconds = 0.2
-
-
-async def answered(port: int, *parts: bytes) -> bytes:
-    """Send parts, a moment between them, until the server ends the connection; return what it said."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    reading = asyncio.create_task(reader.read())
+@asynccontextmanager
+async def connected(server: Served) -> AsyncIterator[tuple[asyncio.Task[bytes], asyncio.StreamWriter]]:
+    """A connection that the server has taken, and the task that reads all that it says until it ends it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    await until(lambda: server.server.server_state.connections)
     try:
-        for part in parts:
-            if reading.done():
-                break
-            writer.write(part)
-            await asyncio.sleep(0.02)
-        async with asyncio.timeout(5):
-            return await reading
-    except ConnectionError:
-        return b""
+        yield asyncio.create_task(reader.read()), writer
     finally:
         writer.close()
 
 
+async def answered(server: Served, raw: bytes) -> bytes:
+    """Return what the server says to this until it ends the connection."""
+    async with connected(server) as (reading, writer):
+        writer.write(raw)
+        return await reading
+
+
+# A request's head so far, what goes on coming of it, and the beginning of what the server says.
+HEADS = {
+    "nothing": (b"", b"", b""),
+    "a head that goes on": (b"GET / HTTP/1.1\r\n", b"x: y\r\n", b""),
+    "a second head": (b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", b"G", b"HTTP/1.1 200"),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
 async def test_a_head_that_never_ends_ends_the_connection(
-    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch, head: str
 ) -> None:
-    async with served(endpoint, monkeypatch, http=Impatient) as server:
-        assert await answered(server.port) == b""
-        assert await answered(server.port, b"GET / HTTP/1.1\r\n", *[b"x: y\r\n"] * 200) == b""
-        whole = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
-        said = await answered(server.port, whole, *[b"G"] * 200)
-        assert said.startswith(b"HTTP/1.1 200")
+    begun, more, said = HEADS[head]
+    async with served(endpoint, monkeypatch) as server:
+        async with connected(server) as (reading, writer):
+            writer.write(begun)
+            for _ in range(3):
+                assert not reading.done()
+                writer.write(more)
+                await asyncio.sleep(0.01)
+                advance(HEAD_SECONDS / 2)
+            assert (await reading).startswith(said)
         assert (await server.ask())[0] == 200
 
 
@@ -239,10 +243,14 @@ async def test_a_request_that_takes_longer_than_its_head_may_is_not_cut(
     endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = json.dumps(BODY).encode()
-    async with served(endpoint, monkeypatch, http=Impatient) as server:
-        parts = [raw[at : at + 2] for at in range(0, len(raw), 2)]  # some 0.6 s
-        said = await answered(server.port, POST + b"content-length: %d\r\n\r\n" % len(raw), *parts)
-    assert said.startswith(b"HTTP/1.1 200")
+    async with served(endpoint, monkeypatch) as server:
+        assert (await server.ask())[0] == 200  # so that the key is known: no time may pass while a table is asked
+        async with connected(server) as (reading, writer):
+            writer.write(POST + b"content-length: %d\r\n\r\n" % len(raw))
+            await until(lambda: server.server.server_state.tasks)
+            advance(HEAD_SECONDS + 1)
+            writer.write(raw)
+            assert (await reading).startswith(b"HTTP/1.1 200")
 
 
 async def test_a_client_that_never_reads_is_let_go_and_its_upstream_with_it(
@@ -250,14 +258,20 @@ async def test_a_client_that_never_reads_is_let_go_and_its_upstream_with_it(
 ) -> None:
     long = Played([sse(chunk("x" * 60_000))] * 400, ending="silence")
     raw = json.dumps({**BODY, "stream": True}).encode()
-    async with served(endpoint, monkeypatch, long, http=Impatient) as server:
+    async with served(endpoint, monkeypatch, long) as server:
         client = socket.create_connection(("127.0.0.1", server.port))
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         with client:
             client.sendall(POST + b"content-length: %d\r\n\r\n" % len(raw) + raw)
-            async with asyncio.timeout(5):
-                while not server.fake.seen or server.server.server_state.tasks:
-                    await asyncio.sleep(0.02)
+            (connection,) = await until(lambda: server.server.server_state.connections)
+
+            def is_let_go() -> bool:
+                if connection.flow.write_paused:
+                    advance(UNREAD_SECONDS)
+                return not server.server.server_state.tasks
+
+            await until(lambda: server.fake.seen)
+            await until(is_let_go)
     (usage,) = tables.scan(TableName="usage")["Items"]
     assert usage["requests"] == {"N": "1"}
 
@@ -266,8 +280,8 @@ async def test_what_is_no_http_gets_the_one_error_shape(
     endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with served(endpoint, monkeypatch) as server:
-        said = await answered(server.port, b"\x16\x03\x01 no HTTP\r\n\r\n")
-        large = await answered(server.port, b"GET / HTTP/1.1\r\nx: " + b"y" * 100_000)
+        said = await answered(server, b"\x16\x03\x01 no HTTP\r\n\r\n")
+        large = await answered(server, b"GET / HTTP/1.1\r\nx: " + b"y" * 100_000)
     for answer in (said, large):
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400")
@@ -325,7 +339,7 @@ async def test_one_command_starts_it_and_a_signal_ends_it(endpoint: str, tables:
         env={**environment(endpoint), "PYTHONPATH": "layers/spillway/src", "PATH": os.environ["PATH"]},
     )
     try:
-        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+        async with aiohttp.ClientSession() as http, asyncio.timeout(GIVE_UP_SECONDS):
             while True:
                 try:
                     async with http.get(f"http://127.0.0.1:{port}/v1/models", headers=KEY) as answer:
@@ -334,7 +348,7 @@ async def test_one_command_starts_it_and_a_signal_ends_it(endpoint: str, tables:
                 except aiohttp.ClientConnectorError:
                     await asyncio.sleep(0.05)
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
             assert await process.wait() in (0, -signal.SIGTERM)
     finally:
         if process.returncode is None:

@@ -13,6 +13,7 @@ from botocore.exceptions import EventStreamError
 from tests.sandbox.engine import Engine, EngineConfig
 from tests.sandbox.sagemaker_runtime import NO_CAPACITY, Refusal, SageMakerRuntime
 from tests.unit.sandbox.conftest import Connect, Serve, drain
+from tests.waiting import until
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "hello there"}]}
 
@@ -117,8 +118,7 @@ async def test_an_engines_refusal_is_a_model_error(client: Any, stream: bool) ->
 async def test_an_overloaded_engine_says_so_inside_the_stream(client: Any, engine: Engine) -> None:
     engine.freeze()
     blocked = [asyncio.create_task(invoke(client, HELLO)) for _ in range(2)]
-    while engine.running < 2:
-        await asyncio.sleep(0.005)
+    await until(lambda: engine.running == 2)
     received: list[Any] = []
     await asyncio.to_thread(drain, (await open_stream(client, HELLO))["Body"], received)
     first = b"".join(parts_of(received)).split(b"\n\n")[0]
@@ -141,8 +141,7 @@ async def test_an_engine_that_dies_on_the_way_breaks_the_stream(client: Any, eng
     answer = await open_stream(client, HELLO | {"max_tokens": 4000, "ignore_eos": True})
     received: list[Any] = []
     task = asyncio.create_task(asyncio.to_thread(drain, answer["Body"], received))
-    while not received:
-        await asyncio.sleep(0.005)
+    await until(lambda: received)
     await engine.kill()
     with pytest.raises(EventStreamError, match="ModelStreamError"):
         await task
@@ -157,7 +156,5 @@ async def test_a_client_that_hangs_up_stops_the_engine(url: str, engine: Engine,
         await answer.content.readany()
         assert engine.running == 1
         answer.close()
-    async with asyncio.timeout(0.3):
-        while engine.running:
-            await asyncio.sleep(0.005)
+    await until(lambda: not engine.running)
     assert engine.totals.finished == {"abort": 1}

@@ -17,6 +17,7 @@ from tests.builders import NOW, a_route
 from tests.sandbox.engine import Engine, EngineConfig
 from tests.unit.gateway.doubles import CONTEXT, World, a_world
 from tests.unit.gateway.servers import ENVIRONMENT, all_upstreams
+from tests.waiting import until
 
 MODEL = "support-llama"
 
@@ -36,12 +37,11 @@ async def served(**config: Any) -> AsyncIterator[tuple[openai.AsyncOpenAI, World
     url = await engine.start()
     async with open_session() as session:
         aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), lambda: NOW)
-        world = a_world(a_route(spill=None), real=all_upstreams(aws, f"{url}/fleets"), idle_seconds=5)
+        world = a_world(a_route(spill=None), real=all_upstreams(aws, f"{url}/fleets"), idle_seconds=60)
         options: Any = {"port": 0, "lifespan": "off", "log_level": "error", "loop": "asyncio", "http": "h11"}
         server = uvicorn.Server(uvicorn.Config(world.gateway, **options))
         serving = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.started)
         base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
         headers = {"x-amzn-request-context": json.dumps(CONTEXT)}
         try:
@@ -84,8 +84,7 @@ async def test_a_response_that_breaks_is_an_error_to_the_client() -> None:
 async def test_a_full_engine_is_a_503_for_responses_too() -> None:
     async with served(max_num_queued_reqs=1, tokens_per_second=20) as (client, _, engine):
         busy = asyncio.create_task(client.responses.create(model=MODEL, input="hi"))
-        while not engine.running:
-            await asyncio.sleep(0.005)
+        await until(lambda: engine.running)
         for stream in (False, True):
             with pytest.raises(openai.InternalServerError) as refused:
                 await client.responses.create(model=MODEL, input="hi", stream=stream)

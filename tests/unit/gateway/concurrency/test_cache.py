@@ -70,8 +70,8 @@ async def test_the_last_route_stays_and_the_table_is_asked_again_later() -> None
     assert found.reason == "new"
 
 
-async def test_nobody_waits_for_a_table_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spillway.gateway.concurrency.cache.PATIENCE_SECONDS", 0.01)
+@pytest.mark.usefixtures("virtual_time")
+async def test_nobody_waits_for_a_table_that_hangs() -> None:
     clock, hang = FakeClock(), asyncio.Event()
     answers = [a_route()]
 

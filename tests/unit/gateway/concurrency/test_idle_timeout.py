@@ -6,6 +6,8 @@ import pytest
 
 from spillway.gateway.concurrency.idle_timeout import IdleTimeout
 
+pytestmark = pytest.mark.usefixtures("virtual_time")
+
 
 async def wait_for_ever(seconds: float) -> None:
     async with IdleTimeout(seconds) as silence:
@@ -15,25 +17,25 @@ async def wait_for_ever(seconds: float) -> None:
 
 async def test_a_wait_that_is_too_long_ends_in_a_timeout() -> None:
     with pytest.raises(TimeoutError):
-        await wait_for_ever(0.02)
+        await wait_for_ever(60)
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
 
 
 async def test_each_wait_counts_alone() -> None:
-    async with IdleTimeout(0.05) as silence:
+    async with IdleTimeout(60) as silence:
         for _ in range(5):
             silence.listen()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(40)
             silence.heard()
 
 
 async def test_time_in_which_nobody_listens_does_not_count() -> None:
-    async with IdleTimeout(0.02) as silence:
+    async with IdleTimeout(60) as silence:
         silence.listen()
         silence.heard()
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(200)
 
 
 async def test_a_cancellation_from_outside_stays_one() -> None:

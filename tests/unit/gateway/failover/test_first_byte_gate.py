@@ -22,6 +22,8 @@ from tests.unit.gateway.doubles import (
     streaming,
 )
 
+pytestmark = pytest.mark.usefixtures("virtual_time")
+
 REFUSED = UpstreamUnavailable(Code.PRIMARY_FAILED, "refused")
 FULL = UpstreamUnavailable(Code.ENGINE_SATURATED, "HTTP 429")
 VLLM_OVERLOAD = sse({"error": {"message": "too many requests", "type": "x", "param": None, "code": 503}}, "[DONE]")

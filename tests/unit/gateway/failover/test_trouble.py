@@ -26,6 +26,7 @@ from tests.unit.gateway.doubles import (
     streaming,
 )
 from tests.unit.gateway.servers import Played, a_request, upstreams_to
+from tests.waiting import advance, until
 
 FULL = UpstreamUnavailable(Code.ENGINE_SATURATED, "HTTP 429")
 OVERLOAD = [sse({"error": {"message": "too many requests", "code": 503}}, "[DONE]")]
@@ -122,9 +123,10 @@ async def test_an_upstream_that_is_given_up_is_hung_up_on(parts: tuple[bytes, ..
         gate = FirstByteGate(upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5))
         target = FleetTarget("support-llama")
         choices = [Choice(target, "primary", "ready"), Choice(FleetTarget("nobody"), "spill", "ready")]
-        opening = asyncio.create_task(gate.open(choices, a_request(stream=True), AttemptTimeouts(0.05), []))
-        async with asyncio.timeout(1):
-            await fake.hung_up.wait()
+        opening = asyncio.create_task(gate.open(choices, a_request(stream=True), AttemptTimeouts(100), []))
+        await until(lambda: fake.seen)
+        advance(100)
+        await fake.hung_up.wait()
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
@@ -134,7 +136,7 @@ async def test_a_gate_without_a_retry_left_tells_what_failed() -> None:
     async with upstreams_to(Played(status=500)) as (upstreams, _):
         gate = FirstByteGate(upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5))
         with pytest.raises(NothingAnswered, match="HTTP 500"):
-            await gate.open([Choice(FleetTarget("a"), "primary", "ready")], a_request(), AttemptTimeouts(0.05), [])
+            await gate.open([Choice(FleetTarget("a"), "primary", "ready")], a_request(), AttemptTimeouts(100), [])
 
 
 @pytest.mark.parametrize(

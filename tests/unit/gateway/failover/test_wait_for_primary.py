@@ -13,6 +13,7 @@ from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from tests.builders import a_route
 from tests.unit.gateway.doubles import GOOD_STREAM, SILENCE, World, a_world, call, chunk, completion, sse, streaming
 
+pytestmark = pytest.mark.usefixtures("virtual_time")
 COLD = a_route(state=RouteState.COLD, spill=None, code="asleep", reason="The fleet is asleep.", first_byte_seconds=0.05)
 READY = a_route(spill=None)
 

@@ -3,9 +3,13 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from spillway.domain.routing.route import RouteState
 from tests.builders import NOW, a_route
 from tests.unit.gateway.doubles import GOOD_STREAM, World, a_world, call, streaming
+
+pytestmark = pytest.mark.usefixtures("virtual_time")
 
 
 def asleep(**changes: Any) -> World:

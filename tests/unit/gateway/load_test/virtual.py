@@ -12,29 +12,15 @@ from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 from tests.sandbox.engine_scheduler import Job, Limits, OverloadedError, Scheduler
 from tests.sandbox.wording import count_chat_tokens
+from tests.waiting import run_ahead
 
 T = TypeVar("T")
 
 
-class _VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        super().__init__()
-        self._moment = 0.0
-
-    def time(self) -> float:
-        return self._moment
-
-    def _run_once(self) -> None:
-        loop: Any = self
-        if not loop._ready and loop._scheduled:
-            self._moment = max(self._moment, loop._scheduled[0].when())
-        loop_class: Any = super()
-        loop_class._run_once()
-
-
 def run_virtually(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run to the end on a clock that starts at zero."""
-    loop = _VirtualLoop()
+    loop = asyncio.new_event_loop()
+    run_ahead(loop)
     try:
         return loop.run_until_complete(coroutine)
     finally:

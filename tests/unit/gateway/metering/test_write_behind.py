@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from spillway.gateway.metering.write_behind import WriteBehindCounters
 from spillway.gateway.request_record import UsageBucket
 from tests.unit.gateway.doubles import FakeCounters
 
+pytestmark = pytest.mark.usefixtures("virtual_time")
+SECONDS = 10.0
 HOUR = UsageBucket("llama", 494_313, "primary", "fleet", "key_1")
 OTHER = HOUR._replace(key_id="key_2")
 
 
-def a_counter(seconds: float = 0.01) -> tuple[WriteBehindCounters, FakeCounters, list[Mapping[str, Any]]]:
+def a_counter(seconds: float = SECONDS) -> tuple[WriteBehindCounters, FakeCounters, list[Mapping[str, Any]]]:
     table, lines = FakeCounters(), list[Mapping[str, Any]]()
     return WriteBehindCounters(table, seconds, lines.append), table, lines
 
@@ -23,7 +27,7 @@ async def test_requests_of_one_bucket_are_one_write() -> None:
         await later.add(HOUR, {"requests": 1, "prompt_tokens": tokens}, 100 + tokens)
     await later.add(OTHER, {"requests": 1}, 100)
     assert table.added == []
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SECONDS + 1)
     assert sorted(table.added) == [
         (HOUR, {"requests": 2, "prompt_tokens": 7}, 104),
         (OTHER, {"requests": 1}, 100),
@@ -34,7 +38,7 @@ async def test_what_comes_after_a_write_is_written_too() -> None:
     later, table, _ = a_counter()
     for _ in range(3):
         await later.add(HOUR, {"requests": 1}, 100)
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(SECONDS + 1)
     assert [added.counts for added in table.added] == [{"requests": 1}] * 3
 
 

@@ -1,6 +1,5 @@
 """A running moto for the tests of the simulated cloud."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -48,13 +47,3 @@ def fast_clock() -> Iterator[SandboxClock]:
     clock = SandboxClock(3600.0)
     yield clock
     clock.close()
-
-
-def eventually(found: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Wait until ``found`` returns something true, and return it."""
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"nothing after {seconds} s: {value!r}")
-        time.sleep(0.005)
-    return value

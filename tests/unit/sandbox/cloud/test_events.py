@@ -15,7 +15,8 @@ from tests.sandbox.cloud.delivery import Delivery
 from tests.sandbox.cloud.events import Events, fill
 from tests.sandbox.cloud.moto_cloud import MotoCloud
 from tests.sandbox.cloud.scheduler import Scheduler
-from tests.unit.sandbox.cloud.conftest import Clients, eventually
+from tests.unit.sandbox.cloud.conftest import Clients
+from tests.waiting import eventually
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:react"
 ROLE = "arn:aws:iam::123456789012:role/scheduler"

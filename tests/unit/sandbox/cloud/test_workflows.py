@@ -12,7 +12,8 @@ from tests.sandbox.cloud.clock import SandboxClock
 from tests.sandbox.cloud.moto_cloud import MotoCloud
 from tests.sandbox.cloud.ports import FunctionError
 from tests.sandbox.cloud.workflows import Workflows
-from tests.unit.sandbox.cloud.conftest import Clients, eventually
+from tests.unit.sandbox.cloud.conftest import Clients
+from tests.waiting import eventually
 
 ROLE = "arn:aws:iam::123456789012:role/workflow"
 

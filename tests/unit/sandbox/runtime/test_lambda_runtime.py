@@ -4,7 +4,7 @@ import json
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.sandbox.cloud.calls import AwsError
 from tests.sandbox.cloud.ports import FunctionError
 from tests.sandbox.runtime.functions import FunctionSpec, Surroundings
 from tests.sandbox.runtime.lambda_runtime import LambdaRuntime
+from tests.waiting import GIVE_UP_SECONDS, eventually
 
 CODE = """
 import os, sys, time
@@ -97,7 +98,7 @@ def test_an_exception_is_answered_as_lambda_does(runtime: LambdaRuntime) -> None
 
 
 def test_a_hung_worker_is_ended_and_replaced(runtime: LambdaRuntime, folder: Path) -> None:
-    runtime.register([spec(folder, name="slow", timeout_seconds=0.3)])
+    runtime.register([spec(folder, name="slow", timeout_seconds=1.0)])
     assert runtime.run("slow", b'{"sleep": 60}').error_type == "Sandbox.Timedout"
     assert runtime.run("slow", b"{}").function_error is None
 
@@ -125,7 +126,7 @@ def test_an_event_is_retried_twice_and_then_given_up(runtime: LambdaRuntime, fol
     runtime.dead_letter = lambda function, payload, invocation: given_up.append((function.name, payload))
     running = runtime.invoke_event("failing", b'{"fail": true}')
     assert running is not None
-    running.result(10)
+    running.result(GIVE_UP_SECONDS)
     assert given_up == [("failing", b'{"fail": true}')]
     assert [name for name, _ in runtime.failures].count("failing") == 3
 
@@ -134,12 +135,5 @@ def test_lines_go_to_the_sinks_and_a_file(runtime: LambdaRuntime, folder: Path) 
     arrived = threading.Event()
     runtime.on_line(lambda function, line: arrived.set() if "seen" in line else None)
     runtime.invoke("ours", b"{}")
-    assert arrived.wait(5)
-    assert until(lambda: "seen" in (folder / "logs" / "ours.log").read_text())
-
-
-def until(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 5
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return holds()
+    assert arrived.wait(GIVE_UP_SECONDS)
+    assert eventually(lambda: "seen" in (folder / "logs" / "ours.log").read_text())

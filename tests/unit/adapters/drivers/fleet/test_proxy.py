@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.unit.adapters.drivers.fleet.proxied import ADDRESSES, HAPROXY, Proxies, proxies
+from tests.waiting import GIVE_UP_SECONDS, until
 
 pytestmark = pytest.mark.skipif(HAPROXY is None, reason="no haproxy here: apt-get install haproxy")
 OWN, SECOND, THIRD = ADDRESSES
@@ -90,7 +91,7 @@ async def test_a_reload_breaks_no_stream_and_refuses_nobody(fleet: Proxies) -> N
     others = [address for address in ADDRESSES if address != home]
     fleet.in_service(*others)
     answered = [home]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         while answered[-1] == home:
             answered.append(await fleet.ask(KEY))
     assert answered[-1] in others
@@ -104,7 +105,7 @@ async def test_only_a_departed_engines_conversations_move(fleet: Proxies) -> Non
     before = await fleet.homes()
     fleet.in_service(SECOND, THIRD)
     gone = next(key for key in before if before[key] == OWN)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         while await fleet.ask(gone) == OWN:
             pass
     after = await fleet.homes()
@@ -125,9 +126,3 @@ async def test_an_instance_that_starts_alone_is_its_own_peer(fleet: Proxies) -> 
     # 127 of which 28 bits keep 15, then 0, 0 and 1.
     assert [server[1] for server in servers] == [OWN]
     assert [server[4] for server in servers] == [str(15 * 2**24 + 1)]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
