@@ -192,11 +192,16 @@ async def test_a_spot_interruption_moves_the_route_tells_and_recovers(sandbox: S
     assert len(await operator.alerts("bargain", "spot_notice/")) == 1
 
 
-async def test_a_dead_instance_is_announced_once_and_its_replacement_too(sandbox: Sandbox, operator: Operator) -> None:
+async def test_a_dead_instance_is_announced_once_and_its_replacement_too(
+    sandbox: Sandbox, faults: Faults, operator: Operator
+) -> None:
     await operator.ready("mortal")
     (machine,) = machines_of(sandbox, "mortal")
+    # Its replacement comes once it has been seen to be missing, however long a look takes.
+    faults.insufficient_capacity.add("g6e.xlarge")
     await asyncio.to_thread(sandbox.emulation.fleet.kill_instance, machine.id)
     await operator.when("mortal", lambda found: found["route"]["state"] == "warming")
+    faults.clear()
     await operator.when("mortal", lambda found: found["route"]["state"] == "ready")
     assert machines_of(sandbox, "mortal")[0].id != machine.id
     await operator.eventually(lambda: _states(sandbox, "mortal") == ["open", "closed"])
