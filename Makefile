@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 RUN := PYTHONPATH=layers/spillway/src:. $(BIN)/python
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= us-east-1
+# Where nothing compiled is kept, each process of the tests compiles what it imports: half of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo sandbox test check bench bench-gateway clients bench-policy bench-policy-cases findings build lock clean
 

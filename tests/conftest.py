@@ -21,6 +21,7 @@ FIRST = (
     "/e2e/test_sweep.py",
     "/e2e/test_reviews.py",
     "/e2e/",
+    "/clients/",
 )
 
 
