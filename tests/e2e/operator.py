@@ -25,6 +25,8 @@ LOOK_SECONDS = 1.0
 COUNTING = ("ChecksTable", "LimitsTable", "UsageTable")
 _ON_PURPOSE = {name for name in vars(errors) if isinstance(getattr(errors, name), type)}
 _OVER = ("retired", None)
+# A step writes the record, tells of it, and writes the route last: with these states of the route it is over.
+_ROUTED = {"asleep": ("cold",), "failed": ("failed",), "serving": ("cold", "ready", "saturated")}
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,12 @@ class Operator:
         return answer.body if answer.status == 200 else {}
 
     async def until(self, name: str, *statuses: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
-        """Wait until a deployment has one of these statuses and no workflow works on it."""
+        """Wait until a deployment has one of these statuses, its route too, and no workflow works on it."""
         ends = {"failed", "retired", *statuses}
         found = await self.when(
-            name, lambda found: found.get("status") in ends and not found["workflow"], seconds=seconds
+            name,
+            lambda found: found.get("status") in ends and not found["workflow"] and _is_routed(found),
+            seconds=seconds,
         )
         assert found["status"] in statuses, found["status_reason"]
         return found
@@ -141,7 +145,9 @@ class Operator:
         """DELETE a deployment and wait until it is gone."""
         answer = await self.call("DELETE", f"/deployments/{name}")
         assert answer.status == 202, answer.body
-        return await self.when(name, lambda found: found["status"] == "retired")
+        found = await self.when(name, lambda found: found["status"] == "retired")
+        await self.eventually(lambda: "retired" in self.statuses(name)[-1:])
+        return found
 
     async def alerts(self, name: str, news: str = "") -> list[dict[str, Any]]:
         """Return the alerts about a deployment, of one kind of news if named."""
@@ -202,6 +208,11 @@ class Operator:
         failures = list(self.sandbox.functions.failures)[self._failures_before :]
         assert [(name, each.payload) for name, each in failures if not _is_on_purpose(each)] == []
         assert self.sandbox.emulation.delivery.undelivered == []
+
+
+def _is_routed(found: dict[str, Any]) -> bool:
+    states = _ROUTED.get(found["status"])
+    return states is None or found["route"]["state"] in states
 
 
 def _is_on_purpose(invocation: Invocation) -> bool:

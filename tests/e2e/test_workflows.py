@@ -78,6 +78,7 @@ async def test_a_second_delete_does_no_harm_and_a_late_one_finds_nothing(operato
     second = await operator.call("DELETE", "/deployments/twice-deleted")
     assert (first.status, second.status in (202, 409)) == (202, True)
     await operator.when("twice-deleted", lambda found: found["status"] == "retired")
+    await operator.eventually(lambda: "retired" in operator.statuses("twice-deleted"))
     assert operator.statuses("twice-deleted").count("retired") == 1
     late = await operator.call("DELETE", "/deployments/twice-deleted")
     assert (late.status, late.error["type"]) == (404, "not_found_error")
