@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 from moto.events.models import EventPattern
 
+from spillway.domain.paths import path as paths
 from spillway.services.events.benchmark_steps import BenchmarkStep
 from spillway.services.events.deployment_steps import DeploymentStep
 from spillway.services.events.driver import DriverEvent
@@ -69,7 +70,7 @@ class Recorder:
 
 
 CLASSES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("drive_bedrock", "drive_fleet", "drive_import", "drive_jumpstart"), get_args(DriverEvent)),
+    **{f"drive_{path}": get_args(DriverEvent) for path in paths.Path},
     "advance_deployment": get_args(DeploymentStep),
     "advance_benchmark": get_args(BenchmarkStep),
     "react_to_event": get_args(Notice),

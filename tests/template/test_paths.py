@@ -37,3 +37,43 @@ def test_a_path_has_a_driver_function(template: dict[str, Any], path: Path) -> N
     code = template["Resources"][f"Drive{path.capitalize()}Function"]["Properties"]["CodeUri"]
     assert code == f"functions/drive_{path}"
     assert (REPOSITORY / code / "app.py").is_file()
+
+
+@pytest.mark.parametrize("workflow", ["DeployWorkflow", "ScaleWorkflow", "RetireWorkflow", "BenchmarkWorkflow"])
+def test_a_workflow_may_invoke_every_function_that_it_names(template: dict[str, Any], workflow: str) -> None:
+    properties = template["Resources"][workflow]["Properties"]
+    named = [
+        value["Fn::GetAtt"][0] for value in properties["DefinitionSubstitutions"].values() if "Fn::GetAtt" in value
+    ]
+    allowed = [
+        arn["Fn::GetAtt"][0]
+        for statement in statements(properties)
+        if "lambda:InvokeFunction" in actions(statement)
+        for arn in statement["Resource"]
+    ]
+    assert sorted(named) == sorted(allowed)
+
+
+@pytest.mark.parametrize("path", Path)
+def test_a_driver_may_read_its_deployment(template: dict[str, Any], path: Path) -> None:
+    properties = template["Resources"][f"Drive{path.capitalize()}Function"]["Properties"]
+    table = {"Fn::GetAtt": ["DeploymentsTable", "Arn"]}
+    assert any(
+        "dynamodb:GetItem" in actions(statement) and table in (statement["Resource"], *statement["Resource"])
+        for statement in statements(properties)
+    )
+
+
+def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        statement
+        for policy in properties["Policies"]
+        if isinstance(policy, dict)
+        for statement in policy.get("Statement", ())
+        if "Action" in statement
+    ]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    found = statement["Action"]
+    return [found] if isinstance(found, str) else found

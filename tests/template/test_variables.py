@@ -26,25 +26,7 @@ _LAMBDA_GIVES = {
 }
 # A limit with a default in the code, which the template leaves there.
 _DEFAULTED = frozenset({"GATEWAY_IDLE_SECONDS"})
-_FUNCTIONS = (
-    "advance_benchmark",
-    "advance_deployment",
-    "authorize_request",
-    "check_utilization",
-    "control_api",
-    "drive_bedrock",
-    "drive_fleet",
-    "drive_import",
-    "drive_jumpstart",
-    "drive_load",
-    "react_to_event",
-    "refresh_prices",
-    "review_costs",
-    "seed_admin_key",
-    "serve_openai",
-    "smoke_test",
-    "sweep_leftovers",
-)
+_FUNCTIONS = sorted(path.parent.name for path in (REPOSITORY / "functions").glob("*/app.py"))
 
 
 class Recorded(dict[str, str]):
