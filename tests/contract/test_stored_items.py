@@ -57,7 +57,7 @@ def test_deployments_of_every_path_are_read(dynamodb: "DynamoDBClient", make_tab
     assert deployments["hub"].spec.thresholds.waiting_usd_per_request == 0.01
 
 
-@pytest.mark.parametrize(("field", "value"), [("path", "echo"), ("engine", {"name": "sglang"})])
+@pytest.mark.parametrize(("field", "value"), [("path", "moon"), ("engine", {"name": "sglang"})])
 def test_one_that_another_version_wrote_keeps_nobody_else_from_being_read(
     dynamodb: "DynamoDBClient", make_table: "MakeTable", field: str, value: Any
 ) -> None:

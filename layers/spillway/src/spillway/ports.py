@@ -212,7 +212,7 @@ class Once(Protocol):
 
 
 class Driver(Protocol):
-    """The five verbs of one path. Every one may be repeated and does no harm the second time."""
+    """The five verbs of one path, and its target. Every one may be repeated and does no harm the second time."""
 
     def preflight(self, deployment: Deployment) -> None:
         """Check model, permissions and quota before anything is made; raise Rejected or CapacityUnavailable."""

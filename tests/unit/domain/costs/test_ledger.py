@@ -55,10 +55,9 @@ def _report(
 _hours = st.builds(lambda hour: _DAY + timedelta(hours=hour), st.integers(0, 60))
 _counts = st.integers(0, 3_000_000)
 _traffic = st.builds(
-    HourOfTraffic,
+    lambda answered, **fields: HourOfTraffic(role=answered[0], path=answered[1], **fields),
+    answered=st.sampled_from((("primary", "fleet"), ("spill", "bedrock"))),
     hour=_hours,
-    role=st.sampled_from(("primary", "spill")),
-    path=st.sampled_from(("fleet", "bedrock", "none")),
     key=st.sampled_from(("key_a", "key_b", "key_c")),
     traffic=st.builds(
         Traffic,
@@ -253,3 +252,12 @@ def test_an_unknown_price_is_no_zero() -> None:
     assert not report.total.amounts.is_priced
     assert report.total.amounts.usd_per_million_tokens is None
     assert report.unknown == ["instance x9.huge"]
+
+
+def test_what_a_primary_was_before_is_not_priced_as_the_spill_target() -> None:
+    """A name that was retired from Bedrock and asked for again as a fleet keeps its hours, not its model."""
+    before = HourOfTraffic(_DAY, "primary", "bedrock", "key_1", Traffic(1, 0, 1_000_000, completion_tokens=1_000_000))
+    report = _report(Hours((before,)), deployment=a_deployment("support", created_at=_DAY))
+    assert report.total.amounts.micro_usd == 0
+    assert report.total.amounts.unpriced_tokens == 2_000_000
+    assert report.unknown == ["the model that was support's primary"]

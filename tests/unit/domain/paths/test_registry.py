@@ -49,8 +49,8 @@ def test_stored_targets_are_read_and_written_back(stored: dict[str, Any], target
 
 
 def test_an_unknown_kind_is_named_with_what_is_known() -> None:
-    with pytest.raises(ValueError, match="unknown kind of target: echo; known are bedrock, import, jumpstart, fleet"):
-        target_from_json({"kind": "echo"})
+    with pytest.raises(ValueError, match="unknown kind of target: moon; known are bedrock, import, jumpstart, fleet"):
+        target_from_json({"kind": "moon"})
 
 
 @pytest.mark.parametrize(("name", "billed"), [("bedrock", True), ("import", False), ("fleet", False), ("none", False)])

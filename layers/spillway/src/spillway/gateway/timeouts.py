@@ -1,4 +1,7 @@
-"""Every limit that the gateway sets to a wait, here alone because they hang together.
+"""Every limit that the gateway itself sets to a wait, here alone because they hang together.
+
+Two are others' to set: a stream's silence (``GATEWAY_IDLE_SECONDS``, settings.py), and how long a deployment's primary
+may take to its first byte (its route). How long a target in trouble is left alone is failover/target_health.py's.
 
 Seconds, unless they say otherwise. ``tests/template/test_timeouts.py`` holds them to their order, and to what the
 template gives to Lambda and to API Gateway.

@@ -65,8 +65,15 @@ class Upstreams(Protocol):
 
 
 def can_answer(target: Target, endpoint: Endpoint) -> bool:
-    """Whether a target can answer an endpoint at all, by itself or mapped onto chat: Bedrock embeds nothing here."""
-    return endpoint != "embeddings" or not isinstance(target, BedrockTarget | ImportedTarget)
+    """Whether a target can answer an endpoint at all, by itself or mapped onto chat."""
+    match target:
+        case FleetTarget() | SageMakerTarget():
+            return True
+        case BedrockTarget() | ImportedTarget():
+            # Bedrock embeds nothing here.
+            return endpoint != "embeddings"
+        case _:
+            assert_never(target)
 
 
 def speaks(target: Target, endpoint: Endpoint) -> bool:

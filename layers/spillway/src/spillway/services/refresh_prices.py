@@ -13,7 +13,7 @@ from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.jumpstart import sagemaker_instance_type
 from spillway.domain.paths.model_catalog import MODELS, find
 from spillway.domain.paths.profile import InstancePrices
-from spillway.domain.paths.targets import BedrockTarget
+from spillway.domain.paths.targets import billed_model
 from spillway.domain.pricing.price_book import PriceBook, known_instance_types
 from spillway.domain.pricing.price_layers import TOKEN_TABLES, PriceTable, Reading
 from spillway.domain.pricing.throughput import Benchmarks
@@ -157,8 +157,8 @@ def _used_by(deployment: Deployment, table: PriceTable) -> Iterable[str]:
         case PriceTable.SAGEMAKER if path.instance_prices is InstancePrices.SAGEMAKER:
             return map(path.instance_type, _types_of(deployment))
         case PriceTable.BEDROCK:
-            models = [deployment.target.model_id] if isinstance(deployment.target, BedrockTarget) else []
-            return [*models, *([spec.spill.model_id] if spec.spill else [])]
+            models = (billed_model(deployment.target), spec.spill.model_id if spec.spill else None)
+            return [model for model in models if model is not None]
         case _:
             return ()
 

@@ -130,9 +130,9 @@ def _traffic_part(deployment: Deployment, entry: HourOfTraffic, prices: PriceBoo
     used = entry.traffic
     micro_usd, unpriced, unknown, sources = 0, 0, (), ()  # type: int, int, tuple[str, ...], tuple[Source, ...]
     if is_billed_by_token(entry.path) and _tokens(entry):
-        model_id, price = token_price(deployment, entry.role, prices, region)
+        model, price = token_price(deployment, entry.role, prices, region)
         if price is None:
-            unpriced, unknown = _tokens(entry), (f"model {model_id}",)
+            unpriced, unknown = _tokens(entry), (model,)
         else:
             usd = price.cost(used.prompt_tokens, used.completion_tokens, used.cached_tokens)
             micro_usd, sources = round(usd * 1e6), (price.source,)

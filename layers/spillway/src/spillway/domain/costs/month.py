@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.observations.usage import Usage
 from spillway.domain.paths.path import Path, is_billed_by_token
-from spillway.domain.paths.targets import BedrockTarget
+from spillway.domain.paths.targets import billed_model
 from spillway.domain.pricing.price_book import PriceBook, Source, TokenPrice
 
 MICRO = 1_000_000
@@ -61,9 +61,9 @@ def cost_of(deployment: Deployment, usage: Usage, prices: PriceBook, region: str
     for (role, path), traffic in usage.traffic.items():
         if not is_billed_by_token(path) or not traffic.prompt_tokens + traffic.completion_tokens:
             continue
-        model_id, price = token_price(deployment, role, prices, region)
+        model, price = token_price(deployment, role, prices, region)
         if price is None:
-            unpriced.add(f"model {model_id}")
+            unpriced.add(model)
             continue
         bedrock_usd += price.cost(traffic.prompt_tokens, traffic.completion_tokens, traffic.cached_tokens)
         sources[price.source] = None
@@ -89,13 +89,13 @@ def _by_path(usage: Usage, bedrock_usd: float | None) -> dict[str, PathCost]:
     return {path: PathCost(usd.get(path, 0.0), tokens[path]) for path in paths if path != _NOBODY}
 
 
-def token_price(
-    deployment: Deployment, role: str, prices: PriceBook, region: str
-) -> tuple[str | None, TokenPrice | None]:
-    """Return the Bedrock model behind a role and its price, each None where unknown."""
+def token_price(deployment: Deployment, role: str, prices: PriceBook, region: str) -> tuple[str, TokenPrice | None]:
+    """Return the Bedrock model behind a role, as the unknown is named, and its price, None where unknown.
+
+    What a primary was before it became another is not known: its tokens have no price rather than another model's.
+    """
     spill = deployment.spec.spill
-    if role == "primary" and isinstance(deployment.target, BedrockTarget):
-        model_id: str | None = deployment.target.model_id
-    else:
-        model_id = spill.model_id if spill else None
-    return model_id, prices.tokens(model_id, region) if model_id else None
+    model_id = billed_model(deployment.target) if role == "primary" else spill.model_id if spill else None
+    if model_id is None:
+        return f"the model that was {deployment.name}'s {role}", None
+    return f"model {model_id}", prices.tokens(model_id, region)

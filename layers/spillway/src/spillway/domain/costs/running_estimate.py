@@ -17,7 +17,7 @@ from spillway.domain.observations.instance_lifetimes import UNSETTLED, hours_liv
 from spillway.domain.observations.traffic import SETTLED_AFTER, Load
 from spillway.domain.observations.usage import InstanceTime
 from spillway.domain.paths.path import Billing
-from spillway.domain.paths.targets import BedrockTarget
+from spillway.domain.paths.targets import billed_model
 from spillway.domain.pricing.price_book import PriceBook
 from spillway.domain.scaling.check_state import Memory
 
@@ -128,7 +128,6 @@ def _token_usd(
     if prompt + completion == 0:
         return 0.0
     spill = deployment.spec.spill
-    target = deployment.target if isinstance(deployment.target, BedrockTarget) else None
-    model_id = target.model_id if target else spill.model_id if spill else None
+    model_id = billed_model(deployment.target) or (spill.model_id if spill else None)
     price = prices.tokens(model_id, region) if model_id else None
     return None if price is None else price.cost(prompt, completion)

@@ -37,9 +37,9 @@ def _as_it_is(instance_type: str) -> str:
 class PathProfile:
     """One path.
 
-    ``model_id`` returns the id that the path's service knows a
-    model by, ``instance_types`` the types that a model runs on when the user names none (most wanted first, none where
-    the service chooses); both take any id of a model, and raise InvalidRequest when it leads to nothing.
+    ``model_id`` returns the id that the path's service knows a model by, ``instance_types`` the types that a model runs
+    on when the user names none (most wanted first, none where the service chooses); both take any id of a model, and
+    raise InvalidRequest when it leads to nothing.
     ``instance_type`` writes a type as the path's service does. ``metrics`` are what the check needs of every
     deployment, ``serving_metrics`` what it needs beside them of one that serves.
 

@@ -47,13 +47,27 @@ class FleetTarget:
 Target: TypeAlias = BedrockTarget | ImportedTarget | SageMakerTarget | FleetTarget
 
 
+def billed_model(target: Target | None) -> str | None:
+    """Return the Bedrock model whose tokens are billed when a target answers; None where tokens have no price."""
+    match target:
+        case BedrockTarget():
+            return target.model_id
+        case ImportedTarget() | SageMakerTarget() | FleetTarget() | None:
+            return None
+        case _:
+            assert_never(target)
+
+
 def target_to_json(target: Target) -> dict[str, Any]:
     """Return a target as a JSON object, tagged with its path as its ``kind``."""
     return {"kind": target.path.value, **vars(target)}
 
 
 def target_from_json(data: dict[str, Any]) -> Target:
-    """Read back what :func:`target_to_json` wrote; raises ``ValueError`` for a kind that is none."""
+    """Read back what :func:`target_to_json` wrote.
+
+    Raises ``ValueError`` for a kind that is none, ``TypeError`` for one with other fields.
+    """
     fields = {key: value for key, value in data.items() if key != "kind"}
     try:
         path = Path(data["kind"])

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from spillway.domain.access.limits import NO_LIMITS, KeyLimits
-from spillway.domain.paths.targets import BedrockTarget, Target
+from spillway.domain.paths.targets import Target, billed_model
 from spillway.domain.routing.route import Route
 from spillway.gateway.errors import StoreUnavailable, Unavailable
 from spillway.gateway.limits.errors import Headers, LimitExceeded, PriceUnknown, duration
@@ -218,5 +218,5 @@ def _cost(admission: Admission, record: Record) -> int:
 
 
 def _unpriced(targets: Iterable[Target]) -> str:
-    models = ", ".join(sorted({target.model_id for target in targets if isinstance(target, BedrockTarget)}))
+    models = ", ".join(sorted({model for target in targets if (model := billed_model(target))}))
     return f"this key has a budget, and nobody knows what a token of {models} costs: use a key without a budget"

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from spillway.domain.paths.targets import BedrockTarget, Target
+from spillway.domain.paths.targets import Target, billed_model
 from spillway.domain.pricing.price_layers import Entry, PriceTable, StoredPrices, in_proportion, layered
 from spillway.gateway.concurrency.cache import Cached, Monotonic
 from spillway.gateway.errors import StoreUnavailable
@@ -54,9 +54,8 @@ class PriceList:
         What bills by the hour, and imported models that bill by the minute, charge a key nothing for a token: who pays
         for them, and when they stop, is the deployment's budget's matter.
         """
-        if not isinstance(target, BedrockTarget):
-            return FREE
-        return self.bedrock.get(target.model_id)
+        model = billed_model(target)
+        return FREE if model is None else self.bedrock.get(model)
 
 
 class TokenPrices:
