@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 
+from spillway.domain.economics.import_windows import replay as windows
+from spillway.domain.economics.import_windows.copies import Imported
 from spillway.domain.economics.ladders import replay as ladders
 from spillway.domain.economics.ladders.rungs import Ladder, Rung
 from spillway.domain.economics.replay import POLICIES, Outcome, busy_load, replay
 from spillway.domain.economics.scenario import Scenario
 from spillway.domain.economics.trace import Trace
-from spillway.domain.economics.windows import replay as windows
-from spillway.domain.economics.windows.copies import Imported
 from tests.bench.traffic import DATA, traces
 
 BREAK_EVEN = (0.3, 0.5, 0.7)

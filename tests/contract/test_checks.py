@@ -9,11 +9,11 @@ import pytest
 
 from spillway.adapters.dynamodb.checks_table import SHARDS, ChecksTable
 from spillway.domain.decision import Code, Reason
+from spillway.domain.economics.import_windows.in_check import ImportEconomy, KeptCopy
 from spillway.domain.economics.in_check import FleetEconomy
 from spillway.domain.economics.ladders.in_check import LadderEconomy
 from spillway.domain.economics.ladders.rule import State as PlaceState
 from spillway.domain.economics.rule import State
-from spillway.domain.economics.windows.in_check import ImportEconomy, KeptCopy
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime
 from spillway.domain.scaling.check_state import Memory
 from spillway.ports import Memories

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from spillway.domain.alerts.alert import Severity
-from spillway.domain.alerts.kinds import News
+from spillway.domain.alerts.kinds import AlertKind
 from spillway.domain.decision import Action, Code, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import Retryable
@@ -24,7 +24,7 @@ class World:
             self.decisions, self.events, self.alerts, lambda: a_price_book(**prices), "us-east-1", lambda: NOW
         )
 
-    def announce(self, news: News, deployment: Deployment | None = None, **more: Any) -> None:
+    def announce(self, news: AlertKind, deployment: Deployment | None = None, **more: Any) -> None:
         deployment = deployment or a_deployment()
         step = {"step": "notify", "deployment": deployment.name, "execution": EXECUTION, "news": news, **more}
         self.service.run(deployment, Announce.model_validate(step))
@@ -33,7 +33,7 @@ class World:
 def test_one_outcome_is_an_alert_a_decision_and_an_event_that_agree() -> None:
     world = World()
     reason = a_reason()
-    world.announce(News.ASLEEP, a_deployment(desired=0), change=-2, reason=reason_to_json(reason))
+    world.announce(AlertKind.ASLEEP, a_deployment(desired=0), change=-2, reason=reason_to_json(reason))
     (alert,) = world.alerts.sent
     ((at, decision),) = world.decisions.items["support-llama"]
     ((kind, name, detail),) = world.events.published
@@ -47,15 +47,15 @@ def test_one_outcome_is_an_alert_a_decision_and_an_event_that_agree() -> None:
 @pytest.mark.parametrize(
     ("news", "action", "code", "severity"),
     [
-        (News.DEPLOYED, Action.SCALE, Code.READY, Severity.INFO),
-        (News.DEPLOY_FAILED, Action.HOLD, Code.DEPLOY_FAILED, Severity.CRITICAL),
-        (News.SCALE_FAILED, Action.HOLD, Code.SCALE_FAILED, Severity.WARNING),
-        (News.RETIRED, Action.HOLD, Code.RETIRED, Severity.INFO),
-        (News.RETIRE_FAILED, Action.HOLD, Code.RETIRED, Severity.CRITICAL),
+        (AlertKind.DEPLOYED, Action.SCALE, Code.READY, Severity.INFO),
+        (AlertKind.DEPLOY_FAILED, Action.HOLD, Code.DEPLOY_FAILED, Severity.CRITICAL),
+        (AlertKind.SCALE_FAILED, Action.HOLD, Code.SCALE_FAILED, Severity.WARNING),
+        (AlertKind.RETIRED, Action.HOLD, Code.RETIRED, Severity.INFO),
+        (AlertKind.RETIRE_FAILED, Action.HOLD, Code.RETIRED, Severity.CRITICAL),
     ],
 )
 def test_without_a_reason_of_its_own_the_deployments_sentence_is_given(
-    news: News, action: Action, code: Code, severity: Severity
+    news: AlertKind, action: Action, code: Code, severity: Severity
 ) -> None:
     world = World()
     world.announce(news, a_deployment(status_reason="CapacityUnavailable: none left."))
@@ -68,26 +68,26 @@ def test_without_a_reason_of_its_own_the_deployments_sentence_is_given(
 @pytest.mark.parametrize(
     ("news", "changes", "more", "usd_per_hour"),
     [
-        (News.DEPLOYED, {"desired": 2}, {}, 7.2),
-        (News.DEPLOYED, {"spec": a_spec(path="jumpstart")}, {}, 7.2),
-        (News.GROWN, {"desired": 3}, {"change": 2}, 7.2),
-        (News.SHRUNK, {"desired": 1}, {"change": -1}, -3.6),
-        (News.RETIRED, {"desired": 0}, {"change": -2}, -7.2),
-        (News.SCALE_FAILED, {}, {}, 0.0),
+        (AlertKind.DEPLOYED, {"desired": 2}, {}, 7.2),
+        (AlertKind.DEPLOYED, {"spec": a_spec(path="jumpstart")}, {}, 7.2),
+        (AlertKind.GROWN, {"desired": 3}, {"change": 2}, 7.2),
+        (AlertKind.SHRUNK, {"desired": 1}, {"change": -1}, -3.6),
+        (AlertKind.RETIRED, {"desired": 0}, {"change": -2}, -7.2),
+        (AlertKind.SCALE_FAILED, {}, {}, 0.0),
         # Bedrock bills by the token only.
-        (News.DEPLOYED, {"spec": a_spec(path="bedrock")}, {}, 0.0),
+        (AlertKind.DEPLOYED, {"spec": a_spec(path="bedrock")}, {}, 0.0),
         # What has no price is unknown, whatever it is.
         (
-            News.GROWN,
+            AlertKind.GROWN,
             {"spec": a_spec(capacity={"market": "spot", "instance_types": ["g6e.xlarge"]})},
             {"change": 1},
             None,
         ),
-        (News.GROWN, {"spec": a_spec(capacity={"instance_types": ["g5.48xlarge"]})}, {"change": 1}, None),
+        (AlertKind.GROWN, {"spec": a_spec(capacity={"instance_types": ["g5.48xlarge"]})}, {"change": 1}, None),
     ],
 )
 def test_an_alert_says_what_it_costs_or_saves(
-    news: News, changes: dict[str, Any], more: dict[str, Any], usd_per_hour: float | None
+    news: AlertKind, changes: dict[str, Any], more: dict[str, Any], usd_per_hour: float | None
 ) -> None:
     world = World()
     world.announce(news, a_deployment(**changes), **more)
@@ -96,8 +96,8 @@ def test_an_alert_says_what_it_costs_or_saves(
 
 def test_a_repeat_is_the_same_alert() -> None:
     world = World()
-    world.announce(News.ASLEEP)
-    world.announce(News.ASLEEP)
+    world.announce(AlertKind.ASLEEP)
+    world.announce(AlertKind.ASLEEP)
     first, second = world.alerts.sent
     assert first.id == second.id == "support-llama/asleep/support-llama-sleep-4/event"
 
@@ -112,5 +112,5 @@ def test_people_are_told_last_so_that_no_repeat_tells_them_twice(monkeypatch: py
         with monkeypatch.context() as patch:
             patch.setattr(port, method, fail)
             with pytest.raises(Retryable):
-                world.announce(News.ASLEEP)
+                world.announce(AlertKind.ASLEEP)
     assert world.alerts.sent == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.alerts.kinds import News
+from spillway.domain.alerts.kinds import AlertKind
 from spillway.domain.decision import Code, reason_to_json
 from spillway.domain.deployments.deployment import CLAIM_LIMIT, Deployment
 from spillway.domain.deployments.status import Status
@@ -202,17 +202,17 @@ def test_a_deployment_that_is_ready_serves_and_its_start_was_measured() -> None:
 @pytest.mark.parametrize(
     ("desired", "wanted", "direction", "status", "news", "at_least", "drain"),
     [
-        (0, 1, "up", Status.WAKING, News.AWAKE, 1, 1),
+        (0, 1, "up", Status.WAKING, AlertKind.AWAKE, 1, 1),
         # A fleet that wakes answers with its first instance.
-        (0, 3, "up", Status.WAKING, News.AWAKE, 1, 1),
-        (1, 3, "up", Status.SERVING, News.GROWN, 3, 1),
-        (3, 2, "down", Status.SERVING, News.SHRUNK, 2, 1),
+        (0, 3, "up", Status.WAKING, AlertKind.AWAKE, 1, 1),
+        (1, 3, "up", Status.SERVING, AlertKind.GROWN, 3, 1),
+        (3, 2, "down", Status.SERVING, AlertKind.SHRUNK, 2, 1),
         # Only a fleet that goes to sleep is drained off the route.
-        (3, 0, "down", Status.DRAINING, News.ASLEEP, 0, 30),
+        (3, 0, "down", Status.DRAINING, AlertKind.ASLEEP, 0, 30),
     ],
 )
 def test_a_scale_begins_by_claiming_the_deployment(
-    desired: int, wanted: int, direction: str, status: Status, news: News, at_least: int, drain: int
+    desired: int, wanted: int, direction: str, status: Status, news: AlertKind, at_least: int, drain: int
 ) -> None:
     world = a_world(Status.SERVING if desired else Status.ASLEEP, desired=desired, hold_until=NOW)
     world.now = NOW + timedelta(minutes=1)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from spillway.domain.alerts.alert import Alert, AlertState, Severity, alert_to_json, money_of, subject_of, text_of
-from spillway.domain.alerts.kinds import News, alert_of, closed
+from spillway.domain.alerts.kinds import AlertKind, alert_of, closed
 from tests.builders import NOW, a_deployment, a_reason, a_spec, an_alert
 
 LONGEST_NAME = "a" * 40
@@ -81,8 +81,8 @@ def test_a_subject_names_the_deployment_once_in_plain_ascii(what: str, subject: 
     assert subject_of(an_alert(what=what)) == subject
 
 
-@pytest.mark.parametrize("news", News)
-def test_every_piece_of_news_fits_the_limits_of_sns(news: News) -> None:
+@pytest.mark.parametrize("news", AlertKind)
+def test_every_piece_of_news_fits_the_limits_of_sns(news: AlertKind) -> None:
     spec = a_spec(name=LONGEST_NAME, budget={"usd_per_month": 10_000_000})
     alert = alert_of(news, a_deployment(LONGEST_NAME, spec=spec), a_reason(), NOW, "once")
     for each in (alert, closed(alert, NOW, a_reason())):
@@ -96,7 +96,7 @@ def test_every_piece_of_news_fits_the_limits_of_sns(news: News) -> None:
 
 
 def news_of(occasion: str, state: AlertState = AlertState.EVENT, at: datetime = NOW) -> Alert:
-    return alert_of(News.ASLEEP, a_deployment(), a_reason(), at, occasion, state=state)
+    return alert_of(AlertKind.ASLEEP, a_deployment(), a_reason(), at, occasion, state=state)
 
 
 def test_a_repeat_has_the_same_id_and_another_occasion_another() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from spillway.domain.alerts.alert import Alert, alert_to_json, subject_of, text_of
 from spillway.domain.alerts.evaluate import evaluate
-from spillway.domain.alerts.kinds import News
+from spillway.domain.alerts.kinds import AlertKind
 from spillway.domain.decision import Reason
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.traffic import Load
@@ -33,7 +33,7 @@ def asleep() -> Alert:
     decision = decide(Snapshot(fleet, a_capacity(1), Load(), memory, None), NOW)
     alerts = FakeAlerts()
     service = Notify(FakeDecisions(), FakeEvents(), alerts, price_book, REGION, lambda: NOW)
-    said = {"step": "notify", "news": News.ASLEEP, "reason": vars(decision.reason), "change": -1}
+    said = {"step": "notify", "news": AlertKind.ASLEEP, "reason": vars(decision.reason), "change": -1}
     step = Announce.model_validate({**said, "deployment": fleet.name, "execution": EXECUTION})
     service.run(a_deployment(status=Status.ASLEEP, desired=0), step)
     return alerts.sent[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.economics.windows.copies import Imported
+from spillway.domain.economics.import_windows.copies import Imported
 from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.pricing.price_book import Source, TokenPrice
 from spillway.domain.scaling.check_state import Memory, Snapshot

@@ -10,6 +10,8 @@ from typing import Any
 from spillway.cli.errors import BadInput
 from spillway.cli.files import lines_of, usable
 from spillway.cli.scenario import AnyScenario, read_scenario, settings_of, to_json
+from spillway.domain.economics.import_windows import replay as windows
+from spillway.domain.economics.import_windows.copies import Imported
 from spillway.domain.economics.ladders import replay as ladders
 from spillway.domain.economics.ladders.rungs import Ladder
 from spillway.domain.economics.replay import POLICIES, Outcome, replay
@@ -17,8 +19,6 @@ from spillway.domain.economics.scenario import Scenario
 from spillway.domain.economics.timeline import timeline
 from spillway.domain.economics.trace import Trace
 from spillway.domain.economics.traffic_log import read_log
-from spillway.domain.economics.windows import replay as windows
-from spillway.domain.economics.windows.copies import Imported
 
 _HEAD = ("policy", "USD", "x optimum", "cold starts", "met cold", "spilled", "instance h")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from spillway.cli.errors import BadInput
+from spillway.domain.economics.import_windows.copies import Imported
 from spillway.domain.economics.ladders.rungs import Ladder, Rung
 from spillway.domain.economics.scenario import Scenario
-from spillway.domain.economics.windows.copies import Imported
 
 AnyScenario: TypeAlias = Scenario | Ladder | Imported
 

@@ -12,7 +12,7 @@ from spillway.domain.decision import Action, Code, Decision, decision_to_json, r
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.economics.economy import larger_news_of, why_unused
-from spillway.domain.economics.windows.in_check import imported_of
+from spillway.domain.economics.import_windows.in_check import imported_of
 from spillway.domain.errors import Retryable, Superseded
 from spillway.domain.observations.usage import InstanceTime
 from spillway.domain.pricing.price_book import PriceBook

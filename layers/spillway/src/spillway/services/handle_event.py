@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from spillway.domain.alerts.kinds import News, alert_of
+from spillway.domain.alerts.kinds import AlertKind, alert_of
 from spillway.domain.decision import Action, Code, Decision, Reason, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
@@ -128,7 +128,7 @@ class HandleEvent:
             self._lose_primary(deployment, reason, _SPOT_LOSS)
         else:
             self._note(deployment, reason)
-        self.alerts.send(alert_of(News.SPOT_NOTICE, deployment, reason, self.now(), instance, usd_per_hour=0.0))
+        self.alerts.send(alert_of(AlertKind.SPOT_NOTICE, deployment, reason, self.now(), instance, usd_per_hour=0.0))
 
     def _lose_primary(self, deployment: Deployment, reason: Reason, lasting: timedelta) -> None:
         self._note(deployment, reason)

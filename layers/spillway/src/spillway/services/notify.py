@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from spillway.domain.alerts.kinds import News, alert_of
+from spillway.domain.alerts.kinds import AlertKind, alert_of
 from spillway.domain.decision import Action, Code, Decision, Reason, decision_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.pricing.price_book import PriceBook
@@ -12,18 +12,18 @@ from spillway.ports import Alerts, Decisions, Events
 from spillway.services.events.deployment_steps import Announce
 
 _CODES = {
-    News.DEPLOYED: Code.READY,
-    News.DEPLOY_FAILED: Code.DEPLOY_FAILED,
-    News.SCALE_FAILED: Code.SCALE_FAILED,
-    News.RETIRED: Code.RETIRED,
-    News.RETIRE_FAILED: Code.RETIRED,
+    AlertKind.DEPLOYED: Code.READY,
+    AlertKind.DEPLOY_FAILED: Code.DEPLOY_FAILED,
+    AlertKind.SCALE_FAILED: Code.SCALE_FAILED,
+    AlertKind.RETIRED: Code.RETIRED,
+    AlertKind.RETIRE_FAILED: Code.RETIRED,
 }
 _ACTIONS = {
-    News.DEPLOYED: Action.SCALE,
-    News.AWAKE: Action.WAKE,
-    News.ASLEEP: Action.SLEEP,
-    News.GROWN: Action.SCALE,
-    News.SHRUNK: Action.SCALE,
+    AlertKind.DEPLOYED: Action.SCALE,
+    AlertKind.AWAKE: Action.WAKE,
+    AlertKind.ASLEEP: Action.SLEEP,
+    AlertKind.GROWN: Action.SCALE,
+    AlertKind.SHRUNK: Action.SCALE,
 }
 
 
@@ -55,7 +55,7 @@ class Notify:
     def _usd_per_hour(self, deployment: Deployment, step: Announce) -> float | None:
         change = step.change
         if change is None:
-            change = deployment.desired if step.news is News.DEPLOYED else 0
+            change = deployment.desired if step.news is AlertKind.DEPLOYED else 0
         if change == 0 or not deployment.spec.profile.has_instances:
             return 0.0
         price = self.prices().instance_of(deployment.spec, self.region)

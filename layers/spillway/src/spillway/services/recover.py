@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from spillway.domain.alerts.kinds import News, alert_of
+from spillway.domain.alerts.kinds import AlertKind, alert_of
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import NotFound
@@ -62,7 +62,7 @@ class Recover:
     def _give_up(self, ended: ExecutionEnded, deployment: Deployment) -> None:
         sentence = f"The clean-up {ended.name} was {ended.status}, like {_CLEAN_UPS - 1} before it."
         reason = Reason(Code.INTERRUPTED, sentence)
-        self.alerts.send(alert_of(News.RETIRE_FAILED, deployment, reason, self.now(), ended.name))
+        self.alerts.send(alert_of(AlertKind.RETIRE_FAILED, deployment, reason, self.now(), ended.name))
 
 
 def _is_unrecorded(ended: ExecutionEnded, deployment: Deployment) -> bool:

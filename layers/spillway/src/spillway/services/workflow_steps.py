@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from spillway.domain.alerts.kinds import News
+from spillway.domain.alerts.kinds import AlertKind
 from spillway.domain.decision import Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at
@@ -118,8 +118,8 @@ class WorkflowSteps:
             return {"direction": "none"}
         else:
             self._claim_for_scale(deployment, step)
-        news = {(True, True): News.AWAKE, (True, False): News.GROWN}.get(
-            (wanted > current, current == 0), News.SHRUNK if wanted else News.ASLEEP
+        news = {(True, True): AlertKind.AWAKE, (True, False): AlertKind.GROWN}.get(
+            (wanted > current, current == 0), AlertKind.SHRUNK if wanted else AlertKind.ASLEEP
         )
         return _plan(
             now,

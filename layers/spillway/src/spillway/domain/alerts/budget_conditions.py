@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from spillway.domain.access.limits import month_at
 from spillway.domain.alerts.conditions import Condition
-from spillway.domain.alerts.kinds import News
+from spillway.domain.alerts.kinds import AlertKind
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
@@ -38,7 +38,7 @@ def budget_conditions(
     for share in budget.alert_at:
         if used >= share:
             reason = Reason(Code.BUDGET, sentence, round(used, 4), share, "of the month's budget")
-            yield Condition(_budget_key(memory.month, share), News.BUDGET, reason, memory.usd_this_month)
+            yield Condition(_budget_key(memory.month, share), AlertKind.BUDGET, reason, memory.usd_this_month)
     if used < 1.0:
         yield from _forecast(deployment, memory, budget.usd_per_month, memory.open_alerts, now)
 
@@ -52,7 +52,7 @@ def _forecast(
     if passed < _FORECAST_AFTER:
         return
     usd = memory.usd_this_month * (1 + (month.end - now) / passed)
-    key, share = f"{News.BUDGET_FORECAST}:{memory.month}", usd / budget_usd
+    key, share = f"{AlertKind.BUDGET_FORECAST}:{memory.month}", usd / budget_usd
     if share < (_FORECAST_ENDS_BELOW if key in told else 1.0):
         return
     sentence = (
@@ -60,7 +60,7 @@ def _forecast(
         f"and the budget is ${budget_usd:,.2f}."
     )
     reason = Reason(Code.BUDGET_FORECAST, sentence, round(share, 4), 1.0, "of the month's budget, at its end")
-    yield Condition(key, News.BUDGET_FORECAST, reason, memory.usd_this_month)
+    yield Condition(key, AlertKind.BUDGET_FORECAST, reason, memory.usd_this_month)
 
 
 def _idle_burn(
@@ -75,7 +75,7 @@ def _idle_burn(
         return
     sentence = f"{capacity.billed} instance(s) have run for {hours:.1f} hours without a request."
     reason = Reason(Code.IDLE_BURN, sentence, round(usd, 2), IDLE_BURN_USD, "USD")
-    yield Condition(News.IDLE_BURN, News.IDLE_BURN, reason, usd, rate)
+    yield Condition(AlertKind.IDLE_BURN, AlertKind.IDLE_BURN, reason, usd, rate)
 
 
 def _estimate(memory: Memory) -> str:
@@ -83,4 +83,4 @@ def _estimate(memory: Memory) -> str:
 
 
 def _budget_key(month: str, share: float) -> str:
-    return f"{News.BUDGET}:{month}:{share:g}"
+    return f"{AlertKind.BUDGET}:{month}:{share:g}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spillway.domain.alerts.alert import Alert, AlertState
-from spillway.domain.alerts.kinds import News, alert_of, closed
+from spillway.domain.alerts.kinds import AlertKind, alert_of, closed
 from spillway.domain.decision import Reason
 from spillway.domain.deployments.deployment import Deployment
 
@@ -14,7 +14,7 @@ class Condition:
     """One state that holds now; ``key`` begins with its news, and tells it from others of its kind (a threshold)."""
 
     key: str
-    news: News
+    news: AlertKind
     reason: Reason
     usd: float | None = None
     usd_per_hour: float | None = None
@@ -39,9 +39,9 @@ def end(key: str, deployment: Deployment, why: Reason, now: datetime, usd: float
     return closed(alert_of(news_of(key), deployment, why, now, _occasion(key, now), usd=usd), now, why)
 
 
-def news_of(key: str) -> News:
+def news_of(key: str) -> AlertKind:
     """Return what a state's key is about."""
-    return News(key.split(":", 1)[0])
+    return AlertKind(key.split(":", 1)[0])
 
 
 def _occasion(key: str, now: datetime) -> str:

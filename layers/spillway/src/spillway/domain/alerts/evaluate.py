@@ -7,7 +7,7 @@ from datetime import datetime
 from spillway.domain.alerts.alert import Alert
 from spillway.domain.alerts.budget_conditions import budget_conditions
 from spillway.domain.alerts.conditions import Condition, begin, end, news_of
-from spillway.domain.alerts.kinds import News
+from spillway.domain.alerts.kinds import AlertKind
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
@@ -16,10 +16,10 @@ from spillway.domain.scaling.check_state import Memory
 from spillway.domain.scaling.policy import has_lost_capacity, lost_reason
 
 _ENDED = {
-    News.CAPACITY_LOST: Code.READY,
-    News.BUDGET: Code.BUDGET,
-    News.BUDGET_FORECAST: Code.BUDGET_FORECAST,
-    News.IDLE_BURN: Code.IDLE_BURN,
+    AlertKind.CAPACITY_LOST: Code.READY,
+    AlertKind.BUDGET: Code.BUDGET,
+    AlertKind.BUDGET_FORECAST: Code.BUDGET_FORECAST,
+    AlertKind.IDLE_BURN: Code.IDLE_BURN,
 }
 
 
@@ -44,14 +44,14 @@ def _states(
     if deployment.status is Status.RETIRING:
         return
     if _is_lost(deployment, capacity, memory, now):
-        yield Condition(News.CAPACITY_LOST, News.CAPACITY_LOST, lost_reason(deployment, capacity))
+        yield Condition(AlertKind.CAPACITY_LOST, AlertKind.CAPACITY_LOST, lost_reason(deployment, capacity))
     yield from budget_conditions(deployment, capacity, memory, usd_per_hour, now)
 
 
 def _is_lost(deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime) -> bool:
     # A workflow at work takes instances away and brings them: what was announced before neither begins nor ends.
     if deployment.status is Status.SERVING and deployment.is_claimed(now):
-        return News.CAPACITY_LOST in memory.open_alerts
+        return AlertKind.CAPACITY_LOST in memory.open_alerts
     return has_lost_capacity(deployment, capacity)
 
 
@@ -65,28 +65,28 @@ def _end(key: str, deployment: Deployment, memory: Memory, now: datetime) -> Ale
     news = news_of(key)
     share = _share_of(key) if _is_budget(key) else None
     why = Reason(_ENDED[news], _why_it_ended(news, key, deployment, memory), None, share)
-    usd = memory.usd_this_month if news in (News.BUDGET, News.BUDGET_FORECAST) else None
+    usd = memory.usd_this_month if news in (AlertKind.BUDGET, AlertKind.BUDGET_FORECAST) else None
     return end(key, deployment, why, now, usd)
 
 
-def _why_it_ended(news: News, key: str, deployment: Deployment, memory: Memory) -> str:
+def _why_it_ended(news: AlertKind, key: str, deployment: Deployment, memory: Memory) -> str:
     if deployment.status is Status.RETIRING:
         return "The deployment is being retired."
-    if news in (News.BUDGET, News.BUDGET_FORECAST) and memory.month not in key:
+    if news in (AlertKind.BUDGET, AlertKind.BUDGET_FORECAST) and memory.month not in key:
         return "A new month began."
-    if news is News.BUDGET:
+    if news is AlertKind.BUDGET:
         return "The budget or its thresholds were changed."
-    if news is News.BUDGET_FORECAST:
+    if news is AlertKind.BUDGET_FORECAST:
         return "The month takes another course, its budget was changed, or all of it is used."
     if deployment.status is not Status.SERVING:
         return f"It is {deployment.status} now, so no instance is expected to answer."
-    if news is News.IDLE_BURN:
+    if news is AlertKind.IDLE_BURN:
         return "Requests came again, its size was changed, or its price is no longer known."
     return "Instances answer again."
 
 
 def _is_budget(key: str) -> bool:
-    return key.startswith(f"{News.BUDGET}:")
+    return key.startswith(f"{AlertKind.BUDGET}:")
 
 
 def _share_of(key: str) -> float:

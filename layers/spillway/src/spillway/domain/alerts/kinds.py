@@ -9,7 +9,7 @@ from spillway.domain.decision import Reason
 from spillway.domain.deployments.deployment import Deployment
 
 
-class News(StrEnum):
+class AlertKind(StrEnum):
     """Everything that is worth an alert."""
 
     DEPLOYED = "deployed"
@@ -40,81 +40,81 @@ class _Text:
     topic: Topic = Topic.SCALE
 
 
-_TEXTS: dict[News, _Text] = {
-    News.DEPLOYED: _Text(
+_TEXTS: dict[AlertKind, _Text] = {
+    AlertKind.DEPLOYED: _Text(
         Severity.INFO, "{path} is up and serving with {desired} instance(s)", "Nothing; requests go to it now."
     ),
-    News.DEPLOY_FAILED: _Text(
+    AlertKind.DEPLOY_FAILED: _Text(
         Severity.CRITICAL,
         "could not be deployed; what was made has been released",
         "Read the reason, correct the request, DELETE the deployment and POST it again. "
         "Until then its spill target answers, if it has one.",
     ),
-    News.AWAKE: _Text(Severity.INFO, "is awake with {desired} instance(s)", "Nothing; requests go to it again."),
-    News.ASLEEP: _Text(
+    AlertKind.AWAKE: _Text(Severity.INFO, "is awake with {desired} instance(s)", "Nothing; requests go to it again."),
+    AlertKind.ASLEEP: _Text(
         Severity.INFO,
         "was put to sleep (zero instances); {meanwhile}",
         "Nothing. Raise thresholds.idle_after_seconds or add a warm window if it sleeps too early.",
     ),
-    News.GROWN: _Text(Severity.INFO, "was scaled out to {desired} instance(s)", "Nothing."),
-    News.SHRUNK: _Text(Severity.INFO, "was scaled in to {desired} instance(s)", "Nothing."),
-    News.SCALE_FAILED: _Text(
+    AlertKind.GROWN: _Text(Severity.INFO, "was scaled out to {desired} instance(s)", "Nothing."),
+    AlertKind.SHRUNK: _Text(Severity.INFO, "was scaled in to {desired} instance(s)", "Nothing."),
+    AlertKind.SCALE_FAILED: _Text(
         Severity.WARNING,
         "could not change its capacity; it is back where it was ({status})",
         "Until then {meanwhile}. Check quotas, or add instance types to capacity.instance_types.",
     ),
-    News.RETIRED: _Text(Severity.INFO, "is retired; nothing of it is left", "Nothing; the name is free again."),
-    News.RETIRE_FAILED: _Text(
+    AlertKind.RETIRED: _Text(Severity.INFO, "is retired; nothing of it is left", "Nothing; the name is free again."),
+    AlertKind.RETIRE_FAILED: _Text(
         Severity.CRITICAL,
         "could not be released completely and may still cost money",
         "DELETE it again; if it fails again, look for its tags (spillway:deployment) in the account.",
     ),
-    News.CAPACITY_LOST: _Text(
+    AlertKind.CAPACITY_LOST: _Text(
         Severity.WARNING,
         "has lost all its instances; {meanwhile}",
         "Nothing if replacements start; otherwise look at the Auto Scaling group's activity history.",
     ),
-    News.SPOT_NOTICE: _Text(
+    AlertKind.SPOT_NOTICE: _Text(
         Severity.WARNING, "will lose a spot instance in two minutes", "Nothing; a replacement has been asked for."
     ),
-    News.LAUNCH_FAILED: _Text(
+    AlertKind.LAUNCH_FAILED: _Text(
         Severity.WARNING,
         "could not get an instance it asked for",
         "Until then {meanwhile}. Add instance types or zones, or ask for a higher quota.",
     ),
-    News.BUDGET: _Text(
+    AlertKind.BUDGET: _Text(
         Severity.WARNING,
         "has used {share:.0%} of {budget}",
         "Lower capacity.max or idle_after_seconds, or raise the budget: PATCH /deployments/{name}.",
         Topic.COST,
     ),
-    News.BUDGET_FORECAST: _Text(
+    AlertKind.BUDGET_FORECAST: _Text(
         Severity.WARNING,
         "will pass {budget} before its end, at the pace of this month so far",
         "Lower capacity.max or idle_after_seconds, or raise the budget: PATCH /deployments/{name}.",
         Topic.COST,
     ),
-    News.IDLE_BURN: _Text(
+    AlertKind.IDLE_BURN: _Text(
         Severity.WARNING,
         "pays for instances that nobody uses",
         "Let it sleep: lower capacity.min or thresholds.idle_after_seconds, or narrow its warm windows: "
         "PATCH /deployments/{name}.",
         Topic.COST,
     ),
-    News.DEARER_THAN_BEDROCK: _Text(
+    AlertKind.DEARER_THAN_BEDROCK: _Text(
         Severity.WARNING,
         "costs more than the same tokens would on Bedrock",
         "If it goes on: lower capacity.min or thresholds.idle_after_seconds, narrow its warm windows, or retire it and "
         "ask for the same model with path bedrock.",
         Topic.COST,
     ),
-    News.COST_ANOMALY: _Text(
+    AlertKind.COST_ANOMALY: _Text(
         Severity.WARNING,
         "costs much more than in the same hour last week",
         "See who uses it: GET /costs?group_by=key&deployment={name}. If nobody should, limit that key: PATCH /keys.",
         Topic.COST,
     ),
-    News.FLEET_PAYS: _Text(
+    AlertKind.FLEET_PAYS: _Text(
         Severity.INFO,
         "would cost less on a fleet of its own than on Bedrock",
         "Compare by POST /plans. To move, retire it and ask for the same model with path fleet, and Bedrock as its "
@@ -125,7 +125,7 @@ _TEXTS: dict[News, _Text] = {
 
 
 def alert_of(
-    news: News,
+    news: AlertKind,
     deployment: Deployment,
     reason: Reason,
     at: datetime,

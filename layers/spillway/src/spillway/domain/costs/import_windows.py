@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW
+from spillway.domain.economics.import_windows.constants import MINUTES_PER_WINDOW
 from spillway.domain.observations.hours import hour_at
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime, hours_lived
 from spillway.domain.observations.traffic import Load

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from spillway.domain.costs.ledger import Capacities
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW, WINDOWS_PER_HOUR
+from spillway.domain.economics.import_windows.constants import MINUTES_PER_WINDOW, WINDOWS_PER_HOUR
 from spillway.domain.observations.usage import Hours
 from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.model_catalog import find, is_bedrock_id

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias, assert_never
 
 from spillway.domain.decision import Reason
+from spillway.domain.economics.import_windows.in_check import ImportEconomy
 from spillway.domain.economics.in_check import Advice, FleetEconomy
-from spillway.domain.economics.windows.in_check import ImportEconomy
 
 Economy: TypeAlias = FleetEconomy | ImportEconomy
 

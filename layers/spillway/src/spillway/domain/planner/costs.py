@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spillway.domain.costs.other_paths import expected_windows
-from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW
+from spillway.domain.economics.import_windows.constants import MINUTES_PER_WINDOW
 from spillway.domain.planner.inputs import Family, Inputs, Machine
 from spillway.domain.planner.instance_hours import NOISE, Load, Needed
 from spillway.domain.planner.traffic_profile import TrafficProfile

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from spillway.domain.alerts.alert import Alert
 from spillway.domain.alerts.conditions import Condition, begin, end, news_of
-from spillway.domain.alerts.kinds import News
+from spillway.domain.alerts.kinds import AlertKind
 from spillway.domain.costs.ledger import Amounts
 from spillway.domain.costs.month import MICRO
 from spillway.domain.decision import Code, Reason
@@ -30,9 +30,11 @@ FLEET_PAYS_FACTOR = 0.9
 _HOURS = 24
 
 _OVER = {
-    News.DEARER_THAN_BEDROCK: "The last 24 hours did not cost more than Bedrock would have, or a price is unknown.",
-    News.COST_ANOMALY: "The last hour cost about what the same hour did a week before, or that is not known.",
-    News.FLEET_PAYS: "The last days' traffic would not have cost less on a fleet, or a price is unknown.",
+    AlertKind.DEARER_THAN_BEDROCK: (
+        "The last 24 hours did not cost more than Bedrock would have, or a price is unknown."
+    ),
+    AlertKind.COST_ANOMALY: "The last hour cost about what the same hour did a week before, or that is not known.",
+    AlertKind.FLEET_PAYS: "The last days' traffic would not have cost less on a fleet, or a price is unknown.",
 }
 
 
@@ -72,20 +74,20 @@ def _dearer(day: Amounts, on_bedrock: int | None, told: Set[str]) -> Iterable[Co
     if on_bedrock is None or not day.is_priced:
         return
     usd, there = day.micro_usd / MICRO, on_bedrock / MICRO
-    is_told = News.DEARER_THAN_BEDROCK in told
+    is_told = AlertKind.DEARER_THAN_BEDROCK in told
     limit = there if is_told else max(there * DEARER_FACTOR, there + DEARER_USD)
     if usd <= there or usd < limit:
         return
     sentence = f"The last 24 hours cost ${usd:,.2f}; Bedrock would have charged ${there:,.2f} for the same tokens."
     reason = Reason(Code.DEARER_THAN_BEDROCK, sentence, round(usd, 2), round(limit, 2), "USD")
-    yield Condition(News.DEARER_THAN_BEDROCK, News.DEARER_THAN_BEDROCK, reason, None, (usd - there) / _HOURS)
+    yield Condition(AlertKind.DEARER_THAN_BEDROCK, AlertKind.DEARER_THAN_BEDROCK, reason, None, (usd - there) / _HOURS)
 
 
 def _anomaly(hour: Amounts, last_week: Amounts | None, told: Set[str]) -> Iterable[Condition]:
     if last_week is None or not (hour.is_priced and last_week.is_priced):
         return
     usd, then = hour.micro_usd / MICRO, last_week.micro_usd / MICRO
-    is_told = News.COST_ANOMALY in told
+    is_told = AlertKind.COST_ANOMALY in told
     limit = then * _ANOMALY_ENDS_BELOW if is_told else max(then * ANOMALY_FACTOR, then + ANOMALY_USD)
     if usd <= then or usd < limit:
         return
@@ -94,18 +96,18 @@ def _anomaly(hour: Amounts, last_week: Amounts | None, told: Set[str]) -> Iterab
         f"the same hour a week before cost ${then:,.2f} with {last_week.requests:,}."
     )
     reason = Reason(Code.COST_ANOMALY, sentence, round(usd, 2), round(limit, 2), "USD")
-    yield Condition(News.COST_ANOMALY, News.COST_ANOMALY, reason, None, usd - then)
+    yield Condition(AlertKind.COST_ANOMALY, AlertKind.COST_ANOMALY, reason, None, usd - then)
 
 
 def _fleet_pays(shadow: Shadow | None, told: Set[str]) -> Iterable[Condition]:
     if shadow is None or not shadow.pays or shadow.fleet_usd is None or shadow.bedrock_usd is None:
         return
-    limit = shadow.bedrock_usd * (1.0 if News.FLEET_PAYS in told else FLEET_PAYS_FACTOR)
+    limit = shadow.bedrock_usd * (1.0 if AlertKind.FLEET_PAYS in told else FLEET_PAYS_FACTOR)
     if shadow.fleet_usd >= limit:
         return
     saved = shadow.bedrock_usd - shadow.fleet_usd
     reason = Reason(Code.FLEET_PAYS, sentence_of(shadow), round(shadow.fleet_usd, 2), round(limit, 2), "USD")
-    yield Condition(News.FLEET_PAYS, News.FLEET_PAYS, reason, None, -saved / shadow.hours)
+    yield Condition(AlertKind.FLEET_PAYS, AlertKind.FLEET_PAYS, reason, None, -saved / shadow.hours)
 
 
 def _why_over(key: str, deployment: Deployment) -> Reason:

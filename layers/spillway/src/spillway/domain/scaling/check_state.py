@@ -5,7 +5,7 @@ from datetime import datetime
 
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.economics.economy import Economy
-from spillway.domain.economics.windows.copies import Imported
+from spillway.domain.economics.import_windows.copies import Imported
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.instance_lifetimes import InstanceLifetime
 from spillway.domain.observations.traffic import Load

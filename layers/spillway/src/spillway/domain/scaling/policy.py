@@ -9,9 +9,9 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at
 from spillway.domain.deployments.status import Status
 from spillway.domain.economics.economy import Economy, advice_of
+from spillway.domain.economics.import_windows import in_check as windows
+from spillway.domain.economics.import_windows.in_check import ImportEconomy
 from spillway.domain.economics.in_check import FleetEconomy, advance
-from spillway.domain.economics.windows import in_check as windows
-from spillway.domain.economics.windows.in_check import ImportEconomy
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import LONGEST_GAP, RECENT, Load
 from spillway.domain.scaling.check_state import Memory, Snapshot

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
-from spillway.domain.alerts.kinds import News
+from spillway.domain.alerts.kinds import AlertKind
 from spillway.domain.decision import Reason, reason_from_json
 from spillway.domain.paths.targets import Target, target_from_json
 from spillway.services.events.reading import Caught, TaskEvent, by, read
@@ -77,7 +77,7 @@ class Announce(_Step):
     """Tell people how a workflow ended; ``change`` is by how many instances, where the workflow knows."""
 
     step: Literal["notify"]
-    news: News
+    news: AlertKind
     reason: Annotated[Reason, by(reason_from_json)] | None = None
     change: int | None = None
 

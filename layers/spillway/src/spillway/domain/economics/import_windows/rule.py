@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from spillway.domain.decision import Code, Reason
-from spillway.domain.economics.windows.copies import Copy
+from spillway.domain.economics.import_windows.copies import Copy
 
 
 @dataclass(slots=True)

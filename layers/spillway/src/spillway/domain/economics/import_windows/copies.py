@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from spillway.domain.economics.import_windows.constants import MINUTES_PER_WINDOW
 from spillway.domain.economics.scenario import Elsewhere, check_numbers, whole_minutes
-from spillway.domain.economics.windows.constants import MINUTES_PER_WINDOW
 from spillway.domain.pricing.price_book import ImportPrices, price_book
 
 _MOST_COPIES, _LONGEST_WINDOW = 100, 60

@@ -7,9 +7,9 @@ from typing import Any
 
 from spillway.domain.decision import Code, Reason, reason_from_json, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.economics.import_windows.copies import Copy, Imported
+from spillway.domain.economics.import_windows.rule import State, step
 from spillway.domain.economics.in_check import minutes_due, tokens_by_kind
-from spillway.domain.economics.windows.copies import Copy, Imported
-from spillway.domain.economics.windows.rule import State, step
 from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.paths.targets import ImportedTarget
 from spillway.domain.pricing.price_book import PriceBook

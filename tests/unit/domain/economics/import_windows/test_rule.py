@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spillway.domain.decision import Code, Reason
+from spillway.domain.economics.import_windows.copies import Copy, Imported
+from spillway.domain.economics.import_windows.optimum import layer_optimum
+from spillway.domain.economics.import_windows.replay import POLICIES, replay
+from spillway.domain.economics.import_windows.rule import State, step
 from spillway.domain.economics.trace import Trace
-from spillway.domain.economics.windows.copies import Copy, Imported
-from spillway.domain.economics.windows.optimum import layer_optimum
-from spillway.domain.economics.windows.replay import POLICIES, replay
-from spillway.domain.economics.windows.rule import State, step
 
 # A window of five minutes costs ten dollars; a hundred tokens, which a copy serves a minute, four.
 IMPORTED = Imported(1.0, 2, 5, 100.0, 120.0, 2, 40_000.0, 40_000.0)

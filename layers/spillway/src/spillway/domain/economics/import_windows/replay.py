@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from spillway.domain.economics.import_windows.copies import Copy, Imported
+from spillway.domain.economics.import_windows.optimum import layer_optimum
+from spillway.domain.economics.import_windows.rule import State, step
 from spillway.domain.economics.optimum import carried
 from spillway.domain.economics.replay import Outcome
 from spillway.domain.economics.trace import Trace
-from spillway.domain.economics.windows.copies import Copy, Imported
-from spillway.domain.economics.windows.optimum import layer_optimum
-from spillway.domain.economics.windows.rule import State, step
 
 POLICIES = ("spillway", "bedrock-only", "import-only")
 
@@ -25,7 +25,7 @@ class Policy(Protocol):
 
 
 class Spillway:
-    """The rule of :mod:`spillway.domain.economics.windows.rule`."""
+    """The rule of :mod:`spillway.domain.economics.import_windows.rule`."""
 
     def __init__(self, imported: Imported) -> None:
         self._state = State(Copy(imported))

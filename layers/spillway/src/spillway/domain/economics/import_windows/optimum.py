@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from spillway.domain.economics.windows.copies import Imported
+from spillway.domain.economics.import_windows.copies import Imported
 
 _NEVER = float("inf")
 
