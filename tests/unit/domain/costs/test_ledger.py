@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from spillway.domain.costs.ledger import shared, total
 from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.status import Status
 from spillway.domain.observations.usage import CHECKS, HourOfInstances, HourOfTraffic, Hours, InstanceUse, Traffic
 from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.pricing.price_book import PriceBook, Source, TokenPrice, UnitPrice
@@ -261,3 +262,13 @@ def test_what_a_primary_was_before_is_not_priced_as_the_spill_target() -> None:
     assert report.total.amounts.micro_usd == 0
     assert report.total.amounts.unpriced_tokens == 2_000_000
     assert report.unknown == ["the model that was support's primary"]
+
+
+def test_a_retired_primary_keeps_its_price() -> None:
+    """Without a target and without a spill target, as a retirement leaves it."""
+    spec = a_spec(name="support", path="bedrock", capacity=None, spill=None)
+    retired = a_deployment("support", spec=spec, status=Status.RETIRED, target=None, created_at=_DAY)
+    answered = HourOfTraffic(_DAY, "primary", "bedrock", "key_1", Traffic(1, 0, 1_000_000, completion_tokens=1_000_000))
+    report = _report(Hours((answered,)), deployment=retired)
+    # A dollar for the prompt's million, two for the completion's.
+    assert (report.total.amounts.micro_usd, report.unknown) == (3_000_000, [])

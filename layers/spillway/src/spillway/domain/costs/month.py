@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.errors import InvalidRequest
 from spillway.domain.observations.usage import Usage
-from spillway.domain.paths.path import Path, is_billed_by_token
+from spillway.domain.paths.path import Billing, Path, is_billed_by_token
 from spillway.domain.paths.targets import billed_model
 from spillway.domain.pricing.price_book import PriceBook, Source, TokenPrice
 
@@ -92,10 +93,24 @@ def _by_path(usage: Usage, bedrock_usd: float | None) -> dict[str, PathCost]:
 def token_price(deployment: Deployment, role: str, prices: PriceBook, region: str) -> tuple[str, TokenPrice | None]:
     """Return the Bedrock model behind a role, as the unknown is named, and its price, None where unknown.
 
-    What a primary was before it became another is not known: its tokens have no price rather than another model's.
+    What a primary was before its name was asked for again on another path is not known: its tokens have no price rather
+    than another model's.
     """
     spill = deployment.spec.spill
-    model_id = billed_model(deployment.target) if role == "primary" else spill.model_id if spill else None
+    model_id = _own_model(deployment) if role == "primary" else spill.model_id if spill else None
     if model_id is None:
         return f"the model that was {deployment.name}'s {role}", None
     return f"model {model_id}", prices.tokens(model_id, region)
+
+
+def _own_model(deployment: Deployment) -> str | None:
+    """Return the Bedrock model that answers as primary, or did until the deployment was retired."""
+    spec = deployment.spec
+    if (model := billed_model(deployment.target)) is not None:
+        return model
+    if spec.path.billing is not Billing.TOKEN:
+        return None
+    try:
+        return spec.profile.model_id(spec.model.id)
+    except InvalidRequest:
+        return None
