@@ -12,7 +12,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
-STOP_SECONDS = 20
+# Longer than the sandbox gives itself for an orderly end.
+STOP_SECONDS = 60
 
 
 @contextmanager
@@ -35,6 +36,7 @@ def running_sandbox(folder: Path, **environment: str) -> Iterator[dict[str, str]
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
 
 
 def _facts(process: "subprocess.Popen[bytes]", folder: Path) -> dict[str, str]:
