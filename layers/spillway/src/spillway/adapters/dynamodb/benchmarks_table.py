@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
-from spillway.adapters.dynamodb.cursor import decode_cursor, encode_cursor
+from spillway.adapters.dynamodb.newest_first import newest_first
 from spillway.domain.benchmarks.record import OPEN, Benchmark
 from spillway.domain.errors import Conflict, NotFound, Superseded
 
@@ -94,22 +94,8 @@ class BenchmarksTable:
 
     def page(self, deployment: str, limit: int, cursor: str | None) -> tuple[Sequence[Benchmark], str | None]:
         """Return one page, newest first; InvalidRequest for a cursor that is none."""
-        start: dict[str, Any] = {}
-        if cursor:
-            start["ExclusiveStartKey"] = decode_cursor(cursor, "id", deployment=deployment)
-        with translated():
-            answer = self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="#deployment = :deployment",
-                ExpressionAttributeNames={"#deployment": "deployment"},
-                ExpressionAttributeValues={":deployment": {"S": deployment}},
-                ScanIndexForward=False,
-                Limit=limit,
-                ConsistentRead=True,
-                **start,
-            )
-        found = [Benchmark.model_validate_json(item["body"]["S"]) for item in answer["Items"]]
-        return found, encode_cursor(answer.get("LastEvaluatedKey"))
+        items, following = newest_first(self._client, self._table, "id", deployment, limit, cursor)
+        return [Benchmark.model_validate_json(item["body"]["S"]) for item in items], following
 
     def _item(self, deployment: str, benchmark: str) -> dict[str, Any]:
         with translated():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
-from spillway.adapters.dynamodb.cursor import decode_cursor, encode_cursor
+from spillway.adapters.dynamodb.newest_first import newest_first
 from spillway.domain.decision import Decision, decision_from_json, decision_to_json
 
 if TYPE_CHECKING:
@@ -41,21 +41,8 @@ class DecisionsTable:
         self, deployment: str, limit: int, cursor: str | None
     ) -> tuple[Sequence[tuple[datetime, Decision]], str | None]:
         """Return one page, newest first; InvalidRequest for a cursor that is none."""
-        start: dict[str, Any] = {}
-        if cursor:
-            start["ExclusiveStartKey"] = decode_cursor(cursor, "at", deployment=deployment)
-        with translated():
-            answer = self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="#deployment = :deployment",
-                ExpressionAttributeNames={"#deployment": "deployment"},
-                ExpressionAttributeValues={":deployment": {"S": deployment}},
-                ScanIndexForward=False,
-                Limit=limit,
-                ConsistentRead=True,
-                **start,
-            )
-        return [_entry_of(item) for item in answer["Items"]], encode_cursor(answer.get("LastEvaluatedKey"))
+        items, following = newest_first(self._client, self._table, "at", deployment, limit, cursor)
+        return [_entry_of(item) for item in items], following
 
 
 def _sort_key(now: datetime, body: str) -> str:
