@@ -9,6 +9,7 @@ from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.adapters.dynamodb.reviews_table import ReviewsTable
 from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.tagged_resources import TaggedResources
+from spillway.bootstrap.common import current_prices
 from spillway.domain.alerts.alert import Topic
 from spillway.domain.pricing.price_book import price_book
 from spillway.domain.pricing.throughput import benchmarks
@@ -51,7 +52,7 @@ def sweep_service(settings: Settings) -> Sweep:
         tagged=TaggedResources(settings.stack, client("ec2"), client("autoscaling"), client("sagemaker")),
         reviews=ReviewsTable(dynamodb, settings.reviews_table),
         alerts=SnsAlerts(client("sns"), {Topic.COST: settings.cost_topic_arn}),
-        prices=CurrentPrices(price_book(), PricesTable(dynamodb, settings.prices_table), clock.utc_now),
+        prices=current_prices(settings),
         region=settings.region,
         now=clock.utc_now,
     )

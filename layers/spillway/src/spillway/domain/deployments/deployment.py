@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from spillway.domain.deployments.measured_capacity import Measured
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
+from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.targets import Target
 
 # An execution that was aborted from outside can't give the deployment back; after this long another may take it.
@@ -60,8 +61,8 @@ class Deployment:
         capacity, measured = self.spec.capacity, self.measured
         if capacity.tokens_per_minute_per_instance is not None:
             return capacity.tokens_per_minute_per_instance
-        wanted = {name.removeprefix("ml.") for name in capacity.instance_types}
-        if measured is None or (wanted and (measured.instance_type or "").removeprefix("ml.") not in wanted):
+        wanted = {ec2_instance_type(name) for name in capacity.instance_types}
+        if measured is None or (wanted and ec2_instance_type(measured.instance_type or "") not in wanted):
             return None
         return measured.tokens_per_minute
 

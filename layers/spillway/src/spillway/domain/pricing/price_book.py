@@ -9,6 +9,7 @@ from typing import Any
 
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.engines.registry import ENGINES, engine_of
+from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import InstancePrices
 from spillway.domain.paths.registry import profile_of
@@ -137,7 +138,7 @@ class PriceBook:
         wanted = spec.capacity.instance_types
         chosen = instance_type or (wanted[0] if wanted else None)
         if spec.capacity.market == "spot":
-            return self.spot.get(chosen.removeprefix("ml.")) if chosen and region == self.region else None
+            return self.spot.get(ec2_instance_type(chosen)) if chosen and region == self.region else None
         return self.instance(spec.path, chosen, region)
 
     def tokens(self, model_id: str, region: str) -> TokenPrice | None:

@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.model_catalog import find
 from spillway.domain.pricing.price_book import SECONDS_PER_HOUR, Source
 
@@ -85,7 +86,7 @@ class Benchmarks:
 
         Best is the strongest kind of measurement, then the nearest lengths, then the fastest engine.
         """
-        instance_type = instance_type.removeprefix("ml.")
+        instance_type = ec2_instance_type(instance_type)
         if instance_type in self.own:
             return self.own[instance_type]
         group, (accelerator, count) = self._group(model_id), self.accelerators.get(instance_type, ("", 0))
@@ -128,7 +129,7 @@ def given(
     instance_type: str, tokens_per_second: float, as_of: str, where: str = "given with the request"
 ) -> Throughput:
     """Return a user's own number as a throughput."""
-    return Throughput(instance_type.removeprefix("ml."), 0, 0, tokens_per_second, "given", "", Source(where, as_of))
+    return Throughput(ec2_instance_type(instance_type), 0, 0, tokens_per_second, "given", "", Source(where, as_of))
 
 
 @cache
