@@ -10,7 +10,7 @@ from spillway.gateway.__main__ import config
 from spillway.settings import Settings
 from tests.sandbox.iam.evaluate import Effect, evaluate
 from tests.sandbox.iam.static_stack import StaticStack
-from tests.template.transform import transformed
+from tests.template.transform import source, transformed
 
 FUNCTION = "ServeOpenaiFunction"
 
@@ -58,6 +58,25 @@ def test_a_changed_parameter_replaces_the_version() -> None:
     described = [_one(_stack(GatewayMemory=size), "AWS::Lambda::Version")["Description"] for size in ("256", "512")]
     assert described[0] != described[1]
     assert all(len(text) <= 256 for text in described)
+
+
+@pytest.mark.parametrize("layer", ["DependenciesLayer", "SpillwayLayer"])
+def test_other_content_of_a_layer_is_another_version(layer: str) -> None:
+    """``sam deploy`` puts each layer under a key of its content; the alias stays behind what no version is made for."""
+    changed = source()
+    changed["Resources"][layer]["Properties"]["ContentUri"] += "-as-changed"
+    versions = [_published(transformed(template=each)) for each in (source(), changed)]
+    assert versions[0] != versions[1]
+
+
+def _published(document: dict[str, Any]) -> str:
+    """Return the logical id of the gateway's version; CloudFormation publishes one only under a new id."""
+    (version,) = (
+        name
+        for name, each in document["Resources"].items()
+        if each["Type"] == "AWS::Lambda::Version" and name.startswith(FUNCTION)
+    )
+    return str(version)
 
 
 def _parameters(value: Any, template: dict[str, Any]) -> Iterator[str]:
