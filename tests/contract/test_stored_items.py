@@ -1,20 +1,31 @@
-"""What an earlier version stored is read: an upgrade forgets no deployment, no route and no use."""
+"""What an earlier version stored is read: an upgrade forgets no deployment, route, key, use, price or credit."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from spillway.adapters.dynamodb.benchmarks_table import BenchmarksTable
+from spillway.adapters.dynamodb.decisions_table import DecisionsTable
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
+from spillway.adapters.dynamodb.keys_table import KeysTable
+from spillway.adapters.dynamodb.prices_table import PricesTable
+from spillway.adapters.dynamodb.reviews_table import ReviewsTable
 from spillway.adapters.dynamodb.routes_table import RoutesTable
 from spillway.adapters.dynamodb.usage_table import UsageTable
+from spillway.domain.access.keys import OldSecret, Scope, digest_of, id_of
+from spillway.domain.access.limits import KeyLimits
+from spillway.domain.benchmarks.record import End, State
+from spillway.domain.costs.credits import Credit, CreditLedger
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.usage import CHECKS, InstanceUse, Traffic
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget
+from spillway.domain.pricing.price_layers import Override, PriceTable
+from spillway.domain.review.record import Review, Shadow
 from spillway.domain.routing.route import RouteState
-from tests.builders import NOW, SPILL_MODEL
+from tests.builders import NOW, SPILL_MODEL, a_decision, a_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -114,3 +125,50 @@ def test_use_is_read(dynamodb: "DynamoDBClient", make_table: "MakeTable") -> Non
     )
     (check,) = usage.hours(CHECKS, NINE, NINE + timedelta(hours=1)).traffic
     assert (check.role, check.traffic.requests, check.traffic.lambda_mb_ms) == ("check", 1, 12_345)
+
+
+def test_keys_open_what_they_opened_by_every_secret(dynamodb: "DynamoDBClient", make_table: "MakeTable") -> None:
+    keys = KeysTable(dynamodb, filled(dynamodb, make_table("id"), "keys"))
+    assert keys.get(id_of("plain")) == a_key("plain")
+    rotated = keys.get(id_of("first"))
+    assert rotated is not None
+    assert (rotated.name, rotated.scopes, rotated.deployments) == ("rotated", frozenset(Scope), ("a1", "b2"))
+    assert (rotated.limits, rotated.expires_at) == (KeyLimits(60, 40_000, 0.5), NOW + timedelta(days=1))
+    assert [keys.find(id_of(secret)) for secret in ("first", "second")] == [rotated, rotated]
+    assert rotated.digest == digest_of("second")
+    assert rotated.old_secrets == (OldSecret(digest_of("first"), NOW + timedelta(hours=1)),)
+
+
+def test_decisions_are_shown(dynamodb: "DynamoDBClient", make_table: "MakeTable") -> None:
+    decisions = DecisionsTable(dynamodb, filled(dynamodb, make_table("deployment", "at"), "decisions"))
+    assert decisions.page("fleet", 10, None) == ([(NOW, a_decision())], None)
+
+
+def test_benchmarks_are_shown(dynamodb: "DynamoDBClient", make_table: "MakeTable") -> None:
+    benchmarks = BenchmarksTable(dynamodb, filled(dynamodb, make_table("deployment", "id"), "benchmarks"))
+    ended = benchmarks.get("support-llama", "00000003-1")
+    (step,) = ended.steps
+    assert (ended.state, ended.end, ended.usd_used, ended.seconds_used) == (State.DONE, End.SATURATED, 0.25, 74.5)
+    assert (step.concurrency, step.requests, step.failures) == (4, 600, {"x": 1})
+
+
+def test_prices_and_credits_hold_on(dynamodb: "DynamoDBClient", make_table: "MakeTable") -> None:
+    prices = PricesTable(dynamodb, filled(dynamodb, make_table("id"), "prices"))
+    stored = prices.load()
+    assert {reading.table: reading.usd for reading in stored.readings} == {
+        PriceTable.EC2: {"g5.xlarge": (1.1,), "g6.xlarge": (0.8,)},
+        PriceTable.BEDROCK: {"a.model": (0.1, 0.2)},
+    }
+    assert list(stored.overrides) == [
+        Override(PriceTable.SPOT, "g5.xlarge", usd=(0.4,), note="mine"),
+        Override(PriceTable.EC2, discount=0.3),
+    ]
+    assert prices.credits() == CreditLedger(
+        (Credit(name="poc", usd=10_000.0, expires_on=date(2027, 3, 31)),), NOW, 12.5
+    )
+
+
+def test_what_a_review_told_is_not_told_again(dynamodb: "DynamoDBClient", make_table: "MakeTable") -> None:
+    reviews = ReviewsTable(dynamodb, filled(dynamodb, make_table("id"), "reviews"))
+    shadow = Shadow(NOW, 168, 1_000_000, 0.22, "a test", 0.2, "g6e.xlarge", 1, 0.5, 0.25)
+    assert reviews.load(["fleet"]) == {"fleet": Review(NOW, frozenset({"fleet_pays", "cost_anomaly"}), shadow)}
