@@ -1,7 +1,6 @@
 """What the template offers against the gateway's cold starts, and that a changed parameter reaches what answers."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from spillway.settings import Settings
 from tests.sandbox.iam.evaluate import Effect, evaluate
 from tests.sandbox.iam.static_stack import StaticStack
 from tests.template.transform import source, transformed
+from tests.template.upgrade import parameters_in
 
 FUNCTION = "ServeOpenaiFunction"
 
@@ -50,7 +50,7 @@ def test_every_parameter_that_the_function_follows_makes_a_new_version(template:
     # The alias has its own; policies and trust are the role's, and names of tables and groups stay.
     roles = ("ProvisionedConcurrencyConfig", "Policies", "AssumeRolePolicyDocument")
     own = {key: value for key, value in properties.items() if key not in roles}
-    assert described >= set(_parameters(own, template))
+    assert described >= set(parameters_in(own, template))
     assert {"GatewayMemory", "EnableFleets"} < described
 
 
@@ -77,23 +77,6 @@ def _published(document: dict[str, Any]) -> str:
         if each["Type"] == "AWS::Lambda::Version" and name.startswith(FUNCTION)
     )
     return str(version)
-
-
-def _parameters(value: Any, template: dict[str, Any]) -> Iterator[str]:
-    """Find every parameter that a value depends on, through conditions too."""
-    if isinstance(value, list):
-        for each in value:
-            yield from _parameters(each, template)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "Ref" and inner in template["Parameters"]:
-                yield inner
-            elif key == "Condition" or key == "Fn::If":
-                name = inner if key == "Condition" else inner[0]
-                yield from _parameters(template["Conditions"].get(name, {}), template)
-            elif key == "Fn::Sub" and isinstance(inner, str):
-                yield from (name for name in re.findall(r"\$\{(\w+)\}", inner) if name in template["Parameters"])
-            yield from _parameters(inner, template)
 
 
 def _trusted(stack: StaticStack) -> list[str]:
