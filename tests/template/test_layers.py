@@ -43,7 +43,7 @@ def test_everything_is_for_the_same_runtime(template: dict[str, Any]) -> None:
     for layer in layers:
         assert layer["Properties"]["CompatibleRuntimes"] == [functions["Runtime"]]
         assert [layer["Metadata"]["BuildArchitecture"]] == functions["Architectures"]
-    adapter = template["Resources"]["ServeOpenaiFunction"]["Properties"]["Layers"][0]["Fn::Sub"]
+    adapter = template["Resources"]["ServeOpenaiFunction"]["Properties"]["Layers"][0]["Fn::If"][2]["Fn::Sub"]
     assert functions["Architectures"] == ["arm64"]
     assert "LambdaAdapterLayerArm64" in adapter
 

@@ -114,7 +114,9 @@ def test_a_parameter_in_a_create_only_property_is_seen_through_conditions_and_re
 def test_another_id_for_what_may_exist_once_is_seen(now: dict[str, Any]) -> None:
     new = deepcopy(now)
     new["Resources"]["Bus"] = new["Resources"].pop("EventBus")
-    new["Resources"]["Subnet"] = new["Resources"].pop(next(name for name in now["Resources"] if "SubnetA" in name))
+    new["Resources"]["Subnet"] = new["Resources"].pop(
+        next(name for name, each in now["Resources"].items() if each["Type"] == "AWS::EC2::Subnet")
+    )
     assert len(list(collisions(outline(now), outline(new)))) == 2
 
 

@@ -16,6 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from tests.sandbox.cloud import zones
 from tests.sandbox.cloud.calls import Answer, AwsError, failure, identify, success
 from tests.sandbox.cloud.faults import Faults
 from tests.sandbox.cloud.patches import Patches
@@ -99,6 +100,7 @@ class MotoCloud:
         """Start with empty backends and return the endpoint's URL."""
         assert DEFAULT_ACCOUNT_ID == ACCOUNT
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        zones.install(self.patches)
         moto_api_backend.reset()
         self._server = make_server("127.0.0.1", 0, self.front, threaded=True, request_handler=_QuietHandler)
         self._server.daemon_threads = True

@@ -125,7 +125,6 @@ CREATORS: dict[str, Creator] = {
     "AWS::ApiGateway::Resource": _api_resource,
     "AWS::ApiGateway::RestApi": _rest_api,
     "AWS::ApiGateway::Stage": _named("StageName"),
-    "AWS::ApiGatewayV2::VpcLink": _named("Name"),
     "AWS::Events::EventBus": _event_bus,
     "AWS::Events::Rule": _rule,
     "AWS::IAM::InstanceProfile": _instance_profile,

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
+from tests.sandbox.cloud.zones import ZONE_IDS
+
 _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):([^}]+)\}\}")
 
 
@@ -78,9 +79,15 @@ class Intrinsics:
                 return self.resolve(yes if self.condition(condition) else no)
             case "Fn::FindInMap":
                 first, second, third = (self.resolve(part) for part in argument)
-                return self._mappings[first][second][third]
+                return self._found(first, second, third)
             case _:
                 return _plain(name, self.resolve(argument))
+
+    def _found(self, name: str, first: str, second: str) -> Any:
+        try:
+            return self._mappings[name][first][second]
+        except KeyError:
+            raise TemplateError(f"Template error: Unable to get mapping for {name}::{first}::{second}") from None
 
     def _reference(self, name: str) -> Any:
         if name == "AWS::NoValue":
@@ -125,7 +132,7 @@ def _plain(name: str, argument: Any) -> Any:  # noqa: C901 - flat: one case for 
         case "Fn::Not":
             return not argument[0]
         case "Fn::GetAZs":
-            return list(ZONES)
+            return list(ZONE_IDS)
         case "Fn::Base64":
             return base64.b64encode(argument.encode()).decode()
         case "Fn::Cidr":

@@ -12,6 +12,7 @@ import yaml
 from tests.sandbox.runtime import create_compute, create_data, create_network
 from tests.sandbox.runtime.creation import Clients, Made, Order
 from tests.sandbox.runtime.intrinsics import Intrinsics, TemplateError
+from tests.sandbox.runtime.rules import refusals
 
 CREATORS = create_data.CREATORS | create_network.CREATORS | create_compute.CREATORS
 
@@ -60,12 +61,16 @@ class TemplateStack:
         self._made: dict[str, Made] = {}
         self._making: list[str] = []
         self._custom: dict[str, Made] = {}
+        self._parameters = parameters
+        self._all_values = self._values(parameters)
         self._intrinsics = Intrinsics(
-            template, self._values(parameters), self.ref, self.attribute, dynamic=self._dynamic_reference
+            template, self._all_values, self.ref, self.attribute, dynamic=self._dynamic_reference
         )
 
     def create(self) -> None:
-        """Make everything but the custom resources, which need the functions to run."""
+        """Make everything but the custom resources, which need the functions to run; nothing if a rule refuses it."""
+        for refusal in refusals(self.template, self._parameters, self._all_values):
+            raise TemplateError(refusal)
         for logical_id in self.resources:
             if self.exists(logical_id) and not self.is_custom(logical_id):
                 self._made_resource(logical_id)

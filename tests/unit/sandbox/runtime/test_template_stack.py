@@ -110,5 +110,76 @@ def test_a_handler_that_is_not_there_is_an_error(target: Target, folder: str, ha
         function_specs(stack(target, {role: ROLE, "Function": function}))
 
 
+TOPIC = {"Topic": {"Type": "AWS::SNS::Topic"}}
+
+
+def refuse(target: Target, given: dict[str, str], **template: Any) -> str:
+    """Return why nothing is made."""
+    refused = TemplateStack({"Resources": TOPIC, **template}, given, target)
+    with pytest.raises(TemplateError) as said:
+        refused.create()
+    assert refused.physical_ids() == {}
+    return str(said.value)
+
+
+RULE = {
+    "RuleCondition": {"Fn::Equals": [{"Ref": "Size"}, "big"]},
+    "Assertions": [
+        {
+            "Assert": {"Fn::Contains": [["eu-west-1"], {"Ref": "AWS::Region"}]},
+            "AssertDescription": "Big ones are in Ireland.",
+        }
+    ],
+}
+SIZE = {"Size": {"Type": "String", "Default": "small"}}
+
+
+def test_a_rule_that_does_not_hold_stops_everything(target: Target) -> None:
+    template = {"Parameters": SIZE, "Rules": {"Ireland": RULE}}
+    assert refuse(target, {"Size": "big"}, **template) == "Ireland: Big ones are in Ireland."
+    stack(target, TOPIC, **template)
+
+
+def test_a_rule_has_fewer_functions_than_the_rest(target: Target) -> None:
+    rule = {"Assertions": [{"Assert": {"Fn::FindInMap": ["Map", "a", "b"]}}]}
+    said = refuse(target, {}, Mappings={"Map": {"a": {"b": "true"}}}, Rules={"Lookup": rule})
+    assert "a rule cannot use Fn::FindInMap" in said
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "said"),
+    [
+        ({"Type": "String", "AllowedValues": ["a"]}, "b", "parameter P is b: none of the values"),
+        (
+            {"Type": "String", "AllowedPattern": "a+", "ConstraintDescription": "must be as"},
+            "ab",
+            "parameter P must be as",
+        ),
+        ({"Type": "Number", "MinValue": 1}, "0", "parameter P is 0: out of its bounds"),
+    ],
+)
+def test_a_parameters_value_must_be_allowed(target: Target, parameter: dict[str, Any], value: str, said: str) -> None:
+    assert said in refuse(target, {"P": value}, Parameters={"P": parameter})
+
+
+def test_a_parameter_that_is_not_the_templates_is_refused(target: Target) -> None:
+    assert refuse(target, {"Other": "x"}, Parameters=SIZE) == "parameter Other does not exist in the template"
+
+
+def test_a_lookup_finds_nothing_even_where_no_condition_holds(target: Target) -> None:
+    lookup = {"Fn::FindInMap": ["Map", {"Ref": "AWS::Region"}, "Zone"]}
+    resources = {
+        "Off": {"Type": "AWS::SNS::Topic", "Condition": "Never", "Properties": {"TopicName": lookup}},
+    }
+    said = refuse(
+        target,
+        {},
+        Resources=resources,
+        Mappings={"Map": {"eu-west-1": {"Zone": "euw1-az1"}}},
+        Conditions={"Never": {"Fn::Equals": ["a", "b"]}},
+    )
+    assert said == "Template error: Unable to get mapping for Map::us-east-1::Zone"
+
+
 def test_no_type_is_both_made_and_left_out() -> None:
     assert not set(CREATORS) & set(NOT_MADE)
