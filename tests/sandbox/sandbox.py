@@ -88,7 +88,7 @@ class Sandbox:
         self._start_runtime()
         moto_url = self._start_emulation()
         servers = self._start_servers()
-        door = FleetDoor(self.emulation.balancer, self._session)
+        door = FleetDoor(self.emulation.balancer, self.emulation.vpc_links, self._session)
         admin = Admin(self.permissions, self.emulation, self.functions, self.options.stack)
         custom = CustomResources(self.aws_endpoint_url, self.functions.invoke_event)
         own = [*admin.routes(), *custom.routes()]

@@ -137,6 +137,23 @@ def parameters_in(value: Any, template: Template) -> Iterator[str]:
             yield from parameters_in(inner, template)
 
 
+def references(value: Any) -> Iterator[str]:
+    """Find the logical ids, and the parameters, that a value refers to."""
+    match value:
+        case {"Ref": str() as name}:
+            yield name
+        case {"Fn::GetAtt": [str() as name, *_]}:
+            yield name
+        case {"Fn::Sub": str() as text}:
+            yield from re.findall(r"\$\{(\w+)", text)
+        case dict():
+            for inner in value.values():
+                yield from references(inner)
+        case list():
+            for inner in value:
+                yield from references(inner)
+
+
 def _create_only(resource: Mapping[str, Any]) -> dict[str, Any]:
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, resource["Type"]).schema
     paths = [*(schema.get("createOnlyProperties") or []), *(schema.get("conditionalCreateOnlyProperties") or [])]
@@ -155,26 +172,10 @@ def _with_followers(found: Mapping[str, str], resources: Mapping[str, Any]) -> d
     while waiting:
         replaced_one = waiting.pop()
         for name, each in resources.items():
-            if name not in following and replaced_one in set(_references(each["create_only"])):
+            if name not in following and replaced_one in set(references(each["create_only"])):
                 following[name] = f"follows {replaced_one}"
                 waiting.append(name)
     return following
-
-
-def _references(value: Any) -> Iterator[str]:
-    match value:
-        case {"Ref": str() as name}:
-            yield name
-        case {"Fn::GetAtt": [str() as name, *_]}:
-            yield name
-        case {"Fn::Sub": str() as text}:
-            yield from re.findall(r"\$\{(\w+)", text)
-        case dict():
-            for inner in value.values():
-                yield from _references(inner)
-        case list():
-            for inner in value:
-                yield from _references(inner)
 
 
 def _overlap(name: str, new: Mapping[str, Any], other: str, old: Mapping[str, Any]) -> bool:

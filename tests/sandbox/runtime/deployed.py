@@ -1,5 +1,6 @@
 """The stack and what the sandbox reads from it to run it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,7 @@ def deploy(template: Mapping[str, Any], parameters: Mapping[str, str], target: T
     """Make the stack. The fleets' API is reached at ``edge_url`` instead of its own host name."""
     stack = TemplateStack(template, parameters, target)
     stack.create()
-    fleets = _fleets(stack)
+    fleets = fleets_api(stack)
     replaced = {"FLEETS_URL": f"{edge_url}/{fleets.stage}/{FLEETS_PATH}"} if fleets else {}
     return Deployed(stack, tuple(function_specs(stack, replaced)), _public_api(stack), fleets)
 
@@ -53,16 +54,18 @@ def _public_api(stack: TemplateStack) -> Api:
     raise TemplateError("the template has no API with routes")
 
 
-def _fleets(stack: TemplateStack) -> FleetsApi | None:
+def fleets_api(stack: TemplateStack) -> FleetsApi | None:
     """The API with resources of its own is the fleets'; its listener is the only one."""
     for logical_id in stack.of_type("AWS::ApiGateway::RestApi"):
         properties = stack.properties(logical_id)
         if "Body" not in properties:
             listeners = stack.of_type("AWS::ElasticLoadBalancingV2::Listener")
             api_id = stack.ref(logical_id)
+            stage = _stage_properties(stack, logical_id)
             return FleetsApi(
                 api_id=api_id,
-                stage=_stage(stack, logical_id),
+                stage=str(stage["StageName"]),
+                link_id=_link_id(stack, stage),
                 listener_arn=stack.ref(listeners[0]) if listeners else None,
                 policy=_full_arns(properties.get("Policy", {}).get("Statement", []), stack, api_id),
             )
@@ -75,9 +78,33 @@ def _full_arns(statements: list[dict[str, Any]], stack: TemplateStack, api_id: s
     return [each | {"Resource": each["Resource"].replace("execute-api:/", prefix)} for each in statements]
 
 
+def _link_id(stack: TemplateStack, stage: Mapping[str, Any]) -> str:
+    """Return the VPC link that a stage's deployment leads to.
+
+    A deployment is a snapshot of the methods that stood when it was made; what they leave open is filled in by the
+    variables of the stage.
+    """
+    made = list(stack.physical_ids())
+    (deployment,) = (
+        name for name in stack.of_type("AWS::ApiGateway::Deployment") if stack.ref(name) == stage["DeploymentId"]
+    )
+    stood = made[: made.index(deployment)]
+    methods = [stack.properties(name) for name in stack.of_type("AWS::ApiGateway::Method") if name in stood]
+    snapshot = [each for each in methods if each["RestApiId"] == stage["RestApiId"]]
+    if not snapshot:
+        raise TemplateError("The REST API doesn't contain any methods")
+    (link,) = {str(each["Integration"].get("ConnectionId", "")) for each in snapshot}
+    variables = stage.get("Variables", {})
+    return re.sub(r"\$\{stageVariables\.(\w+)\}", lambda found: str(variables.get(found[1], "")), link)
+
+
 def _stage(stack: TemplateStack, api: str) -> str:
+    return str(_stage_properties(stack, api)["StageName"])
+
+
+def _stage_properties(stack: TemplateStack, api: str) -> dict[str, Any]:
     for logical_id in stack.of_type("AWS::ApiGateway::Stage"):
         properties = stack.properties(logical_id)
         if properties["RestApiId"] == stack.ref(api):
-            return str(properties["StageName"])
+            return properties
     raise TemplateError(f"{api} has no stage")

@@ -27,6 +27,7 @@ from tests.sandbox.cloud.ports import EngineHost, Invoke, InvokeEvent, OnTarget,
 from tests.sandbox.cloud.quotas import Quotas
 from tests.sandbox.cloud.sagemaker import SageMaker
 from tests.sandbox.cloud.scheduler import Scheduler
+from tests.sandbox.cloud.vpc_links import VpcLinks
 from tests.sandbox.cloud.workflows import Workflows
 from tests.sandbox.runtime.functions import FunctionSpec
 from tests.sandbox.runtime.lambda_runtime import Invocation
@@ -67,6 +68,7 @@ class Emulation:
         self.scheduler = Scheduler(clock, self.delivery)
         self.fleet = Fleet(clock, engines, self.events.emit, self.faults, times.fleet)
         self.balancer = LoadBalancer(self.fleet)
+        self.vpc_links = VpcLinks(clock.time)
         self.workflows = Workflows(clock, hooks.invoke, self.events.emit, hooks.on_task)
         self.sagemaker = SageMaker(clock, engines, self.events.emit, self.metrics, self.faults, times.machine_learning)
         self.quotas = Quotas(self.faults)

@@ -9,16 +9,22 @@ import aiohttp
 from aiohttp import web
 
 from tests.sandbox.cloud.load_balancer import LoadBalancer, Refusal
+from tests.sandbox.cloud.vpc_links import VpcLinks
 from tests.sandbox.runtime.raw_calls import RawCall
 from tests.sandbox.runtime.streaming import HOP_BY_HOP, relay, without
 
 
 @dataclass(frozen=True)
 class FleetsApi:
-    """What the door needs to know of the API in the template; ``policy`` holds the API's own statements."""
+    """What the door needs to know of the API in the template.
+
+    ``policy`` holds the API's own statements; ``link_id`` is the VPC link that the stage's deployment leads to, empty
+    where it names none.
+    """
 
     api_id: str
     stage: str
+    link_id: str
     listener_arn: str | None
     policy: Sequence[Mapping[str, Any]]
 
@@ -26,8 +32,9 @@ class FleetsApi:
 class FleetDoor:
     """Handles requests signed for execute-api."""
 
-    def __init__(self, balancer: LoadBalancer, session: aiohttp.ClientSession) -> None:
+    def __init__(self, balancer: LoadBalancer, links: VpcLinks, session: aiohttp.ClientSession) -> None:
         self._balancer = balancer
+        self._links = links
         self._session = session
         self.api: FleetsApi | None = None
 
@@ -42,6 +49,8 @@ class FleetDoor:
         api = self.api
         if api is None or not request.raw_path.startswith(f"/{api.stage}/fleets/"):
             return _answer(403, '{"message":"Missing Authentication Token"}')
+        if not self._links.carry(api.link_id):
+            return _answer(500, '{"message":"Internal server error"}')
         # The balancer asks the engines for their load, on their loop: not a thing to wait for on this one.
         found = await asyncio.to_thread(self._balancer.resolve, request.raw_path, request.headers, api.listener_arn)
         if isinstance(found, Refusal):

@@ -1,4 +1,4 @@
-"""The fleets' network is refused where AWS would refuse it."""
+"""The fleets' network and API are refused where AWS would refuse them, and a stage serves what was deployed to it."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION, MotoCloud
+from tests.sandbox.cloud.vpc_links import is_made
+from tests.sandbox.runtime.deployed import fleets_api
 from tests.sandbox.runtime.intrinsics import TemplateError
 from tests.sandbox.runtime.template_stack import Target, TemplateStack
 
+API = {"Ref": "Api"}
 _networks = count()
 
 
@@ -52,7 +55,7 @@ def test_a_zone_is_taken_by_its_id(target: Target) -> None:
     made = stack(target, {**by_id("use1-az4"), "Link": link("Subnet0")})
     assert made.attribute("Subnet0", "AvailabilityZoneId") == "use1-az4"
     assert made.attribute("Subnet0", "AvailabilityZone") == "us-east-1d"
-    assert made.ref("Link")
+    assert is_made(made.ref("Link"))
 
 
 def test_the_first_zones_by_name_cannot_carry_a_link_in_this_account(target: Target) -> None:
@@ -94,3 +97,38 @@ def test_a_group_lets_out_what_its_rules_say_alone(target: Target) -> None:
     made = stack(target, {**subnets(), "OneRule": group})
     found = made.client("ec2").describe_security_groups(GroupIds=[made.ref("OneRule")])["SecurityGroups"][0]
     assert [(each["IpProtocol"], each["ToPort"]) for each in found["IpPermissionsEgress"]] == [("udp", 53)]
+
+
+def api(connection: Any, variables: dict[str, Any], **deployment: Any) -> dict[str, Any]:
+    """Return an API with one method, in the order that resources without needs are made: deployment first."""
+    of_api = {"RestApiId": API}
+    integration = {"Type": "HTTP_PROXY", "ConnectionType": "VPC_LINK", "ConnectionId": connection}
+    method = {**of_api, "ResourceId": "r", "HttpMethod": "ANY", "Integration": integration}
+    stage = {**of_api, "DeploymentId": {"Ref": "Deployment"}, "StageName": "live", "Variables": variables}
+    return {
+        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "fleets"}},
+        "Deployment": {"Type": "AWS::ApiGateway::Deployment", "Properties": of_api, **deployment},
+        "Method": {"Type": "AWS::ApiGateway::Method", "Properties": method},
+        "Stage": {"Type": "AWS::ApiGateway::Stage", "Properties": stage},
+    }
+
+
+@pytest.mark.parametrize(
+    ("connection", "variables", "link_id"),
+    [
+        ("abc", {}, "abc"),
+        ("${stageVariables.vpcLinkId}", {"vpcLinkId": "def"}, "def"),
+        ("${stageVariables.vpcLinkId}", {}, ""),
+    ],
+)
+def test_a_stage_fills_in_what_its_deployment_leaves_open(
+    target: Target, connection: str, variables: dict[str, str], link_id: str
+) -> None:
+    found = fleets_api(stack(target, api(connection, variables, DependsOn="Method")))
+    assert found is not None
+    assert found.link_id == link_id
+
+
+def test_a_deployment_that_does_not_wait_for_its_method_has_none(target: Target) -> None:
+    with pytest.raises(TemplateError, match="doesn't contain any methods"):
+        fleets_api(stack(target, api("abc", {})))
