@@ -1,24 +1,33 @@
-"""A workflow's proof that a target answers: one small completion over the gateway's own way."""
+"""Proof that a target answers, by one small completion over the gateway's own way, or that the way itself is open."""
 
 import asyncio
 import time
 from typing import Any
 
-from spillway.bootstrap.upstreams import open_upstreams
+from spillway.bootstrap.upstreams import open_fleet_door, open_upstreams
 from spillway.gateway.load_test.smoke_test import smoke_test
-from spillway.services.events.load_test import SmokeTest, read_smoke_test
+from spillway.services.events.load_test import DoorTest, SmokeTest, read_smoke_test
 from spillway.settings import Settings
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take ``{"deployment": name, "target": {…}}``; return ``{"ok": true, "seconds": to the first token}``.
 
-    Raises SmokeTestFailed with what came back.
+    The schedule's ``{"door": "fleets"}`` is answered with ``{"ok": true}``. Raises SmokeTestFailed with what came back.
     """
+    asked = read_smoke_test(event)
+    if isinstance(asked, DoorTest):
+        asyncio.run(_test_door())
+        return {"ok": True}
     request_id = str(getattr(context, "aws_request_id", "") or "smoke-test")
-    return {"ok": True, "seconds": round(asyncio.run(_test(read_smoke_test(event), request_id)), 3)}
+    return {"ok": True, "seconds": round(asyncio.run(_test(asked, request_id)), 3)}
 
 
 async def _test(asked: SmokeTest, request_id: str) -> float:
     async with open_upstreams(Settings()) as upstreams:
         return await smoke_test(upstreams, asked.target, asked.deployment, request_id, time.monotonic)
+
+
+async def _test_door() -> None:
+    async with open_fleet_door(Settings()) as door:
+        await door.ensure_open()

@@ -122,6 +122,20 @@ async def test_a_deployment_serves_and_is_retired_without_a_trace(
     assert left == []
 
 
+async def test_the_daily_schedule_passes_the_vpc_link(sandbox: Sandbox) -> None:
+    stack, links = sandbox.deployed.stack, sandbox.emulation.vpc_links
+    target = stack.properties("SmokeTestFunctionDaily")["Target"]
+    link, before = stack.ref("FleetVpcLink"), sandbox.clock.time()
+    delivered = sandbox.emulation.delivery.send(
+        stack.attribute("SmokeTestFunctionDaily", "Arn"), target, target["Input"]
+    )
+    ran = await asyncio.to_thread(delivered.result)
+    assert ran is not None
+    await asyncio.to_thread(ran.result)
+    assert links.last_traffic[link] >= before
+    assert not [each for each in sandbox.functions.failures if "SmokeTest" in str(each)]
+
+
 async def test_no_call_was_beyond_its_roles_policies(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     _, calls = await call(http, "GET", f"{sandbox.aws_endpoint_url}/_sandbox/calls")
     assert calls

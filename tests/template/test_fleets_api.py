@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from spillway.services.events.load_test import DoorTest, read_smoke_test
 from tests.sandbox.iam.static_stack import StaticStack
 from tests.template import transform
 from tests.template.upgrade import references, replaced_by
@@ -78,3 +79,13 @@ def test_the_deployment_waits_for_every_method(template: dict[str, Any]) -> None
     methods = {name for name, each in snapshot(template).items() if each["Type"] == "AWS::ApiGateway::Method"}
     waited = template["Resources"][deployment_of(template)]["DependsOn"]
     assert ({waited} if isinstance(waited, str) else set(waited)) == methods
+
+
+def test_the_link_is_used_daily_while_there_are_fleets() -> None:
+    """API Gateway takes the network interfaces of a link away that carried nothing for 60 days."""
+    schedules = [
+        StaticStack(transformed(), parameters).properties("SmokeTestFunctionDaily") for parameters in (FLEETS, {})
+    ]
+    assert [each["State"] for each in schedules] == ["ENABLED", "DISABLED"]
+    assert schedules[0]["ScheduleExpression"] == "rate(1 day)"
+    assert isinstance(read_smoke_test(json.loads(schedules[0]["Target"]["Input"])), DoorTest)

@@ -67,6 +67,7 @@ Read = Callable[[Mapping[str, Any]], object]
             "begin.capacity.instance_type",
         ),
         (read_smoke_test, {"deployment": "support-llama"}, "missing: target", "target"),
+        (read_smoke_test, {"door": "fleets", "deployment": "support-llama"}, "unknown: deployment", "deployment"),
         (
             read_worker_order,
             {**dict.fromkeys(field.name for field in fields(WorkerOrder)), "speed": 1, "colour": "red"},

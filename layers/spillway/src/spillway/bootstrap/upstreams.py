@@ -8,6 +8,7 @@ from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
+from spillway.adapters.upstreams.fleet_door import FleetDoor
 from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.registry import UpstreamsByTarget
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
@@ -19,6 +20,13 @@ async def open_upstreams(settings: Settings) -> AsyncIterator[UpstreamsByTarget]
     """Build what ``smoke_test`` calls targets by; its connections end with the block."""
     async with open_session() as session:
         yield build_upstreams(AwsHttp(session, settings, clock.utc_now), settings)
+
+
+@asynccontextmanager
+async def open_fleet_door(settings: Settings) -> AsyncIterator[FleetDoor]:
+    """Build what proves that fleets can be reached, in a stack that has them."""
+    async with open_session() as session:
+        yield FleetDoor(AwsHttp(session, settings, clock.utc_now), settings.fleets_url.rstrip("/"))
 
 
 def build_upstreams(aws: AwsHttp, settings: Settings) -> UpstreamsByTarget:

@@ -86,7 +86,7 @@ class NotReady(SpillwayError):
 
 
 class SmokeTestFailed(SpillwayError):
-    """The target answered, but not with a completion."""
+    """The target, or the way to it, gave no answer that is right."""
 
 
 class Superseded(SpillwayError):

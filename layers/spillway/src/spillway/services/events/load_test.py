@@ -17,8 +17,18 @@ class SmokeTest:
     target: Target
 
 
-def read_smoke_test(event: Mapping[str, Any]) -> SmokeTest:
+@dataclass(frozen=True)
+class DoorTest:
+    """Prove that the way to the fleets is open, which also keeps it so."""
+
+    door: str
+
+
+def read_smoke_test(event: Mapping[str, Any]) -> SmokeTest | DoorTest:
     """Return what is to be tested; InvalidRequest names the fields that are missing or unknown."""
+    if "door" in event:
+        _ensure_fields(event, DoorTest)
+        return DoorTest(event["door"])
     _ensure_fields(event, SmokeTest)
     return SmokeTest(event["deployment"], target_from_json(event["target"]))
 
@@ -29,7 +39,7 @@ def read_worker_order(event: Mapping[str, Any]) -> WorkerOrder:
     return order_from_json(event)
 
 
-def _ensure_fields(event: Mapping[str, Any], kind: type[SmokeTest | WorkerOrder]) -> None:
+def _ensure_fields(event: Mapping[str, Any], kind: type[SmokeTest | DoorTest | WorkerOrder]) -> None:
     known = {field.name for field in fields(kind)}
     required = {field.name for field in fields(kind) if field.default is MISSING}
     for problem, names in (("missing", required - event.keys()), ("unknown", event.keys() - known)):
