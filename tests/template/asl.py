@@ -13,13 +13,17 @@ State = Mapping[str, Any]
 _SUBSTITUTION = re.compile(r"\$\{([^}]+)\}")
 _ENDS = frozenset({"Succeed", "Fail", "Choice"})
 
+# Lambda refuses calls while streams take all of an account's concurrency: a workflow that ends over it loses its work.
+THROTTLED = "Lambda.TooManyRequestsException"
+THROTTLE_SECONDS = 300.0
+
 
 def problems_of(definition: Definition, errors: Set[str]) -> list[str]:
     """Return what is wrong; ``errors`` are the names that functions raise, beside States.* and Lambda.*."""
     unlimited = [] if "TimeoutSeconds" in definition else ["the state machine has no TimeoutSeconds"]
     # A map's own machine runs within the time of the outer one.
     inner = [state["ItemProcessor"] for state in definition["States"].values() if state["Type"] == "Map"]
-    return unlimited + [
+    return [*unlimited, *_hasty(definition)] + [
         problem
         for each in (definition, *inner)
         for problem in (*_links(each), *_unreachable(each), *_unlimited(each), *_unknown_errors(each, errors))
@@ -87,6 +91,21 @@ def _unlimited(definition: Definition) -> Iterator[str]:
                 yield f"{name} retries without {', '.join(sorted(missing))}"
             if retry.get("JitterStrategy") != "FULL":
                 yield f"{name} retries without full jitter"
+
+
+def _hasty(definition: Definition) -> Iterator[str]:
+    """A machine's own tasks wait for Lambda; a map's are beside each other, and what is lost of them is counted."""
+    for name, state in definition["States"].items():
+        if state["Type"] == "Task":
+            retry = next((each for each in state.get("Retry", []) if THROTTLED in each["ErrorEquals"]), None)
+            if retry is None or patience(retry) < THROTTLE_SECONDS:
+                yield f"{name} does not outlast a throttle of {THROTTLE_SECONDS:g} seconds"
+
+
+def patience(retry: Mapping[str, Any]) -> float:
+    """Return the seconds that a Retry waits in all, on the average: full jitter halves each delay."""
+    delays = [float(retry["IntervalSeconds"] * retry["BackoffRate"] ** turn) for turn in range(retry["MaxAttempts"])]
+    return sum(min(delay, float(retry.get("MaxDelaySeconds", delay))) for delay in delays) / 2
 
 
 def _unknown_errors(definition: Definition, errors: Set[str]) -> Iterator[str]:

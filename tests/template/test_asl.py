@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.asl import problems_of, substitution_problems
+from tests.template.asl import patience, problems_of, substitution_problems
 from tests.template.transform import definition
 
 ERRORS = frozenset({"Retryable", "Superseded", "SmokeTestFailed"})
@@ -35,6 +35,11 @@ def _state(machine: dict[str, Any], name: str) -> Any:
         (lambda m: _state(m, "Probe")["Retry"][0].pop("MaxDelaySeconds"), "Probe retries without MaxDelaySeconds"),
         (lambda m: _state(m, "Probe")["Retry"][0].pop("JitterStrategy"), "Probe retries without full jitter"),
         (
+            lambda m: _state(m, "Probe")["Retry"][0].update(MaxAttempts=6),
+            "Probe does not outlast a throttle of 300 seconds",
+        ),
+        (lambda m: _state(m, "Probe")["Retry"].pop(0), "Probe does not outlast a throttle of 300 seconds"),
+        (
             lambda m: _state(m, "Probe")["Retry"][0]["ErrorEquals"].append("Throttled"),
             "Probe waits for the error Throttled, which nothing raises",
         ),
@@ -44,6 +49,11 @@ def test_faults(machine: dict[str, Any], change: Callable[[dict[str, Any]], obje
     assert problems_of(machine, ERRORS) == []
     change(machine)
     assert sentence in problems_of(machine, ERRORS)
+
+
+def test_patience_is_half_of_all_delays() -> None:
+    retry = {"IntervalSeconds": 10, "BackoffRate": 2, "MaxAttempts": 4, "MaxDelaySeconds": 30}
+    assert patience(retry) == (10 + 20 + 30 + 30) / 2
 
 
 def test_substitutions_go_both_ways() -> None:

@@ -35,6 +35,11 @@ def test_a_snapshot_or_ready_environments_are_a_parameter_away() -> None:
     assert int(ready["ProvisionedConcurrentExecutions"]) == 3
 
 
+def test_the_gateway_is_limited_only_where_somebody_says_so(stack: StaticStack) -> None:
+    assert "ReservedConcurrentExecutions" not in stack.properties(FUNCTION)
+    assert int(_stack(GatewayMaxConcurrency="50").properties(FUNCTION)["ReservedConcurrentExecutions"]) == 50
+
+
 def test_the_api_calls_the_alias_and_may(stack: StaticStack) -> None:
     (alias,) = (name for name in stack.of_type("AWS::Lambda::Alias") if name.startswith(FUNCTION))
     reference = stack.resolve({"Ref": alias})
@@ -47,8 +52,8 @@ def test_every_parameter_that_the_function_follows_makes_a_new_version(template:
     """A version is what it was when it was published; SAM sees changes of the text alone, the description these."""
     properties = template["Resources"][FUNCTION]["Properties"]
     described = set(re.findall(r"\$\{(\w+)\}", properties["VersionDescription"]["Fn::Sub"]))
-    # The alias has its own; policies and trust are the role's, and names of tables and groups stay.
-    roles = ("ProvisionedConcurrencyConfig", "Policies", "AssumeRolePolicyDocument")
+    # The alias has its own; policies and trust are the role's, the limit the function's, and names of tables stay.
+    roles = ("ProvisionedConcurrencyConfig", "Policies", "AssumeRolePolicyDocument", "ReservedConcurrentExecutions")
     own = {key: value for key, value in properties.items() if key not in roles}
     assert described >= set(parameters_in(own, template))
     assert {"GatewayMemory", "EnableFleets"} < described
