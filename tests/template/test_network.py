@@ -9,7 +9,7 @@ from tests.sandbox.iam.static_stack import StaticStack
 from tests.template.transform import transformed
 
 OWN_VPC = {"EnableFleets": "true", "VpcId": "vpc-0a", "SubnetIds": "subnet-0a,subnet-0b"}
-# EC2's API reference, IpRange.Description and CreateSecurityGroup: no other characters, no apostrophe either.
+# EC2's API reference, UserIdGroupPair.Description: no other characters, no apostrophe either.
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 
 
