@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.control_api import app
 from spillway.api.control_api import ControlApi
-from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.price_book import price_book_of
 from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_credits import ManageCredits
@@ -81,11 +81,12 @@ class World:
     reviews: FakeReviews = field(default_factory=FakeReviews)
     bills: FakeBills | None = None
     now: datetime = NOW
+    region: str = "us-east-1"
     tokens: int = 0
 
     def services(self) -> ControlApi:
-        prices = CurrentPrices(price_book(), self.prices, lambda: self.now)
-        costs = ShowCosts(self.deployments, self.usage, prices, benchmarks(), "us-east-1", lambda: self.now, self.bills)
+        prices = CurrentPrices(price_book_of(self.region), self.prices, lambda: self.now)
+        costs = ShowCosts(self.deployments, self.usage, prices, benchmarks(), self.region, lambda: self.now, self.bills)
         return ControlApi(
             manage=ManageDeployments(self.deployments, self.routes, self.workflows, lambda: self.now),
             show=ShowDeployments(
@@ -95,14 +96,14 @@ class World:
                 self.usage,
                 self.reviews,
                 prices,
-                "us-east-1",
+                self.region,
                 lambda: self.now,
             ),
             benchmarks=ManageBenchmarks(
-                self.deployments, self.benchmarks, self.workflows, prices, "us-east-1", lambda: self.now
+                self.deployments, self.benchmarks, self.workflows, prices, self.region, lambda: self.now
             ),
             costs=costs,
-            plans=PlanCosts(self.deployments, prices, benchmarks(), "us-east-1", lambda: self.now),
+            plans=PlanCosts(self.deployments, prices, benchmarks(), self.region, lambda: self.now),
             prices=ManagePrices(self.prices, prices, lambda: self.now),
             credits=ManageCredits(self.credits, costs, lambda: self.now),
             keys=ManageKeys(self.keys, self._token, lambda: self.now),

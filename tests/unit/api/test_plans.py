@@ -92,6 +92,7 @@ def test_a_plan_for_a_deployment_that_is_none_or_another_models(world: World) ->
         ({"tokens_per_second": {"g5.xlarge": 1e-300}}, "tokens_per_second.g5.xlarge"),
         ({"tokens_per_second": {"g5.xlarge": 1, "ml.g5.xlarge": 2}}, "tokens_per_second"),
         ({"instance_types": ["g5.xlrge"]}, "instance_types"),
+        ({"tokens_per_second": {"g5.xlrge": 5}}, "tokens_per_second"),
         ({"traffic": {**_CURVE, "prompt_tokens": 0, "completion_tokens": 0}}, "traffic"),
         ({"starts_on": "9999-12-31", "credits": [{"name": "a", "usd": 1}]}, "starts_on"),
         ({"credits": [{"name": "a", "usd": 1, "expires_on": "2026-02-30"}]}, "credits.0.expires_on"),
@@ -112,3 +113,14 @@ def test_a_number_that_is_none_is_rejected(world: World) -> None:
 
 def test_an_unknown_field_is_answered_with_the_known_ones(world: World) -> None:
     assert "credits" in world.call("POST", "/plans", _body(colour="blue")).error["allowed"]
+
+
+def test_a_region_without_shipped_prices_is_planned_with_what_is_unknown_named(world: World) -> None:
+    world.region = "eu-west-1"
+    answer = world.call("POST", "/plans", _body(tokens_per_second={"g5.xlarge": 900}))
+    assert answer.status == 200, answer.text
+    plan = answer.json
+    assert (plan["cheapest"], plan["platform_usd"], plan["options"], plan["break_evens"]) == (None, None, [], [])
+    gaps = {(gap["family"], gap["what"]) for gap in plan["gaps"]}
+    assert ("gpu-fleet", "no price of g5.xlarge is known") in gaps
+    assert ("bedrock", "no on demand price of meta-llama/Llama-3.1-8B-Instruct is known") in gaps

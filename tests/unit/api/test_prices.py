@@ -95,3 +95,27 @@ def test_a_price_that_makes_no_sense_is_rejected(world: World, override: dict[st
     answer = _put(world, override)
     assert (answer.status, answer.error["param"]) == (400, param), answer.text
     assert world.prices.stored.overrides == ()
+
+
+def test_a_region_without_shipped_prices_takes_your_own_of_everything(world: World) -> None:
+    world.region = "eu-central-1"
+    assert world.call("GET", "/prices?table=ec2").json["items"] == []
+    half = _put(world, {"table": "imports", "name": "unit_minute", "usd": [0.07]})
+    assert (half.status, half.error["param"]) == (400, "overrides"), half.text
+    assert "unit_month_stored" in half.error["message"]
+    answer = _put(
+        world,
+        {"table": "imports", "name": "unit_minute", "usd": [0.07]},
+        {"table": "imports", "name": "unit_month_stored", "usd": [2]},
+        {"table": "platform", "name": "lambda_request", "usd": [0.0000002]},
+        {"table": "ec2", "name": "g6e.xlarge", "usd": [2.2]},
+    )
+    assert answer.status == 200, answer.text
+    for table, count in (("imports", 2), ("platform", 1), ("ec2", 1), ("bedrock", 0)):
+        assert len(world.call("GET", f"/prices?table={table}").json["items"]) == count, table
+
+
+def test_a_discount_on_what_has_no_price_in_this_region_is_rejected(world: World) -> None:
+    world.region = "eu-central-1"
+    answer = _put(world, {"table": "platform", "name": "lambda_request", "discount_percent": 5})
+    assert (answer.status, answer.error["param"]) == (400, "overrides.0.name"), answer.text

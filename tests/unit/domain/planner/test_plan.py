@@ -18,7 +18,7 @@ from spillway.domain.planner.options import all_options
 from spillway.domain.planner.plan import Plan, make_plan
 from spillway.domain.planner.request import PlanRequest
 from spillway.domain.planner.traffic_profile import profile_of_curve
-from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.price_book import price_book, price_book_of
 from spillway.domain.pricing.throughput import benchmarks
 
 LLAMA_8B = "meta-llama/Llama-3.1-8B-Instruct"
@@ -300,8 +300,6 @@ def test_nobody_asking_costs_nothing_and_draws_nothing() -> None:
     [
         ({"region": "mars-north-1"}, "region"),
         ({"model": "nobody/knows-this"}, "model"),
-        ({"instance_types": ["g5.xlrge"]}, "instance_types"),
-        ({"tokens_per_second": {"g5.xlrge": 5}}, "tokens_per_second"),
     ],
 )
 def test_what_nothing_is_known_about_is_rejected(changes: dict[str, Any], param: str) -> None:
@@ -309,6 +307,25 @@ def test_what_nothing_is_known_about_is_rejected(changes: dict[str, Any], param:
         _plan(_request(**changes))
     assert caught.value.param == param
     assert caught.value.allowed
+
+
+def test_a_type_without_a_price_is_a_gap_and_not_an_error() -> None:
+    plan = _plan(_request(tokens_per_second={"g99.48xlarge": 900.0}))
+    assert {gap.family for gap in plan.gaps if gap.what == "no price of g99.48xlarge is known"} == {
+        Family.GPU_FLEET,
+        Family.JUMPSTART,
+        Family.SPOT_FLEET,
+    }
+    assert plan.cheapest is not None
+
+
+def test_in_a_region_without_prices_everything_is_a_gap() -> None:
+    book = price_book_of("eu-west-1")
+    for model in (LLAMA_8B, "qwen.qwen3-coder-30b-a3b-v1:0"):
+        request = _request(model, region="eu-west-1", tokens_per_second={"g5.xlarge": 900.0})
+        plan = make_plan(request, book, benchmarks(), "eu-west-1", date(2026, 11, 24))
+        assert (plan.cheapest, plan.options, plan.break_evens, plan.platform_usd) == (None, [], [], None)
+        assert {Family.BEDROCK, Family.GPU_FLEET, Family.IMPORT} <= {gap.family for gap in plan.gaps}
 
 
 def test_a_model_of_your_own_is_planned_from_your_own_throughput() -> None:

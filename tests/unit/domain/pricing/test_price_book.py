@@ -14,7 +14,7 @@ from spillway.adapters.observe.price_list import PriceList
 from spillway.domain.alerts.alert import Alert
 from spillway.domain.errors import Retryable
 from spillway.domain.paths.path import Path
-from spillway.domain.pricing.price_book import HourlyPrice, Source, price_book
+from spillway.domain.pricing.price_book import HourlyPrice, Source, price_book, price_book_of
 from spillway.domain.pricing.price_layers import TOKEN_TABLES, Override, PriceTable, Reading, StoredPrices
 from spillway.domain.pricing.throughput import benchmarks
 from spillway.domain.pricing.updates import compare, current, names_in, numbers, plausible
@@ -70,7 +70,6 @@ def _refresh(source: _Source, prices: FakePrices, alerts: FakeAlerts, **changes:
         alerts=alerts,
         snapshot=price_book(),
         benchmarks=benchmarks(),
-        region="us-east-1",
         now=lambda: NOW,
     )
     return replace(service, **changes)
@@ -249,9 +248,32 @@ def test_a_spot_price_of_next_to_nothing_is_none() -> None:
     assert plausible(price_book(), reading).usd == {"g6.xlarge": (0.24,)}
 
 
-def test_another_regions_prices_are_not_mixed_in() -> None:
+def test_a_region_without_a_snapshot_has_the_prices_that_are_read_there_and_no_others() -> None:
+    source, prices, alerts = _Source(), FakePrices(), FakeAlerts()
+    shipped = price_book_of("eu-central-1")
+    tables = [table for table in PriceTable if names_in(shipped, table)]
+    assert (shipped.region, tables, shipped.import_units) == ("eu-central-1", [], price_book().import_units)
+    refreshed = _refresh(source, prices, alerts, snapshot=shipped).run()
+    assert (refreshed.refused, alerts.sent) == ((), [])
+    assert "g5.xlarge" in source.asked[PriceTable.EC2]
+    assert LLAMA in source.asked[PriceTable.BEDROCK]
+    book = current(shipped, prices.load())
+    found = book.instance(Path.FLEET, "g5.xlarge", "eu-central-1")
+    assert found is not None
+    assert found.usd_per_hour == pytest.approx(price_book().ec2["g5.xlarge"].usd_per_hour * 1.01)
+    assert book.tokens(LLAMA, "eu-central-1") is not None
+    assert (book.imports, dict(book.platform)) == (None, {})
+
+
+def test_the_price_book_of_the_snapshots_own_region_is_the_snapshot() -> None:
+    assert price_book_of("us-east-1") is price_book()
+
+
+def test_models_in_use_that_the_snapshot_lacks_are_asked_for() -> None:
     source = _Source()
-    assert _refresh(source, FakePrices(), FakeAlerts(), region="eu-central-1").run().stored == {}
+    user = a_deployment(spec=a_spec(spill={"model_id": "eu.meta.llama9-1b-v1:0"}))
+    _refresh(source, FakePrices(), FakeAlerts(), deployments=FakeDeployments(user)).run()
+    assert "eu.meta.llama9-1b-v1:0" in source.asked[PriceTable.BEDROCK]
 
 
 def test_overrides_go_over_everything_in_their_order() -> None:

@@ -5,14 +5,16 @@ from spillway.adapters.aws.clients import client
 from spillway.adapters.aws.sns_alerts import SnsAlerts
 from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.domain.alerts.alert import Topic
-from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.price_book import price_book_of
 from spillway.services.manage_prices import CurrentPrices
 from spillway.settings import Settings
 
 
 def current_prices(settings: Settings) -> CurrentPrices:
     """Build the price book in force."""
-    return CurrentPrices(price_book(), PricesTable(client("dynamodb"), settings.prices_table), clock.utc_now)
+    return CurrentPrices(
+        price_book_of(settings.region), PricesTable(client("dynamodb"), settings.prices_table), clock.utc_now
+    )
 
 
 def alerts_on_every_topic(settings: Settings) -> SnsAlerts:

@@ -18,7 +18,7 @@ from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.cost_explorer import ENDPOINT_REGION as COST_EXPLORER_REGION
 from spillway.adapters.observe.cost_explorer import CostExplorer
 from spillway.api.control_api import ControlApi
-from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.price_book import price_book_of
 from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_credits import ManageCredits
@@ -37,7 +37,7 @@ def control_api_services(settings: Settings) -> ControlApi:
     deployments = DeploymentsTable(dynamodb, settings.deployments_table)
     routes = RoutesTable(dynamodb, settings.routes_table)
     stored_prices = PricesTable(dynamodb, settings.prices_table)
-    prices = CurrentPrices(price_book(), stored_prices, clock.utc_now)
+    prices = CurrentPrices(price_book_of(settings.region), stored_prices, clock.utc_now)
     workflows = StepFunctions(client("stepfunctions"), settings.workflow_arns)
     costs = ShowCosts(
         deployments=deployments,

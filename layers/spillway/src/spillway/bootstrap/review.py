@@ -11,7 +11,7 @@ from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.tagged_resources import TaggedResources
 from spillway.bootstrap.common import current_prices
 from spillway.domain.alerts.alert import Topic
-from spillway.domain.pricing.price_book import price_book
+from spillway.domain.pricing.price_book import price_book_of
 from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_credits import ManageCredits
 from spillway.services.manage_prices import CurrentPrices
@@ -26,7 +26,7 @@ def review_costs_service(settings: Settings) -> ReviewCosts:
     dynamodb = client("dynamodb")
     deployments = DeploymentsTable(dynamodb, settings.deployments_table)
     usage, stored = UsageTable(dynamodb, settings.usage_table), PricesTable(dynamodb, settings.prices_table)
-    prices = CurrentPrices(price_book(), stored, clock.utc_now)
+    prices = CurrentPrices(price_book_of(settings.region), stored, clock.utc_now)
     costs = ShowCosts(deployments, usage, prices, benchmarks(), settings.region, clock.utc_now)
     return ReviewCosts(
         stack=settings.stack,

@@ -14,7 +14,7 @@ from spillway.domain.paths.jumpstart import sagemaker_instance_type
 from spillway.domain.paths.model_catalog import MODELS, find
 from spillway.domain.paths.profile import InstancePrices
 from spillway.domain.paths.targets import billed_model
-from spillway.domain.pricing.price_book import PriceBook, known_instance_types
+from spillway.domain.pricing.price_book import PriceBook, known_instance_types, price_book
 from spillway.domain.pricing.price_layers import TOKEN_TABLES, PriceTable, Reading
 from spillway.domain.pricing.throughput import Benchmarks
 from spillway.domain.pricing.updates import (
@@ -45,7 +45,10 @@ class Refreshed:
 
 @dataclass(frozen=True)
 class RefreshPrices:
-    """Reads prices of the types in use, refuses what lost too much, and says so."""
+    """Reads prices of the types in use, refuses what lost too much, and says so.
+
+    ``snapshot`` is what is shipped of the prices of the region that ``source`` reads; it may have none.
+    """
 
     stack: str
     deployments: Deployments
@@ -54,7 +57,6 @@ class RefreshPrices:
     alerts: Alerts
     snapshot: PriceBook
     benchmarks: Benchmarks
-    region: str
     now: Callable[[], datetime]
 
     def run(self) -> Refreshed:
@@ -65,7 +67,7 @@ class RefreshPrices:
         listed = current(self.snapshot, replace(before, overrides=()))
         stored: dict[str, int] = {}
         refused = []
-        for table, names in self._wanted(book, deployments).items():
+        for table, names in self._wanted(deployments).items():
             reading = plausible(book, self.source.read(table, names, self.now()))
             comparison = compare(book, reading, names)
             if table in _TIERS and not reading.usd:
@@ -81,9 +83,11 @@ class RefreshPrices:
                 stored[table.value] = len(reading.usd)
         return Refreshed(stored, tuple(refused))
 
-    def _wanted(self, book: PriceBook, deployments: Sequence[Deployment]) -> dict[PriceTable, Sequence[str]]:
+    def _wanted(self, deployments: Sequence[Deployment]) -> dict[PriceTable, Sequence[str]]:
+        """Return the names to ask for: those that are shipped with a price of some region, and those in use."""
+        shipped = price_book()
         types = {*known_instance_types(), *(name for model in MODELS for name in model.instance_types)}
-        types |= {name for name in self.benchmarks.accelerators if name in book.ec2}
+        types |= {name for name in self.benchmarks.accelerators if name in shipped.ec2}
         for deployment in deployments:
             types |= {ec2_instance_type(name) for name in _types_of(deployment)}
         ec2 = sorted(types)
@@ -92,10 +96,10 @@ class RefreshPrices:
             PriceTable.SAGEMAKER: [sagemaker_instance_type(name) for name in ec2],
             PriceTable.SPOT: ec2,
         }
-        # The snapshot is one region's; another region's prices must not be taken for its.
-        if book.region != self.region:
-            return {}
-        return {**tables, **{tier: sorted(names_in(book, tier)) for tier in PriceTable if tier in TOKEN_TABLES}}
+        models = {name for one in deployments for name in _used_by(one, PriceTable.BEDROCK)}
+        for tier in TOKEN_TABLES:
+            tables[tier] = sorted({*names_in(shipped, tier), *models})
+        return tables
 
     def _tell_of_moves(self, book: PriceBook, reading: Reading, deployments: Sequence[Deployment]) -> None:
         """Send an alert for each price in use that moved; the stored reading keeps tomorrow from repeating it."""

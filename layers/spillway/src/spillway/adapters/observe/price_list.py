@@ -81,7 +81,8 @@ class PriceList:
         if not names:
             return {}
         pages = self._ec2.get_paginator("describe_spot_price_history").paginate(
-            InstanceTypes=list(names),  # type: ignore[arg-type]
+            # As a filter, because a type that the region doesn't have is no error there.
+            Filters=[{"Name": "instance-type", "Values": list(names)}],
             ProductDescriptions=["Linux/UNIX"],
             StartTime=now,
         )

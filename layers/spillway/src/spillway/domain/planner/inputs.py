@@ -9,8 +9,8 @@ from spillway.domain.paths.model_catalog import find, is_bedrock_id, is_jumpstar
 from spillway.domain.paths.path import Path
 from spillway.domain.planner.request import PlanRequest
 from spillway.domain.planner.traffic_profile import TrafficProfile
-from spillway.domain.planner.validation import check_types, unknown_model
-from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, Source, TokenPrice
+from spillway.domain.planner.validation import unknown_model
+from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, Source, TokenPrice, price_book
 from spillway.domain.pricing.throughput import Benchmarks, Throughput, given
 
 _NEURON = ("inf1.", "inf2.", "trn1.", "trn1n.", "trn2.")
@@ -96,7 +96,6 @@ def inputs_of(
         raise InvalidRequest(
             f"the price book has no prices of the region {region!r}", param="region", allowed=[prices.region]
         )
-    check_types(request, prices)
     model = find(request.model)
     model_id = model.id if model else request.model
     bedrock_id = (model.bedrock_id if model else None) or (request.model if is_bedrock_id(request.model) else None)
@@ -105,8 +104,9 @@ def inputs_of(
         for price in (_tier(table, bedrock_id) for table in (prices.bedrock, prices.flex, prices.batch))
     )
     types, jumpstart = _types(request, model_id, benchmarks), bool(model and model.jumpstart_id)
-    if model is None and bedrock is None and not benchmarks.instance_types(model_id) and not request.tokens_per_second:
-        raise unknown_model(request, prices, benchmarks)
+    is_known = model is not None or bedrock_id in price_book().bedrock or bedrock is not None
+    if not is_known and not benchmarks.instance_types(model_id) and not request.tokens_per_second:
+        raise unknown_model(request, benchmarks)
     machines, gaps = _machines(request, shape, model_id, types, prices, benchmarks)
     if not (jumpstart or is_jumpstart_id(request.model)):
         machines = [machine for machine in machines if machine.family is not Family.JUMPSTART]
@@ -115,6 +115,8 @@ def inputs_of(
     for tier, (share, price) in shares.items():
         if share and price is None:
             gaps.append(Gap(Family.BEDROCK, f"no {tier} price of {request.model} is known"))
+    if prices.imports is None:
+        gaps.append(Gap(Family.IMPORT, "no price of an import's units is known"))
     if request.import_units is None and model_id not in prices.import_units:
         gaps.append(Gap(Family.IMPORT, f"the units of one copy of {model_id} are unknown: give import_units"))
     return Inputs(

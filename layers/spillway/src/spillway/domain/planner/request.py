@@ -11,6 +11,7 @@ from spillway.domain.costs.credits import Credit
 from spillway.domain.economics.scenario import LARGEST
 from spillway.domain.frozen import Frozen
 from spillway.domain.paths.fleet import ec2_instance_type
+from spillway.domain.paths.instance_types import INSTANCE_TYPE
 from spillway.domain.planner.traffic_profile import TrafficProfile, examples, profile_of_curve, profile_of_log
 
 _DAY, _WEEK = 24, 168
@@ -23,7 +24,7 @@ _Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
 # Slower than a token in a quarter of an hour is no machine, and as little traffic is none.
 _Rate = Annotated[float, Field(ge=1e-3, le=LARGEST, allow_inf_nan=False)]
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-_InstanceType = Annotated[str, Field(pattern=r"^(ml\.)?[a-z][a-z0-9-]*\.[a-z0-9-]+$", max_length=40)]
+_InstanceType = Annotated[str, Field(pattern=INSTANCE_TYPE, max_length=40)]
 
 
 class PlanTraffic(Frozen):

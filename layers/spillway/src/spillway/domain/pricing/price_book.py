@@ -155,7 +155,7 @@ def known_instance_types(engine: str | None = None) -> tuple[str, ...]:
 
 @cache
 def price_book() -> PriceBook:
-    """Return the snapshot that is shipped with the package."""
+    """Return the snapshot that is shipped with the package: one region's."""
     data: dict[str, Any] = json.loads(files("spillway.data").joinpath("prices.json").read_text())
     sources = [Source(**entry) for entry in data["sources"]]
     cached = {name: usd for name, (usd, _) in data["bedrock_cached_usd_per_million_prompt_tokens"].items()}
@@ -187,3 +187,14 @@ def price_book() -> PriceBook:
         },
         platform=units("platform_usd"),
     )
+
+
+def price_book_of(region: str) -> PriceBook:
+    """Return what is shipped of a region's prices: the snapshot, or a book in which every price is unknown.
+
+    The units that one copy of an imported model runs on are no price, and the same everywhere.
+    """
+    shipped = price_book()
+    if region == shipped.region:
+        return shipped
+    return PriceBook(region, ec2={}, sagemaker={}, bedrock={}, import_units=shipped.import_units)
