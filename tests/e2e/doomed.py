@@ -34,6 +34,7 @@ DOOMED = [
         "no-ping", "CapacityUnavailable", "did not pass the ping health check", on("ml.g5.2xlarge", path="jumpstart")
     ),
     Doomed("no-capacity", "CapacityUnavailable", "sufficient p4d.24xlarge capacity", on("p5.48xlarge", "p4d.24xlarge")),
+    Doomed("no-offer", "InvalidRequest", "EC2 offers no p5e.48xlarge in us-east-1", on("p5e.48xlarge")),
     Doomed("crasher", "NotReady", "at the deadline"),
     Doomed("garbage", "SmokeTestFailed", "gave no completion"),
     Doomed("server-error", "SmokeTestFailed", "gave no completion"),

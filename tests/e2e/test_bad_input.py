@@ -10,7 +10,7 @@ import pytest
 from moto.dynamodb.models import dynamodb_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from spillway.domain.admission import allowed_instance_types
+from spillway.domain.admission import shipped_instance_types
 from spillway.domain.deployments.spec import CapacitySpec, DeploymentSpec
 from spillway.domain.engines.registry import ENGINES
 from spillway.domain.paths.path import Path
@@ -82,7 +82,7 @@ CREATIONS = [
         capacity(instance_types=["g6e.xlarge", "g99.huge"]),
         "capacity.instance_types.1",
         "'g99.huge' is not an instance type that fleet runs on",
-        allowed_instance_types(a_spec()),
+        shipped_instance_types(a_spec()),
     ),
     Case("min above max", capacity(min=3), "capacity.min", "3 is above capacity.max, which is 2"),
     Case(

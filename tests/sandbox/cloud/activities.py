@@ -1,6 +1,7 @@
 """The scaling activities of Auto Scaling groups, and the events that tell of them."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -117,4 +118,14 @@ def quota_exceeded(limit: int) -> str:
         f"You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance bucket "
         "that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to "
         "request an adjustment to this limit. Launching EC2 instance failed."
+    )
+
+
+def not_supported(instance_type: str, zone: str, zones: Iterable[str]) -> str:
+    """Return EC2's sentence for a type that a zone does not have (Unsupported); ``zones`` are those that do."""
+    elsewhere = ", ".join(sorted(zones))
+    return (
+        f"Your requested instance type ({instance_type}) is not supported in your requested Availability Zone "
+        f"({zone}). Please retry your request by not specifying an Availability Zone"
+        f"{f' or choosing {elsewhere}' if elsewhere else ''}. Launching EC2 instance failed."
     )

@@ -4,8 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from tests.sandbox.cloud.activities import insufficient_capacity, quota_exceeded
+from moto.ec2.models import ec2_backends
+
+from tests.sandbox.cloud.activities import insufficient_capacity, not_supported, quota_exceeded
 from tests.sandbox.cloud.faults import Faults
+from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 
 
 class Refused(Exception):
@@ -50,14 +53,25 @@ def choose(group: Any, zone: str, faults: Faults, running: Counter[str]) -> Plan
     types = overrides or [group.instance_type]
     refusals = []
     for instance_type in types:
+        zones = zones_with(instance_type)
         limit = faults.resource_limit.get(instance_type)
-        if limit is not None and running[instance_type] >= limit:
+        if zone not in zones:
+            refusals.append(not_supported(instance_type, zone, zones))
+        elif limit is not None and running[instance_type] >= limit:
             refusals.append(quota_exceeded(limit))
         elif instance_type in faults.insufficient_capacity:
             refusals.append(insufficient_capacity(instance_type, zone, bool(overrides)))
         else:
             return Plan(group, instance_type, zone, _subnet(group, zone), _is_spot(group), group.user_data)
     raise Refused(refusals[-1])
+
+
+def zones_with(instance_type: str) -> frozenset[str]:
+    """Return the zones that have a type, by moto's copy of what AWS offers."""
+    offered = ec2_backends[ACCOUNT][REGION].describe_instance_type_offerings(
+        "availability-zone", {"instance-type": [instance_type]}
+    )
+    return frozenset(one["Location"] for one in offered)
 
 
 def _subnet(group: Any, zone: str) -> str | None:

@@ -173,9 +173,11 @@ RULES: Mapping[tuple[str, str], _Rule] = {
         "ec2",
         "DescribeImages",
         "DescribeInstances",
+        "DescribeInstanceTypeOfferings",
         "DescribeInstanceTypes",
         "DescribeLaunchTemplates",
         "DescribeSpotPriceHistory",
+        "DescribeSubnets",
     ),
     **_reads(
         "autoscaling",

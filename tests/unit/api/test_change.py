@@ -79,7 +79,7 @@ def test_the_cost_of_waiting_takes_the_place_of_a_spill_target(serving: World) -
     ("larger", "param"),
     [
         ({"instance_type": "p5.48xlarge", "tokens_per_minute_per_instance": 100}, "tokens_per_minute_per_instance"),
-        ({"instance_type": "t3.micro", "tokens_per_minute_per_instance": 900}, "instance_type"),
+        ({"instance_type": "m7i.large", "tokens_per_minute_per_instance": 900}, "instance_type"),
         ({"instance_type": "p5.48xlarge", "tokens_per_minute_per_instance": 900, "max": 0}, "max"),
         ({"instance_type": "p5.48xlarge"}, "tokens_per_minute_per_instance"),
     ],

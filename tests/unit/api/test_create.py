@@ -196,6 +196,17 @@ def test_an_instance_type_that_is_none_is_answered_with_the_known_ones(world: Wo
     assert world.nothing_changed()
 
 
+@pytest.mark.parametrize(("path", "name"), [("fleet", "g7.2xlarge"), ("jumpstart", "ml.g7.2xlarge")])
+def test_an_instance_type_that_the_package_does_not_know_is_left_to_aws(world: World, path: str, name: str) -> None:
+    answer = world.call("POST", "/deployments", spec_body(path=path, capacity={"instance_types": [name]}))
+    assert (answer.status, answer.json["spec"]["capacity"]["instance_types"]) == (202, [name])
+
+
+def test_an_instance_type_that_the_engine_is_known_not_to_run_on_is_refused(world: World) -> None:
+    answer = world.call("POST", "/deployments", spec_body(capacity={"instance_types": ["inf2.xlarge"]}))
+    assert (answer.status, answer.error["param"]) == (400, "capacity.instance_types.0")
+
+
 def test_a_model_that_the_path_does_not_have_is_answered_with_the_known_ones(world: World) -> None:
     answer = world.call("POST", "/deployments", spec_body(path="bedrock", model={"id": "acme/unheard-of"}))
     assert answer.status == 400

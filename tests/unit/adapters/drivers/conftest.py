@@ -31,6 +31,9 @@ class FakeQuotas:
     def named(self, service: str, name: str) -> float | None:
         return self.known.get(name)
 
+    def names(self, service: str, ending: str) -> frozenset[str]:
+        return frozenset(name.removesuffix(ending) for name in self.known if name.endswith(ending))
+
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

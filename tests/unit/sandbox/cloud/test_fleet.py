@@ -62,6 +62,17 @@ def test_the_next_type_in_order_is_taken_where_the_first_is_out(cloud: FleetClou
     assert [found["InstanceType"] for found in cloud.group()["Instances"]] == ["g5.xlarge"]
 
 
+def test_a_type_that_its_zone_does_not_have_fails_the_activity_in_ec2s_words(cloud: FleetCloud) -> None:
+    cloud.make(desired=1, types=("p5e.48xlarge", "p6-b200.48xlarge"))
+    cloud.clock.advance(10)
+    assert cloud.group()["Instances"] == []
+    assert cloud.named(LAUNCH_FAILED)[0]["StatusMessage"] == (
+        "Your requested instance type (p6-b200.48xlarge) is not supported in your requested Availability Zone "
+        "(us-east-1a). Please retry your request by not specifying an Availability Zone or choosing us-east-1c. "
+        "Launching EC2 instance failed."
+    )
+
+
 def test_a_quota_of_none_is_told_in_ec2s_words(cloud: FleetCloud) -> None:
     cloud.faults.resource_limit["g6.xlarge"] = 0
     cloud.make(desired=1)

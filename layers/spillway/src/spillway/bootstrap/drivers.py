@@ -28,8 +28,14 @@ def jumpstart_driver_task(settings: Settings) -> DriverTask:
     from spillway.adapters.aws.quotas import Quotas
     from spillway.adapters.drivers.jumpstart.driver import jumpstart_driver
 
-    quotas = Quotas(client("service-quotas"))
-    return _drive(settings, jumpstart_driver(settings.stack, settings.endpoint_role_arn, client("sagemaker"), quotas))
+    driver = jumpstart_driver(
+        settings.stack,
+        settings.region,
+        settings.endpoint_role_arn,
+        client("sagemaker"),
+        Quotas(client("service-quotas")),
+    )
+    return _drive(settings, driver)
 
 
 def fleet_driver_task(settings: Settings) -> DriverTask:

@@ -10,6 +10,7 @@ from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound
 from spillway.domain.paths.fleet import ec2_instance_type
+from spillway.domain.paths.instance_types import is_written_as_type
 from spillway.domain.paths.profile import InstancePrices
 from spillway.domain.pricing.price_book import known_instance_types, price_book
 
@@ -77,20 +78,30 @@ def ensure_can(action: Action, deployment: Deployment, now: datetime) -> None:
 
 
 def _check_instance_types(spec: DeploymentSpec) -> None:
-    allowed, capacity = allowed_instance_types(spec), spec.capacity
+    capacity = spec.capacity
     named = {f"capacity.instance_types.{number}": name for number, name in enumerate(capacity.instance_types)}
     if capacity.larger is not None:
         named["capacity.larger.instance_type"] = capacity.larger.instance_type
     for param, name in named.items():
-        if ec2_instance_type(name) not in allowed:
+        if _is_unfit(spec, name):
             where = param.rstrip("0123456789").rstrip(".")
             raise InvalidRequest(
-                f"{where}: '{name}' is not an instance type that {spec.path} runs on", param=param, allowed=allowed
+                f"{where}: '{name}' is not an instance type that {spec.path} runs on",
+                param=param,
+                allowed=shipped_instance_types(spec),
             )
 
 
-def allowed_instance_types(spec: DeploymentSpec) -> tuple[str, ...]:
-    """Return the types that may be asked for by path and engine, as EC2 writes them; ``ml.`` before is understood."""
+def _is_unfit(spec: DeploymentSpec, name: str) -> bool:
+    """Whether it is no type at all, or known to be one that an engine can't use; the rest is for AWS to say."""
+    if not is_written_as_type(name):
+        return True
+    bare, runs_engine = ec2_instance_type(name), spec.profile.instance_prices is InstancePrices.EC2
+    return runs_engine and bare in price_book().ec2 and bare not in shipped_instance_types(spec)
+
+
+def shipped_instance_types(spec: DeploymentSpec) -> tuple[str, ...]:
+    """Return the types that are known to suit path and engine somewhere, as EC2 writes them; AWS may have others."""
     endpoints = {ec2_instance_type(name) for name in price_book().sagemaker}
     match spec.profile.instance_prices:
         case InstancePrices.EC2:

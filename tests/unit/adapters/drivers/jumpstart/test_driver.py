@@ -40,7 +40,7 @@ def sagemaker() -> FakeSageMaker:
 @pytest.fixture
 def driver(sagemaker: FakeSageMaker) -> JumpstartDriver:
     quotas: Quotas = FakeQuotas({f"{TYPE} for endpoint usage": 2})  # type: ignore[assignment]
-    return jumpstart_driver("spillway", ROLE, sagemaker, quotas)  # type: ignore[arg-type]
+    return jumpstart_driver("spillway", "us-east-1", ROLE, sagemaker, quotas)  # type: ignore[arg-type]
 
 
 def test_provision_goes_one_step_further_each_time(driver: JumpstartDriver, sagemaker: FakeSageMaker) -> None:
@@ -158,6 +158,21 @@ def test_preflight_names_the_quota_that_is_too_small(driver: JumpstartDriver) ->
     object.__setattr__(driver, "quotas", FakeQuotas({f"{TYPE} for endpoint usage": 1}))
     with pytest.raises(CapacityUnavailable, match=r"capacity.max is 2.*'ml.g5.12xlarge for endpoint usage' is 1"):
         driver.preflight(DEPLOYMENT)
+
+
+def test_preflight_refuses_a_type_that_the_region_has_no_endpoint_quota_for(driver: JumpstartDriver) -> None:
+    there = {"ml.g5.48xlarge for endpoint usage": 0.0, "ml.t3.medium for endpoint usage": 4.0}
+    object.__setattr__(driver, "quotas", FakeQuotas(there))
+    with pytest.raises(
+        InvalidRequest, match=r"SageMaker offers no ml.g5.12xlarge for endpoints in us-east-1"
+    ) as raised:
+        driver.preflight(DEPLOYMENT)
+    assert (raised.value.param, raised.value.allowed) == ("capacity.instance_types", ("ml.g5.48xlarge",))
+
+
+def test_preflight_takes_a_list_without_endpoint_quotas_for_no_answer(driver: JumpstartDriver) -> None:
+    object.__setattr__(driver, "quotas", FakeQuotas({"ml.g5.12xlarge for training job usage": 0.0}))
+    driver.preflight(DEPLOYMENT)
 
 
 def serving(driver: JumpstartDriver, sagemaker: FakeSageMaker) -> None:

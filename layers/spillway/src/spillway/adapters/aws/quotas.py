@@ -1,6 +1,7 @@
 """Service quotas: what this account may start, read before anything is made."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from spillway.adapters.aws.errors import is_gone, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_service_quotas.type_defs import ServiceQuotaTypeDef
 
 # EC2 counts vCPUs by family and market. The first letters of an instance type name its family.
 _ON_DEMAND = {
@@ -61,15 +63,22 @@ class Quotas:
     def named(self, service: str, name: str) -> float | None:
         """Return a quota by its name, reading pages only until it is found."""
         with translated():
-            for page in self.client.get_paginator("list_service_quotas").paginate(ServiceCode=service):
-                for quota in page["Quotas"]:
-                    if quota.get("QuotaName") == name:
-                        return quota.get("Value")
-            for defaults in self.client.get_paginator("list_aws_default_service_quotas").paginate(ServiceCode=service):
-                for quota in defaults["Quotas"]:
-                    if quota.get("QuotaName") == name:
-                        return quota.get("Value")
-        return None
+            found = (quota for quota in self._listed(service) if quota.get("QuotaName") == name)
+            quota = next(found, None)
+        return None if quota is None else quota.get("Value")
+
+    def names(self, service: str, ending: str) -> frozenset[str]:
+        """Return the names, up to their ``ending``, of all quotas of a service in this region that have it."""
+        with translated():
+            listed = [quota.get("QuotaName", "") for quota in self._listed(service)]
+        return frozenset(name.removesuffix(ending) for name in listed if name.endswith(ending))
+
+    def _listed(self, service: str) -> "Iterator[ServiceQuotaTypeDef]":
+        """Yield this account's quotas, then AWS's defaults: the first list has not all of them."""
+        for page in self.client.get_paginator("list_service_quotas").paginate(ServiceCode=service):
+            yield from page["Quotas"]
+        for defaults in self.client.get_paginator("list_aws_default_service_quotas").paginate(ServiceCode=service):
+            yield from defaults["Quotas"]
 
 
 def vcpu_quota_code(instance_type: str, market: str) -> str:

@@ -49,16 +49,17 @@ class FleetDriver:
 
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Make route, launch template and group, or what is missing of them; a group that is there is resized."""
-        names, spec = self._names(deployment), deployment.spec
+        names, offer = self._names(deployment), self.checks.offer(deployment.spec)
+        spec = offer.within(deployment.spec)
         group = self.group.describe(names)
         if group and group.get("Status"):
             raise Retryable(f"Auto Scaling group {names.base} is still being deleted: {group['Status']}")
         group_arn, rule_arn = self.route.ensure(names, engine_of(spec.engine.name).health_path)
         if group is None:
             self.template.ensure(spec, names, self.checks.image_id())
-            self.group.create(spec, names, group_arn, desired)
+            self.group.create(spec, names, group_arn, desired, offer.subnet_ids)
         else:
-            self._fit(group, spec, names, desired)
+            self._fit(group, spec, names, desired, offer.subnet_ids)
         return {
             "target_group_arn": group_arn,
             "rule_arn": rule_arn,
@@ -87,7 +88,8 @@ class FleetDriver:
         group = self.group.describe(names)
         if group is None:
             raise CapacityUnavailable(f"the Auto Scaling group {names.base} of {deployment.name} is gone")
-        self._fit(group, deployment.spec, names, desired)
+        offer = self.checks.offer(deployment.spec)
+        self._fit(group, offer.within(deployment.spec), names, desired, offer.subnet_ids)
 
     def release(self, deployment: Deployment) -> Sequence[str]:
         """Delete group and instances, then the route, then the launch template that the group still refers to."""
@@ -109,13 +111,20 @@ class FleetDriver:
         """Return the fleet by its name, which its route and its engines know."""
         return FleetTarget(deployment.name)
 
-    def _fit(self, group: "AutoScalingGroupTypeDef", spec: DeploymentSpec, names: Names, desired: int) -> None:
-        if is_fitting(group, spec, desired):
+    def _fit(
+        self,
+        group: "AutoScalingGroupTypeDef",
+        spec: DeploymentSpec,
+        names: Names,
+        desired: int,
+        subnet_ids: Sequence[str],
+    ) -> None:
+        if is_fitting(group, spec, desired, subnet_ids):
             return
         # First the template: a call that ends in between is repeated while the group still shows the old maximum.
         if has_proxy(group["MaxSize"]) != has_proxy(max(spec.capacity.max, desired)):
             self.template.renew(spec, names, self.checks.image_id())
-        self.group.resize(spec, names, desired)
+        self.group.resize(spec, names, desired, subnet_ids)
 
     def _instances(self, names: Names) -> list[str]:
         filters = [

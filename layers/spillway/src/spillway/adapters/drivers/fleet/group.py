@@ -1,5 +1,6 @@
 """The Auto Scaling group of a fleet."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,9 @@ class Group:
         groups = found["AutoScalingGroups"]
         return groups[0] if groups else None
 
-    def create(self, spec: DeploymentSpec, names: Names, target_group_arn: str, desired: int) -> None:
+    def create(
+        self, spec: DeploymentSpec, names: Names, target_group_arn: str, desired: int, subnet_ids: Sequence[str]
+    ) -> None:
         """Make the group; one that another call has just made stays as it is."""
         with translated(), there_already_is_fine():
             self.autoscaling.create_auto_scaling_group(
@@ -43,7 +46,7 @@ class Group:
                 MaxSize=max(spec.capacity.max, desired),
                 DesiredCapacity=desired,
                 MixedInstancesPolicy=mixed_instances(spec, names),
-                VPCZoneIdentifier=",".join(self.config.subnet_ids),
+                VPCZoneIdentifier=",".join(subnet_ids),
                 TargetGroupARNs=[target_group_arn],
                 HealthCheckType="ELB",
                 # The hook has waited for the engine already; this is for the balancer's own first checks.
@@ -61,7 +64,7 @@ class Group:
                 Tags=[{"Key": tag["Key"], "Value": tag["Value"], "PropagateAtLaunch": True} for tag in tag_list(names)],
             )
 
-    def resize(self, spec: DeploymentSpec, names: Names, desired: int) -> None:
+    def resize(self, spec: DeploymentSpec, names: Names, desired: int, subnet_ids: Sequence[str]) -> None:
         """Ask an existing group for what the spec says by now, and mark where its activities stood before."""
         newest = self.activities(names, limit=1)
         with translated():
@@ -82,6 +85,7 @@ class Group:
                 MaxSize=max(spec.capacity.max, desired),
                 DesiredCapacity=desired,
                 MixedInstancesPolicy=mixed_instances(spec, names),
+                VPCZoneIdentifier=",".join(subnet_ids),
                 CapacityRebalance=_is_spot(spec),
             )
 
@@ -117,16 +121,18 @@ def mixed_instances(spec: DeploymentSpec, names: Names) -> Any:
     }
 
 
-def is_fitting(group: "AutoScalingGroupTypeDef", spec: DeploymentSpec, desired: int) -> bool:
-    """Whether a group wants so many instances, of the types and from the market that the spec asks for."""
+def is_fitting(group: "AutoScalingGroupTypeDef", spec: DeploymentSpec, desired: int, subnet_ids: Sequence[str]) -> bool:
+    """Whether a group wants so many instances, of the types, there, and from the market that the spec asks for."""
     policy = group.get("MixedInstancesPolicy", {})
     types = [one.get("InstanceType") for one in policy.get("LaunchTemplate", {}).get("Overrides", [])]
     share = policy.get("InstancesDistribution", {}).get("OnDemandPercentageAboveBaseCapacity")
-    return (group["DesiredCapacity"], group["MaxSize"], types, share) == (
+    subnets = {*group.get("VPCZoneIdentifier", "").split(",")}
+    return (group["DesiredCapacity"], group["MaxSize"], types, share, subnets) == (
         desired,
         max(spec.capacity.max, desired),
         list(spec.wanted_instance_types),
         _on_demand_share(spec),
+        {*subnet_ids},
     )
 
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import code_of, is_gone, message_of, translated
 from spillway.adapters.aws.quotas import Quotas, vcpu_quota_code
 from spillway.adapters.drivers.fleet.config import FleetConfig
+from spillway.adapters.drivers.fleet.offerings import Offer, Offerings
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest
 from spillway.domain.paths.model_catalog import find, hugging_face_id
@@ -34,9 +35,13 @@ class FleetPreflight:
     def check(self, spec: DeploymentSpec) -> None:
         """Run all checks, those that cost nothing first."""
         check_model(spec, has_token=self.config.hugging_face_secret_arn is not None)
-        vcpus = self.vcpus_of(spec.wanted_instance_types)
+        vcpus = self.vcpus_of(self.offer(spec).instance_types)
         self.check_quota(spec, vcpus)
         self.image_id()
+
+    def offer(self, spec: DeploymentSpec) -> Offer:
+        """Return what EC2 has of the wanted types; InvalidRequest where that is none of them."""
+        return Offerings(self.config, self.ec2).of(spec)
 
     def image_id(self) -> str:
         """Return the machine image that instances start from."""

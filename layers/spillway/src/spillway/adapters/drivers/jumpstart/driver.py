@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 PUBLIC_HUB = "SageMakerPublicHub"
+# How Service Quotas names the quota of each type that SageMaker has for endpoints in a region.
+_QUOTA = " for endpoint usage"
 _FAILED = ("Failed", "OutOfService", "UpdateRollbackFailed")
 _DELETABLE = ("InService", *_FAILED)
 
@@ -31,6 +33,7 @@ class JumpstartDriver:
     """The endpoint takes the model only once it is in service: ``provision`` is repeated and goes one step further."""
 
     stack: str
+    region: str
     sagemaker: "SageMakerClient"
     endpoint: Endpoint
     quotas: Quotas
@@ -47,9 +50,11 @@ class JumpstartDriver:
                 param="model.accept_eula",
             )
         hosting = self._hosting(deployment, document)
-        name = f"{hosting.instance_type} for endpoint usage"
+        name = f"{hosting.instance_type}{_QUOTA}"
         quota = self.quotas.named("sagemaker", name)
-        if quota is not None and quota < spec.capacity.max:
+        if quota is None:
+            self._check_offered(hosting.instance_type, document)
+        elif quota < spec.capacity.max:
             raise CapacityUnavailable(
                 f"capacity.max is {spec.capacity.max}, and the SageMaker quota '{name}' is {quota:g}. "
                 "Ask for more in Service Quotas, or lower capacity.max."
@@ -129,6 +134,23 @@ class JumpstartDriver:
         document: Mapping[str, Any] = json.loads(found["HubContentDocument"])
         return document
 
+    def _check_offered(self, instance_type: str, document: Mapping[str, Any]) -> None:
+        """Raise InvalidRequest for a type that this region's endpoints don't have.
+
+        SageMaker has no call that tells. Service Quotas lists every type's quota; where it lists none at all, it says
+        nothing either way.
+        """
+        offered = self.quotas.names("sagemaker", _QUOTA)
+        if not offered or instance_type in offered:
+            return
+        usable = [name for name in hub.supported_types(document) if name in offered]
+        there = f"of those that JumpStart hosts the model on, it has {', '.join(usable)}" if usable else "nor any other"
+        raise InvalidRequest(
+            f"capacity.instance_types: SageMaker offers no {instance_type} for endpoints in {self.region}; {there}",
+            param="capacity.instance_types",
+            allowed=usable,
+        )
+
     def _hosting(self, deployment: Deployment, document: Mapping[str, Any]) -> hub.Hosting:
         spec = deployment.spec
         instance_type = hub.instance_type_of(document, spec.capacity.instance_types)
@@ -138,9 +160,11 @@ class JumpstartDriver:
         return Names(self.stack, deployment.name)
 
 
-def jumpstart_driver(stack: str, role_arn: str, sagemaker: "SageMakerClient", quotas: Quotas) -> JumpstartDriver:
+def jumpstart_driver(
+    stack: str, region: str, role_arn: str, sagemaker: "SageMakerClient", quotas: Quotas
+) -> JumpstartDriver:
     """Put a driver together; ``role_arn`` is the role that endpoints run as."""
-    return JumpstartDriver(stack, sagemaker, Endpoint(role_arn, sagemaker), quotas)
+    return JumpstartDriver(stack, region, sagemaker, Endpoint(role_arn, sagemaker), quotas)
 
 
 def _capacity_of(component: Any, names: Names, instance_type: str | None) -> Capacity:

@@ -53,16 +53,20 @@ def instance_type_of(document: Document, wanted: tuple[str, ...]) -> str:
 
     Raises InvalidRequest, with the supported ones, when it supports none of the wanted.
     """
-    base = _base(document)
-    supported = list(base.get("SupportedInferenceInstanceTypes") or [])
+    supported = supported_types(document)
     if not wanted:
-        return str(base["DefaultInferenceInstanceType"])
+        return str(_base(document)["DefaultInferenceInstanceType"])
     for name in map(sagemaker_instance_type, wanted):
         if name in supported:
             return name
     raise InvalidRequest(
         f"JumpStart hosts this model on none of {', '.join(wanted)}", param="capacity.instance_types", allowed=supported
     )
+
+
+def supported_types(document: Document) -> list[str]:
+    """Return the types that the model runs on, whether or not a region has them."""
+    return list(_base(document).get("SupportedInferenceInstanceTypes") or [])
 
 
 def hosting_of(document: Document, instance_type: str, *, accept_eula: bool, weights: str | None = None) -> Hosting:
