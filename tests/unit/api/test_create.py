@@ -34,8 +34,34 @@ def test_the_shortest_request_is_accepted_with_every_default_filled_in(world: Wo
     assert record["spec"]["thresholds"]["idle_after_seconds"] == 900
     assert record["spec"]["engine"] == {"name": "vllm", "max_model_len": 8192, "media_domains": []}
     assert record["spec"]["spill"] is None
+    assert record["unpriced"] == []
     assert record["created_at"] == "2026-11-24T09:30:00Z"
     assert record["workflow"].endswith(":deploy:short-deploy-1")
+
+
+def test_what_has_no_price_in_this_region_is_named_and_refuses_nothing(world: World) -> None:
+    world.region = "eu-west-1"
+    for path, capacity, unpriced in (
+        ("fleet", {"instance_types": ["g5.xlarge", "g7.2xlarge"]}, ["instance g5.xlarge", "instance g7.2xlarge"]),
+        ("jumpstart", {"instance_types": ["g5.xlarge"]}, ["instance ml.g5.xlarge"]),
+        ("bedrock", {}, ["model meta.llama3-1-8b-instruct-v1:0"]),
+    ):
+        body = spec_body(name=f"on-{path}", path=path, capacity=capacity, spill=None)
+        answer = world.call("POST", "/deployments", body)
+        assert (answer.status, answer.json["unpriced"]) == (202, unpriced), path
+    spilling = world.call("POST", "/deployments", spec_body(name="spilling", path="jumpstart"))
+    assert spilling.json["unpriced"][-1] == f"model {SPILL_MODEL}"
+
+
+def test_a_price_of_your_own_takes_a_name_off_the_unpriced(world: World) -> None:
+    world.region = "eu-west-1"
+    own = {"table": "ec2", "name": "g7.2xlarge", "usd": [3.5]}
+    assert world.call("PUT", "/prices/overrides", {"overrides": [own]}).status == 200
+    body = spec_body(capacity={"instance_types": ["g7.2xlarge", "g6e.xlarge"]}, spill=None)
+    assert world.call("POST", "/deployments", body).json["unpriced"] == ["instance g6e.xlarge"]
+    assert world.call("GET", "/deployments/support-llama").json["unpriced"] == ["instance g6e.xlarge"]
+    (listed,) = world.call("GET", "/deployments").json["items"]
+    assert listed["unpriced"] == ["instance g6e.xlarge"]
 
 
 def test_the_deploy_workflow_starts_and_requests_spill_from_the_first_moment(world: World) -> None:

@@ -109,7 +109,7 @@ def test_thresholds_passed_in_one_look_are_one_alert_about_the_highest() -> None
 
 
 def test_an_estimate_that_lacks_a_price_says_so() -> None:
-    ((alert,),) = spending(50.0, memory=Memory(month="2026-11", has_unpriced=True))
+    ((_, alert),) = spending(50.0, memory=Memory(month="2026-11", has_unpriced=True))
     assert alert.why.sentence == "At least $50.00 of $100.00 is spent this month."
 
 
@@ -231,3 +231,17 @@ def test_idle_burn_ends_with_the_next_request() -> None:
         AlertState.CLOSED,
         "Requests came again, its size was changed, or its price is no longer known.",
     )
+
+
+def test_a_budget_says_that_it_is_not_held_for_what_has_no_price() -> None:
+    fleet = a_deployment(spec=a_spec(budget=BUDGET))
+    memory = Memory(month="2026-11", usd_this_month=20.0, has_unpriced=True)
+    (begun,), (), (ended,) = looks((fleet, UP), (fleet, UP), (a_deployment(), UP), memory=memory)
+    assert (begun.topic, begun.why.code, begun.state) == (Topic.COST, Code.BUDGET_UNPRICED, AlertState.OPEN)
+    assert "At least $20.00 of $100.00" in begun.why.sentence
+    assert "no known price" in begun.why.sentence
+    assert (ended.state, ended.why.sentence) == (AlertState.CLOSED, "The deployment has no budget any more.")
+
+
+def test_without_a_budget_nothing_is_told_of_what_has_no_price() -> None:
+    assert looks((a_deployment(), UP), memory=Memory(month="2026-11", has_unpriced=True)) == [[]]

@@ -88,6 +88,8 @@ def test_unknown_units_or_prices_are_unknown_and_not_free() -> None:
     memory = Memory(checked_at=START, counted_until=START, month="2026-11")
     no_units = add_up(an_import(target=target), Capacity(), answered(10), memory, a_book(), "us-east-1", NOW)
     no_price = add_up(an_import(), Capacity(), answered(10), memory, a_price_book(), "us-east-1", NOW)
+    importing = add_up(an_import(target=None), Capacity(), answered(), memory, a_book(), "us-east-1", NOW)
+    assert not importing.memory.has_unpriced
     assert no_units.memory.has_unpriced
     assert no_price.memory.has_unpriced
     assert {one.unpriced_seconds for one in no_price.instance_times if one.instance_type == MODEL_UNIT} == {600}

@@ -28,19 +28,19 @@ def add_deployment_routes(
     api: APIGatewayRestResolver, manage: ManageDeployments, show: ShowDeployments, once: Once
 ) -> None:
     """Register the routes; those that change something answer 202 with the record as it stands."""
-    _add_changes(api, manage, once)
+    _add_changes(api, manage, show, once)
     _add_views(api, show)
 
     @api.post("/deployments/<name>/wake", summary="Wake a sleeping deployment", tags=_TAGS, responses=errors(202))
     def wake(name: Identifier) -> Response[DeploymentRecord]:
-        return _accepted(manage.wake(name))
+        return _accepted(manage.wake(name), show)
 
     @api.post("/deployments/<name>/sleep", summary="Put a deployment to sleep", tags=_TAGS, responses=errors(202))
     def sleep(name: Identifier) -> Response[DeploymentRecord]:
-        return _accepted(manage.sleep(name))
+        return _accepted(manage.sleep(name), show)
 
 
-def _add_changes(api: APIGatewayRestResolver, manage: ManageDeployments, once: Once) -> None:
+def _add_changes(api: APIGatewayRestResolver, manage: ManageDeployments, show: ShowDeployments, once: Once) -> None:
     @api.post("/deployments", summary="Ask for a model", tags=_TAGS, responses=errors(202))
     def create_deployment(spec: DeploymentSpec) -> Response[DeploymentRecord]:
         payload = spec.model_dump(mode="json", by_alias=True)
@@ -49,24 +49,24 @@ def _add_changes(api: APIGatewayRestResolver, manage: ManageDeployments, once: O
             once,
             "POST /deployments",
             payload,
-            lambda: record_of(manage.create(spec)).model_dump(mode="json", by_alias=True),
+            lambda: _record(manage.create(spec), show),
         )
         return accepted(f"/deployments/{spec.name}", answer)
 
     @api.patch("/deployments/<name>", summary="Change a deployment", tags=_TAGS, responses=errors(202))
     def change_deployment(name: Identifier, patch: Annotated[dict[str, Any], _PATCH]) -> Response[DeploymentRecord]:
-        return _accepted(manage.change(name, patch))
+        return _accepted(manage.change(name, patch), show)
 
     @api.delete("/deployments/<name>", summary="Retire a deployment", tags=_TAGS, responses=errors(202))
     def retire_deployment(name: Identifier) -> Response[DeploymentRecord]:
-        return _accepted(manage.retire(name))
+        return _accepted(manage.retire(name), show)
 
 
 def _add_views(api: APIGatewayRestResolver, show: ShowDeployments) -> None:
     @api.get("/deployments", summary="List deployments", tags=_TAGS, responses=errors(200))
     def list_deployments(limit: Limit = 20, cursor: Cursor = None) -> DeploymentPage:
         found, next_cursor = show.page(limit, cursor)
-        return DeploymentPage(items=tuple(record_of(one) for one in found), next_cursor=next_cursor)
+        return DeploymentPage(items=tuple(record_of(one, show.unpriced(one)) for one in found), next_cursor=next_cursor)
 
     @api.get("/deployments/<name>", summary="Show a deployment", tags=_TAGS, responses=errors(200))
     def show_deployment(name: Identifier) -> DeploymentDetail:
@@ -78,6 +78,9 @@ def _add_views(api: APIGatewayRestResolver, show: ShowDeployments) -> None:
         return DecisionPage(items=decisions_of(found), next_cursor=next_cursor)
 
 
-def _accepted(deployment: Deployment) -> Response[DeploymentRecord]:
-    record = record_of(deployment).model_dump(mode="json", by_alias=True)
-    return accepted(f"/deployments/{deployment.name}", record, HTTPStatus.ACCEPTED)
+def _accepted(deployment: Deployment, show: ShowDeployments) -> Response[DeploymentRecord]:
+    return accepted(f"/deployments/{deployment.name}", _record(deployment, show), HTTPStatus.ACCEPTED)
+
+
+def _record(deployment: Deployment, show: ShowDeployments) -> dict[str, Any]:
+    return record_of(deployment, show.unpriced(deployment)).model_dump(mode="json", by_alias=True)

@@ -25,6 +25,10 @@ class DeploymentRecord(Frozen):
     cold_start_seconds: Annotated[float | None, Field(description="Measured at the last start")]
     workflow: Annotated[str | None, Field(description="ARN of the Step Functions execution at work on it")]
     resources: Annotated[dict[str, str], Field(description="Identifiers that only AWS could choose")]
+    unpriced: Annotated[
+        tuple[str, ...],
+        Field(description="Instance types and models that it may use and that have no known price in this region"),
+    ]
     created_at: datetime
     updated_at: Annotated[datetime, Field(description="When the status last changed")]
 

@@ -27,8 +27,8 @@ from spillway.domain.routing.route import Route
 from spillway.services.show_deployments import Detail
 
 
-def record_of(deployment: Deployment) -> DeploymentRecord:
-    """Return a deployment as lists and changes show it."""
+def record_of(deployment: Deployment, unpriced: Sequence[str]) -> DeploymentRecord:
+    """Return a deployment as lists and changes show it; ``unpriced`` is what has no price of all that it may use."""
     return DeploymentRecord(
         name=deployment.name,
         status=deployment.status,
@@ -38,6 +38,7 @@ def record_of(deployment: Deployment) -> DeploymentRecord:
         cold_start_seconds=deployment.cold_start_seconds,
         workflow=deployment.workflow,
         resources=dict(deployment.resources),
+        unpriced=tuple(unpriced),
         created_at=deployment.created_at,
         updated_at=deployment.updated_at,
     )
@@ -46,7 +47,7 @@ def record_of(deployment: Deployment) -> DeploymentRecord:
 def detail_of(detail: Detail) -> DeploymentDetail:
     """Return a deployment in full."""
     return DeploymentDetail(
-        **dict(record_of(detail.deployment)),
+        **dict(record_of(detail.deployment, detail.unpriced)),
         capacity=CapacityBody(
             desired=detail.deployment.desired,
             ready=detail.route.ready if detail.route else 0,

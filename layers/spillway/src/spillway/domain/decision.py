@@ -42,6 +42,7 @@ class Code(StrEnum):
     ENGINE_SATURATED = "engine_saturated"
     BUDGET = "budget"
     BUDGET_FORECAST = "budget_forecast"
+    BUDGET_UNPRICED = "budget_unpriced"
     IDLE_BURN = "idle_burn"
     DEARER_THAN_BEDROCK = "dearer_than_bedrock"
     FLEET_PAYS = "fleet_pays"

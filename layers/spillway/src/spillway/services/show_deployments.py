@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spillway.domain.costs.month import Cost, cost_of
+from spillway.domain.costs.unpriced import unpriced
 from spillway.domain.decision import Decision
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
@@ -21,7 +22,8 @@ _DECISIONS_SHOWN = 10
 class Detail:
     """One deployment with everything that is known about it now; ``cost`` is that of ``month`` so far.
 
-    ``shadow`` is the last answer to whether a fleet would pay, of a deployment on Bedrock.
+    ``shadow`` is the last answer to whether a fleet would pay, of a deployment on Bedrock; ``unpriced`` is what it may
+    be billed for that has no price.
     """
 
     deployment: Deployment
@@ -30,6 +32,7 @@ class Detail:
     cost: Cost
     decisions: Sequence[tuple[datetime, Decision]]
     shadow: Shadow | None
+    unpriced: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ class ShowDeployments:
         cost = cost_of(deployment, self.usage.month(name, month), self.prices(), self.region)
         review = life_of(self.reviews.load([name]).get(name), deployment)
         shadow = review.shadow if review else None
-        return Detail(deployment, self.routes.get(name), month, cost, decisions, shadow)
+        return Detail(deployment, self.routes.get(name), month, cost, decisions, shadow, self.unpriced(deployment))
+
+    def unpriced(self, deployment: Deployment) -> Sequence[str]:
+        """Return what a deployment may be billed for that has no price in force."""
+        return unpriced(deployment, self.prices(), self.region)
 
     def decisions_of(
         self, name: str, limit: int, cursor: str | None

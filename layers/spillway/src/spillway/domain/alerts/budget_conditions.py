@@ -39,6 +39,11 @@ def budget_conditions(
         if used >= share:
             reason = Reason(Code.BUDGET, sentence, round(used, 4), share, "of the month's budget")
             yield Condition(_budget_key(memory.month, share), AlertKind.BUDGET, reason, memory.usd_this_month)
+    if memory.has_unpriced:
+        unknown = "Part of what it used this month has no known price and is not counted."
+        reason = Reason(Code.BUDGET_UNPRICED, f"{unknown} {sentence}", round(used, 4), None, "of the month's budget")
+        key = f"{AlertKind.BUDGET_UNPRICED}:{memory.month}"
+        yield Condition(key, AlertKind.BUDGET_UNPRICED, reason, memory.usd_this_month)
     if used < 1.0:
         yield from _forecast(deployment, memory, budget.usd_per_month, memory.open_alerts, now)
 

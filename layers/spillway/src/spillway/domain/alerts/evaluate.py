@@ -19,8 +19,11 @@ _ENDED = {
     AlertKind.CAPACITY_LOST: Code.READY,
     AlertKind.BUDGET: Code.BUDGET,
     AlertKind.BUDGET_FORECAST: Code.BUDGET_FORECAST,
+    AlertKind.BUDGET_UNPRICED: Code.BUDGET_UNPRICED,
     AlertKind.IDLE_BURN: Code.IDLE_BURN,
 }
+
+_OF_THE_MONTH = (AlertKind.BUDGET, AlertKind.BUDGET_FORECAST, AlertKind.BUDGET_UNPRICED)
 
 
 def evaluate(
@@ -65,17 +68,19 @@ def _end(key: str, deployment: Deployment, memory: Memory, now: datetime) -> Ale
     news = news_of(key)
     share = _share_of(key) if _is_budget(key) else None
     why = Reason(_ENDED[news], _why_it_ended(news, key, deployment, memory), None, share)
-    usd = memory.usd_this_month if news in (AlertKind.BUDGET, AlertKind.BUDGET_FORECAST) else None
+    usd = memory.usd_this_month if news in _OF_THE_MONTH else None
     return end(key, deployment, why, now, usd)
 
 
 def _why_it_ended(news: AlertKind, key: str, deployment: Deployment, memory: Memory) -> str:
     if deployment.status is Status.RETIRING:
         return "The deployment is being retired."
-    if news in (AlertKind.BUDGET, AlertKind.BUDGET_FORECAST) and memory.month not in key:
+    if news in _OF_THE_MONTH and memory.month not in key:
         return "A new month began."
     if news is AlertKind.BUDGET:
         return "The budget or its thresholds were changed."
+    if news is AlertKind.BUDGET_UNPRICED:
+        return "The deployment has no budget any more."
     if news is AlertKind.BUDGET_FORECAST:
         return "The month takes another course, its budget was changed, or all of it is used."
     if deployment.status is not Status.SERVING:

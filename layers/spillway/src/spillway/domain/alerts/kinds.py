@@ -26,6 +26,7 @@ class AlertKind(StrEnum):
     LAUNCH_FAILED = "launch_failed"
     BUDGET = "budget"
     BUDGET_FORECAST = "budget_forecast"
+    BUDGET_UNPRICED = "budget_unpriced"
     IDLE_BURN = "idle_burn"
     DEARER_THAN_BEDROCK = "dearer_than_bedrock"
     COST_ANOMALY = "cost_anomaly"
@@ -92,6 +93,12 @@ _TEXTS: dict[AlertKind, _Text] = {
         Severity.WARNING,
         "will pass {budget} before its end, at the pace of this month so far",
         "Lower capacity.max or idle_after_seconds, or raise the budget: PATCH /deployments/{name}.",
+        Topic.COST,
+    ),
+    AlertKind.BUDGET_UNPRICED: _Text(
+        Severity.WARNING,
+        "uses something without a known price, so it can't be held to {budget} for that part",
+        "See what: cost.unknown in GET /deployments/{name}. Give its price by PUT /prices/overrides.",
         Topic.COST,
     ),
     AlertKind.IDLE_BURN: _Text(

@@ -102,7 +102,8 @@ def _count_windows(
     """Add what an imported model opened windows for, and its storage; ``before`` is the memory of the last look."""
     until, last, units = memory.counted_until or now, before.checked_at or deployment.created_at, units_of(deployment)
     if units is None:
-        return Spent(replace(memory, has_unpriced=True))
+        # While it is being imported nothing is billed yet.
+        return Spent(replace(memory, has_unpriced=memory.has_unpriced or deployment.target is not None))
     begun = windows_of(load, before.counted_until or until, until, memory.instances_until)
     opened = list(window_times(deployment, units, begun, prices, region))
     stored = list(storage_times(deployment, units, last, now, prices, region))
