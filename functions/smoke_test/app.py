@@ -13,7 +13,8 @@ from spillway.settings import Settings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take ``{"deployment": name, "target": {…}}``; return ``{"ok": true, "seconds": to the first token}``.
 
-    The schedule's ``{"door": "fleets"}`` is answered with ``{"ok": true}``. Raises SmokeTestFailed with what came back.
+    The schedule's ``{"door": "fleets"}`` is answered with ``{"ok": true}``. Raises SmokeTestFailed or AccessPending
+    with what came back.
     """
     asked = read_smoke_test(event)
     if isinstance(asked, DoorTest):

@@ -1,6 +1,7 @@
 """One sandbox a module of end-to-end tests: it patches moto in this process, which other tests use bare.
 
-A module sets how fast its time runs by ``TIME_FACTOR``; ``CHECKS = False`` spares it the check of every minute.
+A module sets how fast its time runs by ``TIME_FACTOR``; ``CHECKS = False`` spares it the check of every minute, and
+``PARAMETERS`` are the stack's beside the usual ones.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +22,8 @@ from tests.sandbox.sandbox import Sandbox
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder: Path = tmp_path_factory.mktemp("sandbox")
     factor = float(getattr(request.module, "TIME_FACTOR", DEFAULT_TIME_FACTOR))
-    with Sandbox(Options(port=0, folder=folder, time_factor=factor)) as running:
+    parameters = {**Options().parameters, **getattr(request.module, "PARAMETERS", {})}
+    with Sandbox(Options(port=0, folder=folder, time_factor=factor, parameters=parameters)) as running:
         if not getattr(request.module, "CHECKS", True):
             stop_checks()
         yield running

@@ -8,6 +8,7 @@ from typing import Any
 from tests.builders import spec_body
 from tests.e2e.broken_engines import BrokenEngines, garbage, half_a_stream, server_error
 from tests.e2e.operator import ask_at_once
+from tests.sandbox.bedrock_catalog import MARKETPLACE_MODEL_ID
 from tests.sandbox.sandbox import Sandbox
 
 NOT_AUTHORISED = "qwen.qwen3-32b-v1:0"
@@ -59,6 +60,12 @@ DOOMED = [
     ),
     Doomed(
         "no-access", "InvalidRequest", NO_ACCESS, {"path": "bedrock", "model": {"id": NOT_AUTHORISED}, "spill": None}
+    ),
+    Doomed(
+        "no-agreement",
+        "InvalidRequest",
+        f"create-foundation-model-agreement --model-id {MARKETPLACE_MODEL_ID}",
+        {"path": "bedrock", "model": {"id": MARKETPLACE_MODEL_ID, "accept_eula": True}, "spill": None},
     ),
     Doomed("no-model", "InvalidRequest", "has no model", {"path": "bedrock", "model": {"id": "acme.none-v1:0"}}),
 ]

@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
 from tests.sandbox.aws_errors import AwsError, answering_errors
-from tests.sandbox.bedrock_catalog import Catalog, default_catalog
+from tests.sandbox.bedrock_catalog import Catalog, FoundationModel, default_catalog
 from tests.sandbox.bedrock_control import BedrockControl
 from tests.sandbox.bedrock_copies import ModelCopies
 from tests.sandbox.bedrock_faults import CONNECTION_RESET, Fault, Pace, Use
@@ -38,7 +38,8 @@ _Reader = Callable[[str, dict[str, Any], int, int], Asked]
 class BedrockRuntime:
     """Answers for every model of the catalog.
 
-    ``settle`` is called before a model is looked up, so that an import that has just ended is found.
+    ``settle`` is called before a model is looked up, so that an import that has just ended is found. ``subscribed``
+    raises for a model without an agreement, and may begin one.
     An imported model's copy loads for ``copy_seconds`` of the time that ``now`` tells.
     ``faults`` holds each model id's failures to come, the first first; ``use`` what was answered, by model id.
     """
@@ -51,6 +52,7 @@ class BedrockRuntime:
         pace: Pace | None = None,
         completion_tokens: int = 128,
         settle: Callable[[], None] = lambda: None,
+        subscribed: Callable[[FoundationModel, Mapping[str, str]], None] = lambda _model, _headers: None,
         copy_seconds: float = 0.0,
     ) -> None:
         self.pace = pace or Pace()
@@ -60,6 +62,7 @@ class BedrockRuntime:
         self._catalog = catalog
         self._now = now
         self._settle = settle
+        self._subscribed = subscribed
         self._copies = ModelCopies(now, copy_seconds)
 
     def routes(self) -> list[web.RouteDef]:
@@ -102,7 +105,7 @@ class BedrockRuntime:
         try:
             body = read_json(await request.read())
             model_id = str(body.get("model"))
-            self._check_access(model_id)
+            self._check_access(model_id, request.headers)
             asked = read(model_id, body, self._created(), self.completion_tokens)
             answer = self._stream if body.get("stream") else self._answer
             return await answer(request, wire, asked)
@@ -113,7 +116,7 @@ class BedrockRuntime:
 
     def _read(self, request: web.Request, read: _Reader, raw: bytes) -> Asked:
         model_id = request.match_info["id"]
-        self._check_access(model_id)
+        self._check_access(model_id, request.headers)
         return read(model_id, read_json(raw), self._created(), self.completion_tokens)
 
     def _read_invoked(self, request: web.Request, raw: bytes) -> tuple[Asked, Wire]:
@@ -124,13 +127,14 @@ class BedrockRuntime:
     def _created(self) -> int:
         return int(self._now().timestamp())
 
-    def _check_access(self, model_id: str) -> None:
+    def _check_access(self, model_id: str, headers: Mapping[str, str]) -> None:
         self._settle()
         model = self._catalog.foundation(model_id)
         if model and model.region_available:
             if not model.authorized:
                 message = "You don't have access to the model with the specified model ID."
                 raise AwsError(403, "AccessDeniedException", message)
+            self._subscribed(model, headers)
             return
         imported = self._catalog.find_imported(model_id)
         if imported:

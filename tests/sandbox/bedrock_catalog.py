@@ -71,9 +71,15 @@ DEFAULT_MODEL_IDS = (
     "openai.gpt-oss-120b-1:0",
     "mistral.ministral-3-8b-instruct",
 )
+# Sold through AWS Marketplace: a new account has no agreement.
+MARKETPLACE_MODEL_ID = "google.gemma-3-4b-it"
 
 
 def default_catalog(model_ids: Iterable[str] = DEFAULT_MODEL_IDS) -> Catalog:
-    """Return a catalog where all is available; Meta's models also have a ``us.`` profile."""
+    """Return a catalog where all is available but one model, which the account has to subscribe to.
+
+    Meta's models also have a ``us.`` profile.
+    """
     models = {model_id: FoundationModel(model_id) for model_id in model_ids}
+    models[MARKETPLACE_MODEL_ID] = FoundationModel(MARKETPLACE_MODEL_ID, agreement="NOT_AVAILABLE")
     return Catalog(models, {f"us.{model_id}": model_id for model_id in models if model_id.startswith("meta.")})

@@ -14,7 +14,8 @@ from tests.sandbox.bedrock_imports import ModelImports
 class BedrockControl:
     """Answers in the sandbox's time, which ``now`` tells; an import takes ``import_seconds`` of it.
 
-    ``is_throttled`` is asked before each call of the catalog, by the operation's name.
+    ``is_throttled`` is asked before each call of the catalog, by the operation's name; ``settle`` is called before an
+    agreement is looked at.
     """
 
     def __init__(
@@ -26,8 +27,10 @@ class BedrockControl:
         account: str = "123456789012",
         import_seconds: float = 600.0,
         is_throttled: Callable[[str], bool] = lambda operation: False,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         self.catalog = catalog
+        self._settle = settle
         self._is_throttled = is_throttled
         self.imports = ModelImports(now, catalog, region=region, account=account, seconds=import_seconds)
         self._region = region
@@ -73,6 +76,7 @@ class BedrockControl:
         return web.json_response({"modelDetails": self._model(self._found(request))})
 
     async def _get_availability(self, request: web.Request) -> web.Response:
+        self._settle()
         model = self.catalog.models.get(request.match_info["id"])
         if model is None:
             raise AwsError(400, "ValidationException", "The provided model identifier is invalid.")

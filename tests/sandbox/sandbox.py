@@ -124,7 +124,11 @@ class Sandbox:
         engines = EngineHost(self._engine, self.clock.time)
         self._closing.callback(engines.close)
         hooks = Hooks(
-            self.functions.invoke, self.functions.invoke_event, self.checks.before_task, self.checks.before_delivery
+            self.functions.invoke,
+            self.functions.invoke_event,
+            self.checks.before_task,
+            self.checks.before_delivery,
+            self.checks.may_subscribe,
         )
         self.emulation = Emulation(self.clock, engines, hooks, self.options.times)
         self._closing.callback(self.emulation.stop)

@@ -8,6 +8,7 @@ from tests.template.transform import source, transformed
 WITH_ALL = {
     "EnableFleets": "true",
     "AlertEmail": "ops@example.com",
+    "AllowModelSubscriptions": "true",
     "CompareWithBill": "true",
     "FleetSessionManager": "true",
     "HuggingFaceTokenSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:token",

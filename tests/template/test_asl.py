@@ -9,7 +9,7 @@ import pytest
 from tests.template.asl import patience, problems_of, substitution_problems
 from tests.template.transform import definition
 
-ERRORS = frozenset({"Retryable", "Superseded", "SmokeTestFailed"})
+ERRORS = frozenset({"Retryable", "Superseded", "SmokeTestFailed", "AccessPending"})
 
 
 @pytest.fixture
@@ -82,3 +82,13 @@ def test_faults_of_a_map_and_inside_of_it(change: Callable[[dict[str, Any]], obj
 
 def _worker(machine: dict[str, Any], name: str) -> Any:
     return _state(machine, "Drive the load")["ItemProcessor"]["States"][name]
+
+
+def test_a_subscription_is_waited_for_longer_than_it_may_take(machine: dict[str, Any]) -> None:
+    (retry,) = (one for one in _state(machine, "Smoke test")["Retry"] if one["ErrorEquals"] == ["AccessPending"])
+    delays = [
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** tried, retry["MaxDelaySeconds"])
+        for tried in range(retry["MaxAttempts"])
+    ]
+    # Full jitter waits half of each delay on average; Bedrock's user guide speaks of up to 15 minutes.
+    assert sum(delays) / 2 > 15 * 60

@@ -7,6 +7,7 @@ import pytest
 from spillway.domain.benchmarks.pricing import WORKER_GB
 from spillway.domain.benchmarks.spec import BenchmarkSpec
 from spillway.domain.benchmarks.worker_orders import step_seconds
+from tests.sandbox.iam.evaluate import evaluate
 from tests.sandbox.iam.policies import RolePolicies
 from tests.sandbox.iam.request import LaunchTemplate, Place
 from tests.sandbox.iam.static_stack import StaticStack
@@ -342,3 +343,25 @@ def test_the_load_functions_memory_is_what_benchmarks_are_priced_by(stack: Stati
 def test_without_fleets_the_fleet_driver_can_make_nothing(stack: StaticStack) -> None:
     policies = RolePolicies(stack, Place())
     assert refusal(policies, "DriveFleet", "ec2", "DescribeImages") is not None
+
+
+def _may_subscribe(stack: StaticStack, through: str | None) -> set[str]:
+    """Return the roles that may subscribe the account to a model; ``through`` is the service that asks for them."""
+    policies, context = RolePolicies(stack, Place()), {"aws:CalledViaLast": through} if through else {}
+    return {
+        role
+        for role in policies.roles.values()
+        if any(
+            evaluate(policies.statements(role), f"aws-marketplace:{action}", "*", context).allowed
+            for action in ("Subscribe", "ViewSubscriptions", "Unsubscribe")
+        )
+    }
+
+
+def test_only_the_smoke_test_may_subscribe_to_models_only_through_bedrock_and_only_if_told_to(
+    stack: StaticStack, fleet_stack: StaticStack
+) -> None:
+    assert _may_subscribe(stack, "bedrock.amazonaws.com") == set()
+    assert _may_subscribe(fleet_stack, "bedrock.amazonaws.com") == {"SmokeTestFunctionRole"}
+    for through in (None, "sagemaker.amazonaws.com"):
+        assert _may_subscribe(fleet_stack, through) == set()

@@ -14,6 +14,8 @@ UNLIMITED = {
     "autoscaling:DescribeAutoScalingGroups": "reads have no resources",
     "autoscaling:DescribeAutoScalingInstances": "reads have no resources",
     "autoscaling:DescribeScalingActivities": "reads have no resources",
+    "aws-marketplace:Subscribe": "has no resources; a condition names Bedrock as the one who asks",
+    "aws-marketplace:ViewSubscriptions": "has no resources; a condition names Bedrock as the one who asks",
     "bedrock:CreateModelImportJob": "a job has no ARN before it is made; a condition names the stack's tag",
     "bedrock:GetFoundationModelAvailability": "has no resources",
     "bedrock:ListInferenceProfiles": "lists have no resources",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.sandbox.iam.conditions import Context
 from tests.sandbox.iam.request import Place, Request, tag_context, tags_of
 
 _Params = Mapping[str, Any]
@@ -93,6 +94,13 @@ def _anywhere(action: str) -> _Rule:
     return lambda _params, _place: [Request(action)]
 
 
+def _subscribe(_params: _Params, _place: Place) -> list[Request]:
+    """What Bedrock asks of Marketplace in the name of whoever calls a model that is sold there."""
+    through: Context = {"aws:CalledVia": ["bedrock.amazonaws.com"], "aws:CalledViaLast": "bedrock.amazonaws.com"}
+    actions = ("aws-marketplace:ViewSubscriptions", "aws-marketplace:Subscribe")
+    return [Request(action, context=through) for action in actions]
+
+
 def _create_import_job(params: _Params, place: Place) -> list[Request]:
     requests = [
         Request("bedrock:CreateModelImportJob", context=_lower_tags(params.get("jobTags"))),
@@ -145,6 +153,7 @@ RULES: Mapping[tuple[str, str], _Rule] = {
     ("sagemaker", "ListTags"): lambda params, _place: [Request("sagemaker:ListTags", params["ResourceArn"])],
     ("sagemaker-runtime", "InvokeEndpoint"): _invoke_endpoint("InvokeEndpoint"),
     ("sagemaker-runtime", "InvokeEndpointWithResponseStream"): _invoke_endpoint("InvokeEndpointWithResponseStream"),
+    ("aws-marketplace", "Subscribe"): _subscribe,
     ("bedrock", "CreateModelImportJob"): _create_import_job,
     ("bedrock", "GetModelImportJob"): _on_import("GetModelImportJob", "model-import-job", "jobIdentifier"),
     ("bedrock", "GetImportedModel"): _on_import("GetImportedModel", "imported-model", "modelIdentifier"),

@@ -7,6 +7,7 @@ from tests.sandbox.cloud.calls import AwsError
 from tests.sandbox.runtime.deployed import Deployed
 from tests.sandbox.runtime.permissions import Evaluate, Permissions, Refusal
 from tests.sandbox.runtime.resource_policies import EVENTS, InvokePermissions
+from tests.sandbox.runtime.signatures import read_scope
 
 # A state machine's or a target's service, as boto3 names the client.
 _CLIENTS = {"states": "stepfunctions"}
@@ -55,6 +56,13 @@ class Checks:
         elif service == "lambda" and not (self._invokers and self._invokers.allow(arn, EVENTS, source_arn)):
             message = self.permissions.deny(source_arn, service, operation, f"{arn} gives EventBridge no permission")
             raise AwsError("AccessDeniedException", message, 403)
+
+    def may_subscribe(self, headers: Mapping[str, str]) -> bool:
+        """Whether the role that signed a call to Bedrock may subscribe the account to a model by it."""
+        scope = read_scope(headers)
+        if scope is None:
+            return False
+        return self.permissions.refusal_of_key(scope.access_key_id, "aws-marketplace", "Subscribe", {}) is None
 
     def _check(self, role: str, service: str, operation: str, params: Mapping[str, Any]) -> None:
         message = self.permissions.refusal(role, service, operation, params)

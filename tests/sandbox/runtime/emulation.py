@@ -1,6 +1,7 @@
 """Everything that emulates AWS beside the functions themselves, wired together."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
@@ -11,6 +12,7 @@ from moto.sqs.models import sqs_backends
 from tests.sandbox.bedrock import BedrockRuntime
 from tests.sandbox.bedrock_catalog import Catalog, default_catalog
 from tests.sandbox.bedrock_control import BedrockControl
+from tests.sandbox.bedrock_subscriptions import Subscriptions
 from tests.sandbox.cloud import fleet_api, hub, machine_images, price_list, sagemaker_api
 from tests.sandbox.cloud.agents import start_agents
 from tests.sandbox.cloud.clock import SandboxClock
@@ -42,16 +44,18 @@ class Times:
     machine_learning: MlTimes = field(default_factory=MlTimes)
     import_seconds: float = 600.0
     model_copy_seconds: float = 60.0
+    subscription_seconds: float = 600.0
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the emulated services call: functions, and the permission checks before tasks and deliveries."""
+    """What the emulated services call: functions, and the permission checks before tasks, deliveries, subscriptions."""
 
     invoke: Invoke
     invoke_event: InvokeEvent
     on_task: OnTask
     on_target: OnTarget
+    may_subscribe: Callable[[Mapping[str, str]], bool]
 
 
 class Emulation:
@@ -73,16 +77,19 @@ class Emulation:
         self.sagemaker = SageMaker(clock, engines, self.events.emit, self.metrics, self.faults, times.machine_learning)
         self.quotas = Quotas(self.faults)
         self.catalog: Catalog = default_catalog()
+        self.subscriptions = Subscriptions(self.catalog, clock.now, hooks.may_subscribe, times.subscription_seconds)
         self.bedrock_control = BedrockControl(
             clock.now,
             self.catalog,
             import_seconds=times.import_seconds,
             is_throttled=lambda operation: self.faults.is_throttled("bedrock", operation),
+            settle=self.subscriptions.settle,
         )
         self.bedrock = BedrockRuntime(
             self.catalog,
             clock.now,
             settle=self.bedrock_control.imports.settle,
+            subscribed=self.subscriptions.check,
             copy_seconds=times.model_copy_seconds,
         )
 

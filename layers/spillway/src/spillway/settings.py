@@ -86,6 +86,11 @@ class Settings:
         return self.environ.get("COMPARE_WITH_BILL") == "true"
 
     @property
+    def allows_model_subscriptions(self) -> bool:
+        """``ALLOW_MODEL_SUBSCRIPTIONS``: whether a smoke test may subscribe the account to a model."""
+        return self.environ.get("ALLOW_MODEL_SUBSCRIPTIONS") == "true"
+
+    @property
     def on_lambda(self) -> bool:
         """Whether Lambda runs this process, and freezes it between requests."""
         return self.has("AWS_LAMBDA_FUNCTION_NAME")

@@ -30,12 +30,13 @@ def stub() -> Iterator[Stubber]:
 @pytest.fixture
 def driver(stub: Stubber) -> BedrockDriver:
     client: Any = stub.client
-    return BedrockDriver("us-east-1", client)
+    return BedrockDriver("us-east-1", client, may_subscribe=False)
 
 
-def model_exists(stub: Stubber, *inference_types: str) -> None:
-    details = {"modelArn": ARN, "modelId": MODEL, "inferenceTypesSupported": list(inference_types)}
-    stub.add_response("get_foundation_model", {"modelDetails": details}, {"modelIdentifier": MODEL})
+def model_exists(stub: Stubber, *inference_types: str, model_id: str = MODEL) -> None:
+    arn = ARN.replace(MODEL, model_id)
+    details = {"modelArn": arn, "modelId": model_id, "inferenceTypesSupported": list(inference_types)}
+    stub.add_response("get_foundation_model", {"modelDetails": details}, {"modelIdentifier": model_id})
 
 
 def profiles_are(stub: Stubber, *ids: str, arn: str = ARN) -> None:
@@ -54,16 +55,16 @@ def profiles_are(stub: Stubber, *ids: str, arn: str = ARN) -> None:
     stub.add_response("list_inference_profiles", answer, {"typeEquals": "SYSTEM_DEFINED"})
 
 
-def availability_is(stub: Stubber, **changes: Any) -> None:
+def availability_is(stub: Stubber, model_id: str = MODEL, **changes: Any) -> None:
     answer = {
-        "modelId": MODEL,
+        "modelId": model_id,
         "agreementAvailability": {"status": "AVAILABLE"},
         "authorizationStatus": "AUTHORIZED",
         "entitlementAvailability": "AVAILABLE",
         "regionAvailability": "AVAILABLE",
         **changes,
     }
-    stub.add_response("get_foundation_model_availability", answer, {"modelId": MODEL})
+    stub.add_response("get_foundation_model_availability", answer, {"modelId": model_id})
 
 
 def test_preflight_passes_for_a_model_the_account_may_call(driver: BedrockDriver, stub: Stubber) -> None:
@@ -93,6 +94,49 @@ def test_an_agreement_the_user_accepts_is_made_by_the_first_call(driver: Bedrock
     model_exists(stub, "ON_DEMAND")
     availability_is(stub, agreementAvailability={"status": "NOT_AVAILABLE"})
     driver.preflight(a_bedrock(accept_eula=True))
+
+
+ELSEWHERE = ("google.gemma-3-4b-it", "nvidia.nemotron-nano-9b-v2", "minimax.minimax-m2", "zai.glm-4.7", "moonshotai.k2")
+
+
+@pytest.mark.parametrize("model_id", ELSEWHERE)
+def test_a_model_of_the_marketplace_without_an_agreement_is_refused_with_what_to_do(
+    driver: BedrockDriver, stub: Stubber, model_id: str
+) -> None:
+    model_exists(stub, "ON_DEMAND", model_id=model_id)
+    availability_is(stub, model_id, agreementAvailability={"status": "NOT_AVAILABLE"})
+    with pytest.raises(InvalidRequest) as raised:
+        driver.preflight(a_bedrock(model_id, accept_eula=True))
+    assert raised.value.param == "model.id"
+    for words in (
+        f"create-foundation-model-agreement --model-id {model_id} --region us-east-1",
+        "list-foundation-model-agreement-offers",
+        "console",
+        "aws-marketplace:Subscribe",
+        "AllowModelSubscriptions=true",
+    ):
+        assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("status", ["AVAILABLE", "PENDING"])
+def test_a_model_of_the_marketplace_with_an_agreement_passes(driver: BedrockDriver, stub: Stubber, status: str) -> None:
+    model_exists(stub, "ON_DEMAND", model_id="zai.glm-4.7")
+    availability_is(stub, "zai.glm-4.7", agreementAvailability={"status": status})
+    driver.preflight(a_bedrock("zai.glm-4.7"))
+
+
+def test_where_the_smoke_test_may_subscribe_only_the_licence_is_asked_for(stub: Stubber) -> None:
+    client: Any = stub.client
+    driver = BedrockDriver("us-east-1", client, may_subscribe=True)
+    for accepted in (False, True):
+        model_exists(stub, "ON_DEMAND", model_id="zai.glm-4.7")
+        availability_is(stub, "zai.glm-4.7", agreementAvailability={"status": "NOT_AVAILABLE"})
+        if accepted:
+            driver.preflight(a_bedrock("zai.glm-4.7", accept_eula=True))
+            continue
+        with pytest.raises(InvalidRequest) as raised:
+            driver.preflight(a_bedrock("zai.glm-4.7"))
+        assert raised.value.param == "model.accept_eula"
 
 
 def test_a_model_without_on_demand_is_called_by_its_profile(driver: BedrockDriver, stub: Stubber) -> None:

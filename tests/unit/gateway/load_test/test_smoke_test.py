@@ -6,7 +6,7 @@ import pytest
 
 from functions.smoke_test.app import handler
 from spillway.domain.decision import Code
-from spillway.domain.errors import SmokeTestFailed
+from spillway.domain.errors import AccessPending, SmokeTestFailed
 from spillway.domain.paths.targets import FleetTarget, target_to_json
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.load_test.smoke_test import smoke_test
@@ -41,6 +41,15 @@ async def test_a_target_that_answers() -> None:
 async def test_one_that_does_not_says_what_came_back(script: Any, said: str) -> None:
     with pytest.raises(SmokeTestFailed, match=said):
         await smoke(script)
+
+
+async def test_a_subscription_that_is_being_made_is_waited_for_longer() -> None:
+    said = (
+        "HTTP 403 AccessDeniedException Model access is denied. Your AWS Marketplace subscription for this model "
+        "cannot be completed at this time. If you recently fixed this issue, try again after 2 minutes."
+    )
+    with pytest.raises(AccessPending, match="try again after 2 minutes"):
+        await smoke(UpstreamUnavailable(Code.PRIMARY_FAILED, said))
 
 
 def test_the_handler_reaches_the_target_of_its_event(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ def bedrock_driver_task(settings: Settings) -> DriverTask:
     """Build the service of ``drive_bedrock``."""
     from spillway.adapters.drivers.bedrock import BedrockDriver
 
-    return _drive(settings, BedrockDriver(settings.region, client("bedrock")))
+    driver = BedrockDriver(settings.region, client("bedrock"), settings.allows_model_subscriptions)
+    return _drive(settings, driver)
 
 
 def import_driver_task(settings: Settings) -> DriverTask:

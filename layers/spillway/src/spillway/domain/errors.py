@@ -11,6 +11,7 @@
     ├── CapacityUnavailable  AWS has no such instance now, or the quota does not cover it
     ├── NotReady             asked-for capacity did not come up before the deadline
     ├── SmokeTestFailed      the target answered, but not with a completion
+    ├── AccessPending        Bedrock is still letting this account in to a model: minutes, not moments
     └── Superseded           another workflow owns the deployment now: stop, touch nothing
 
 The class names are the ``ErrorEquals`` contract of the state machines.
@@ -87,6 +88,10 @@ class NotReady(SpillwayError):
 
 class SmokeTestFailed(SpillwayError):
     """The target, or the way to it, gave no answer that is right."""
+
+
+class AccessPending(SpillwayError):
+    """Bedrock denies a model while the account's subscription to it is being made, which may take 15 minutes."""
 
 
 class Superseded(SpillwayError):

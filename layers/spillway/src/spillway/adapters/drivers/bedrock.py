@@ -10,7 +10,7 @@ from spillway.adapters.aws.errors import VALIDATION_CODES, code_of, is_gone, tra
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.bedrock import bedrock_api_for, bedrock_id
+from spillway.domain.paths.bedrock import bedrock_api_for, bedrock_id, is_on_marketplace
 from spillway.domain.paths.targets import BedrockTarget
 
 if TYPE_CHECKING:
@@ -22,10 +22,14 @@ RESOLVED = "bedrock_model_id"
 
 @dataclass(frozen=True)
 class BedrockDriver:
-    """``provision`` settles which id to call: the model's own, or the inference profile that it needs."""
+    """``provision`` settles which id to call: the model's own, or the inference profile that it needs.
+
+    ``may_subscribe``: the smoke test's call, which is the first, may subscribe the account to a model.
+    """
 
     region: str
     bedrock: "BedrockClient"
+    may_subscribe: bool
 
     def preflight(self, deployment: Deployment) -> None:
         """Check that the model exists, is offered in this region, and may be called by this account."""
@@ -39,11 +43,15 @@ class BedrockDriver:
         agreement = found["agreementAvailability"]
         if agreement["status"] == "ERROR":
             raise _refused(f"{model_id}: {agreement.get('errorMessage', 'its agreement could not be read')}")
-        if agreement["status"] == "NOT_AVAILABLE" and not deployment.spec.model.accept_eula:
+        if agreement["status"] != "NOT_AVAILABLE":
+            return
+        if not deployment.spec.model.accept_eula:
             raise InvalidRequest(
                 f"the first call of {model_id} accepts its provider's agreement: set model.accept_eula to true",
                 param="model.accept_eula",
             )
+        if is_on_marketplace(model_id) and not self.may_subscribe:
+            raise _refused(self._unsubscribed(model_id))
 
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Return the id to call; Bedrock itself needs nothing made."""
@@ -64,6 +72,16 @@ class BedrockDriver:
         """Return the model under the id that ``provision`` settled."""
         model_id = deployment.resources.get(RESOLVED) or bedrock_id(deployment.spec.model.id)
         return BedrockTarget(model_id, bedrock_api_for(model_id))
+
+    def _unsubscribed(self, model_id: str) -> str:
+        where = f"--model-id {model_id} --region {self.region}"
+        return (
+            f"{model_id} is sold through AWS Marketplace, and this account is not subscribed to it. Whoever may "
+            "subscribe (aws-marketplace:Subscribe and ViewSubscriptions) opens it in the model catalog of Bedrock's "
+            f"console and calls it once in the playground, or runs 'aws bedrock list-foundation-model-agreement-offers "
+            f"{where}' and 'aws bedrock create-foundation-model-agreement {where} --offer-token …'. Or let the smoke "
+            "test subscribe: deploy the stack with AllowModelSubscriptions=true"
+        )
 
     def _resolve(self, deployment: Deployment) -> tuple[str, str]:
         """Return the foundation model's id, and the id that calls must use."""

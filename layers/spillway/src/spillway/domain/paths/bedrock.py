@@ -7,6 +7,14 @@ from spillway.domain.paths.targets import BedrockApi
 
 # Providers whose catalog models predate the OpenAI-compatible endpoint: Converse serves all of them.
 _CONVERSE_PROVIDERS = ("meta", "mistral", "amazon", "cohere", "ai21", "deepseek")
+# Providers whose models are not sold through AWS Marketplace: no account needs to subscribe to them (Bedrock's user
+# guide, "Use product ID condition keys to control access").
+_NOT_ON_MARKETPLACE = ("amazon", "deepseek", "meta", "mistral", "openai", "qwen")
+
+
+def is_on_marketplace(model_id: str) -> bool:
+    """Whether a foundation model, by its own id, may be called only by accounts that subscribe to it."""
+    return model_id.split(".", 1)[0] not in _NOT_ON_MARKETPLACE
 
 
 def bedrock_api_for(model_id: str) -> BedrockApi:

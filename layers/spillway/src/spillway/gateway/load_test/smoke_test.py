@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from spillway.domain.errors import Rejected, SmokeTestFailed
+from spillway.domain.errors import AccessPending, Rejected, SmokeTestFailed
 from spillway.domain.paths.targets import Target
 from spillway.domain.routing.route import Choice
 from spillway.gateway.errors import UpstreamUnavailable
@@ -15,13 +15,19 @@ from spillway.gateway.upstream import UpstreamRequest, Upstreams
 
 _PROMPT = "Say hello."
 _MAX_TOKENS = 8
+# What Bedrock names in its refusal until an account is subscribed to a model, and as long as it can't be.
+_SUBSCRIPTION = "AWS Marketplace subscription"
 _LIMITS = AttemptTimeouts(SMOKE_TEST_SECONDS, SMOKE_TEST_SECONDS)
 
 
 async def smoke_test(
     upstreams: Upstreams, target: Target, deployment: str, request_id: str, monotonic: Callable[[], float]
 ) -> float:
-    """Return the seconds to the first token; raises SmokeTestFailed with what came back instead of an answer."""
+    """Return the seconds to the first token.
+
+    Raises SmokeTestFailed with what came back instead of an answer, AccessPending where that is a subscription which
+    is being made.
+    """
     body = {
         "model": deployment,
         "messages": [{"role": "user", "content": _PROMPT}],
@@ -37,7 +43,8 @@ async def smoke_test(
             first_token = monotonic()
             await _read_to_the_end(opened, request)
     except (NothingAnswered, Rejected, UpstreamUnavailable) as err:
-        raise SmokeTestFailed(f"'{deployment}' gave no completion: {err}") from err
+        failure = AccessPending if _SUBSCRIPTION in str(err) else SmokeTestFailed
+        raise failure(f"'{deployment}' gave no completion: {err}") from err
     except TimeoutError as err:
         raise SmokeTestFailed(f"'{deployment}' gave no completion within {SMOKE_TEST_SECONDS:g} seconds") from err
     return first_token - begun
