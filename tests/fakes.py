@@ -7,7 +7,8 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from spillway.domain.access.keys import Key
-from spillway.domain.alerts.alert import Alert
+from spillway.domain.alerts.alert import Alert, Topic
+from spillway.domain.alerts.subscribers import Subscribers
 from spillway.domain.benchmarks.record import Benchmark
 from spillway.domain.costs.aws_bill import Billed
 from spillway.domain.costs.credits import CreditLedger
@@ -358,6 +359,16 @@ class FakeAlerts:
 
     def send(self, alert: Alert) -> None:
         self.sent.append(alert)
+
+
+class FakeSubscribers:
+    """``counts`` are (confirmed, pending) by topic; a topic that is not named has nobody."""
+
+    def __init__(self, **counts: tuple[int, int]) -> None:
+        self.counts = counts
+
+    def count(self) -> Mapping[Topic, Subscribers]:
+        return {topic: Subscribers(*self.counts.get(topic, (0, 0))) for topic in Topic}
 
 
 class FakeEvents:

@@ -49,6 +49,8 @@ def stack(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             name=workflow, definition=json.dumps(WAITS), roleArn="arn:aws:iam::123456789012:role/workflow"
         )["stateMachineArn"]
         monkeypatch.setenv(f"{workflow.upper()}_WORKFLOW_ARN", arn)
+    for topic in ("SCALE", "COST", "OPERATIONS"):
+        monkeypatch.setenv(f"{topic}_TOPIC_ARN", f"arn:aws:sns:us-east-1:123456789012:{topic}")
     secret = boto3.client("secretsmanager").create_secret(Name="admin", SecretString="a" * 64)["ARN"]
     monkeypatch.setenv("ADMIN_SECRET_ARN", secret)
     yield

@@ -39,6 +39,7 @@ def test_only_health_and_documentation_are_open(body: Any) -> None:
 
 def test_the_routes(body: Any) -> None:
     assert set(body["paths"]) == {
+        "/alerts",
         "/costs",
         "/credits",
         "/deployments",

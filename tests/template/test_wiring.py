@@ -100,6 +100,15 @@ def test_no_vpc_endpoint_but_the_free_ones(fleet_stack: StaticStack) -> None:
     assert kinds == ["Gateway", "Gateway"]
 
 
+def test_who_hears_the_alerts_is_looked_at_within_an_hour(stack: StaticStack) -> None:
+    (schedule,) = (
+        stack.properties(name)
+        for name in stack.of_type("AWS::Scheduler::Schedule")
+        if name.startswith("SweepLeftoversFunction")
+    )
+    assert (schedule["ScheduleExpression"], schedule["FlexibleTimeWindow"]) == ("rate(1 hour)", {"Mode": "OFF"})
+
+
 def test_tables_survive_mistakes(stack: StaticStack) -> None:
     kept = {"DeploymentsTable", "KeysTable", "UsageTable"}
     for name in stack.of_type("AWS::DynamoDB::Table"):

@@ -79,6 +79,7 @@ def _put_log_events(params: Params, place: Place) -> list[Request]:
 
 _RULES: Mapping[tuple[str, str], _Rule] = {
     ("events", "PutEvents"): _put_events,
+    ("sns", "ListSubscriptionsByTopic"): _on("sns:ListSubscriptionsByTopic", "TopicArn"),
     ("sns", "Publish"): _on("sns:Publish", "TopicArn"),
     ("stepfunctions", "StartExecution"): _on("states:StartExecution", "stateMachineArn"),
     ("stepfunctions", "StopExecution"): _on("states:StopExecution", "executionArn"),

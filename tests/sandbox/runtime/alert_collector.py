@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from tests.sandbox.cloud.subscriptions import COLLECTOR
 from tests.sandbox.runtime.template_stack import TemplateStack
 
 
@@ -27,7 +28,7 @@ class AlertCollector:
         self._seen: list[Notification] = []
         self._queues: dict[str, str] = {}
         for logical_id in stack.of_type("AWS::SNS::Topic"):
-            queue = f"sandbox-collector-{logical_id}"
+            queue = f"{COLLECTOR}{logical_id}"
             self._queues[logical_id] = self._sqs.create_queue(QueueName=queue)["QueueUrl"]
             arn = f"arn:aws:sqs:{stack.target.region}:{stack.target.account}:{queue}"
             stack.client("sns").subscribe(TopicArn=stack.ref(logical_id), Protocol="sqs", Endpoint=arn)

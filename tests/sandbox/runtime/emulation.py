@@ -12,7 +12,7 @@ from moto.sqs.models import sqs_backends
 from tests.sandbox.bedrock import BedrockRuntime
 from tests.sandbox.bedrock_catalog import Catalog, default_catalog
 from tests.sandbox.bedrock_control import BedrockControl
-from tests.sandbox.bedrock_subscriptions import Subscriptions
+from tests.sandbox.bedrock_subscriptions import Subscriptions as ModelSubscriptions
 from tests.sandbox.cloud import fleet_api, hub, machine_images, price_list, sagemaker_api
 from tests.sandbox.cloud.agents import start_agents
 from tests.sandbox.cloud.clock import SandboxClock
@@ -29,6 +29,7 @@ from tests.sandbox.cloud.ports import EngineHost, Invoke, InvokeEvent, OnTarget,
 from tests.sandbox.cloud.quotas import Quotas
 from tests.sandbox.cloud.sagemaker import SageMaker
 from tests.sandbox.cloud.scheduler import Scheduler
+from tests.sandbox.cloud.subscriptions import Subscriptions
 from tests.sandbox.cloud.vpc_links import VpcLinks
 from tests.sandbox.cloud.workflows import Workflows
 from tests.sandbox.runtime.functions import FunctionSpec
@@ -76,8 +77,11 @@ class Emulation:
         self.workflows = Workflows(clock, hooks.invoke, self.events.emit, hooks.on_task)
         self.sagemaker = SageMaker(clock, engines, self.events.emit, self.metrics, self.faults, times.machine_learning)
         self.quotas = Quotas(self.faults)
+        self.topics = Subscriptions()
         self.catalog: Catalog = default_catalog()
-        self.subscriptions = Subscriptions(self.catalog, clock.now, hooks.may_subscribe, times.subscription_seconds)
+        self.subscriptions = ModelSubscriptions(
+            self.catalog, clock.now, hooks.may_subscribe, times.subscription_seconds
+        )
         self.bedrock_control = BedrockControl(
             clock.now,
             self.catalog,
@@ -100,6 +104,7 @@ class Emulation:
         self.workflows.install(patches)
         self.events.install(patches)
         self.metrics.install(patches)
+        self.topics.install(patches)
         fleet_api.install(self.fleet, patches)
         sagemaker_api.install(self.sagemaker, self.moto.front)
         hub.install(self.moto.front)

@@ -33,6 +33,7 @@ from tests.fakes import (
     FakePrices,
     FakeReviews,
     FakeRoutes,
+    FakeSubscribers,
     FakeUsageLog,
     FakeWorkflows,
 )
@@ -79,6 +80,7 @@ class World:
     prices: FakePrices = field(default_factory=FakePrices)
     credits: FakeCredits = field(default_factory=FakeCredits)
     reviews: FakeReviews = field(default_factory=FakeReviews)
+    subscribers: FakeSubscribers = field(default_factory=FakeSubscribers)
     bills: FakeBills | None = None
     now: datetime = NOW
     region: str = "us-east-1"
@@ -107,6 +109,7 @@ class World:
             prices=ManagePrices(self.prices, prices, lambda: self.now),
             credits=ManageCredits(self.credits, costs, lambda: self.now),
             keys=ManageKeys(self.keys, self._token, lambda: self.now),
+            subscribers=self.subscribers,
             once=self.once,
             now=lambda: self.now,
         )

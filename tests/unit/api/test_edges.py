@@ -90,6 +90,7 @@ def test_the_docs_are_open_and_describe_every_route(world: World) -> None:
         ("patch", "/keys/{key_id}"),
         ("post", "/keys/{key_id}/rotate"),
         ("delete", "/keys/{key_id}"),
+        ("get", "/alerts"),
         ("get", "/costs"),
         ("post", "/plans"),
         ("get", "/prices"),

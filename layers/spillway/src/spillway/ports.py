@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from spillway.domain.access.keys import Key
-    from spillway.domain.alerts.alert import Alert
+    from spillway.domain.alerts.alert import Alert, Topic
+    from spillway.domain.alerts.subscribers import Subscribers
     from spillway.domain.benchmarks.record import Benchmark
     from spillway.domain.costs.aws_bill import Billed
     from spillway.domain.costs.credits import CreditLedger
@@ -243,6 +244,14 @@ class Alerts(Protocol):
     """SNS."""
 
     def send(self, alert: Alert) -> None: ...
+
+
+class TopicSubscribers(Protocol):
+    """SNS, asked who hears the alerts."""
+
+    def count(self) -> Mapping[Topic, Subscribers]:
+        """Return every topic's subscriptions, counted."""
+        ...
 
 
 class Events(Protocol):

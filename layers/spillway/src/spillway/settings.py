@@ -50,6 +50,7 @@ class Settings:
     event_bus = _variable("EVENT_BUS")
     scale_topic_arn = _variable("SCALE_TOPIC_ARN")
     cost_topic_arn = _variable("COST_TOPIC_ARN")
+    operations_topic_arn = _variable("OPERATIONS_TOPIC_ARN")
     deploy_workflow_arn = _variable("DEPLOY_WORKFLOW_ARN")
     scale_workflow_arn = _variable("SCALE_WORKFLOW_ARN")
     retire_workflow_arn = _variable("RETIRE_WORKFLOW_ARN")

@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, content_
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from spillway.api.alert_routes import add_alert_routes
 from spillway.api.benchmark_routes import add_benchmark_routes
 from spillway.api.cost_routes import add_cost_routes
 from spillway.api.credit_routes import add_credit_routes
@@ -23,7 +24,7 @@ from spillway.api.price_routes import add_price_routes
 from spillway.api.request_guard import as_json, refusal
 from spillway.api.validation import parsed_body
 from spillway.http_errors import error_json
-from spillway.ports import Once
+from spillway.ports import Once, TopicSubscribers
 from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_credits import ManageCredits
 from spillway.services.manage_deployments import ManageDeployments
@@ -48,6 +49,7 @@ class ControlApi:
     prices: ManagePrices
     credits: ManageCredits
     keys: ManageKeys
+    subscribers: TopicSubscribers
     once: Once
     now: Callable[[], datetime]
 
@@ -73,6 +75,7 @@ def build_api(services: ControlApi) -> APIGatewayRestResolver:
     add_plan_routes(api, services.plans)
     add_price_routes(api, services.prices)
     add_credit_routes(api, services.credits)
+    add_alert_routes(api, services.subscribers)
     add_key_routes(api, services.keys, services.once, services.now)
 
     @api.get("/healthz", summary="Whether the API answers", tags=["health"], security=[])

@@ -20,3 +20,12 @@ def current_prices(settings: Settings) -> CurrentPrices:
 def alerts_on_every_topic(settings: Settings) -> SnsAlerts:
     """Build what sends alerts about capacity and about money."""
     return SnsAlerts(client("sns"), {Topic.SCALE: settings.scale_topic_arn, Topic.COST: settings.cost_topic_arn})
+
+
+def all_topics(settings: Settings) -> dict[Topic, str]:
+    """Return the ARN of every topic of the stack."""
+    return {
+        Topic.SCALE: settings.scale_topic_arn,
+        Topic.COST: settings.cost_topic_arn,
+        Topic.OPERATIONS: settings.operations_topic_arn,
+    }

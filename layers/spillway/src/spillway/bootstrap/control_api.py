@@ -5,6 +5,7 @@ from functools import partial
 
 from spillway import clock
 from spillway.adapters.aws.clients import client
+from spillway.adapters.aws.sns_subscribers import SnsSubscribers
 from spillway.adapters.aws.workflows import StepFunctions
 from spillway.adapters.dynamodb.benchmarks_table import BenchmarksTable
 from spillway.adapters.dynamodb.decisions_table import DecisionsTable
@@ -18,6 +19,7 @@ from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.cost_explorer import ENDPOINT_REGION as COST_EXPLORER_REGION
 from spillway.adapters.observe.cost_explorer import CostExplorer
 from spillway.api.control_api import ControlApi
+from spillway.bootstrap.common import all_topics
 from spillway.domain.pricing.price_book import price_book_of
 from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_benchmarks import ManageBenchmarks
@@ -88,6 +90,7 @@ def control_api_services(settings: Settings) -> ControlApi:
             new_token=partial(secrets.token_urlsafe, 32),
             now=clock.utc_now,
         ),
+        subscribers=SnsSubscribers(client("sns"), all_topics(settings)),
         once=IdempotencyTable(dynamodb, settings.idempotency_table),
         now=clock.utc_now,
     )

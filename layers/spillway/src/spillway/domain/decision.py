@@ -50,6 +50,7 @@ class Code(StrEnum):
     COST_ANOMALY = "cost_anomaly"
     CREDITS_LOW = "credits_low"
     LEFT_BEHIND = "left_behind"
+    NOBODY_TOLD = "nobody_told"
     PRICE_CHANGED = "price_changed"
     PRICES_REFUSED = "prices_refused"
     DEPLOY_FAILED = "deploy_failed"

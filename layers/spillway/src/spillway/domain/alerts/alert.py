@@ -11,10 +11,11 @@ SCHEMA = "spillway.alert/1"
 
 
 class Topic(StrEnum):
-    """Which SNS topic an alert goes to."""
+    """Which SNS topic an alert goes to; operations is that of the stack's own alarms."""
 
     SCALE = "scale"
     COST = "cost"
+    OPERATIONS = "operations"
 
 
 class AlertState(StrEnum):
