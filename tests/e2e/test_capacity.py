@@ -18,6 +18,12 @@ TIME_FACTOR = 240
 WISHES: dict[str, dict[str, Any]] = {
     "sleepy": {},
     "idler": {"thresholds": {"idle_after_seconds": 300}},
+    # EC2 offers it, and no table of the package has it. Everything but its price is known to weigh traffic in dollars.
+    "novel": {
+        "capacity": {"max": 1, "instance_types": ["g7.2xlarge"], "tokens_per_minute_per_instance": 100_000},
+        "thresholds": {"idle_after_seconds": 600},
+        "budget": {"usd_per_month": 1000},
+    },
     "popular": {},
     "unlucky": {},
     "shrinking": {"capacity": {"min": 2, "max": 3, "instance_types": ["g6e.xlarge"]}},
@@ -80,6 +86,22 @@ async def test_an_idle_fleet_is_put_to_sleep_by_the_check(operator: Operator) ->
     alert = await operator.alerted("idler", "asleep")
     assert alert["why"]["code"] == "idle"
     assert alert["why"]["observed"] >= alert["why"]["threshold"] == 300
+
+
+async def test_a_type_without_a_price_serves_and_sleeps_by_its_threshold_and_is_named(operator: Operator) -> None:
+    operator.adopt("novel")
+    asleep = await operator.until("novel", "asleep")
+    assert "serving" in operator.statuses("novel")
+    assert (asleep["unpriced"], asleep["resources"]["instance_type"]) == (["instance g7.2xlarge"], "g7.2xlarge")
+    alert = await operator.alerted("novel", "asleep")
+    assert (alert["why"]["code"], alert["usd_per_hour"]) == ("idle", None)
+    await operator.alerted("novel", "budget_unpriced")
+    unheld = (await operator.alerts("novel", "budget_unpriced/"))[0]
+    assert unheld["why"]["sentence"].startswith("Part of what it used this month has no known price")
+    # Its first hours may be last month's by now.
+    costs = await operator.call("GET", f"/costs?deployment=novel&from={asleep['created_at'][:10]}")
+    assert "instance g7.2xlarge" in costs.body["unknown"]
+    assert costs.body["total"]["usd"] is None
 
 
 async def test_many_wakes_at_once_are_one(operator: Operator) -> None:
