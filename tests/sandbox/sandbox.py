@@ -32,6 +32,7 @@ from tests.sandbox.runtime.resource_policies import check_api
 from tests.sandbox.runtime.sam_template import Transformation
 from tests.sandbox.runtime.servers import Servers, address, listen
 from tests.sandbox.runtime.stack_functions import WEB_HANDLER
+from tests.sandbox.runtime.stack_life import StackLife
 from tests.sandbox.runtime.stack_permissions import StackPermissions
 from tests.sandbox.runtime.streaming import GatewayProxy, open_session
 from tests.sandbox.runtime.template_stack import Target
@@ -44,7 +45,8 @@ class Sandbox:
     """Starts everything and ends everything; usable as a context manager, from a coroutine or not.
 
     After the start: ``base_url``, ``openai_base_url``, ``aws_endpoint_url`` and ``admin_key`` say how to reach it;
-    ``clock``, ``emulation``, ``functions``, ``permissions``, ``deployed`` and ``alerts`` let tests look inside.
+    ``clock``, ``emulation``, ``functions``, ``permissions``, ``deployed`` and ``alerts`` let tests look inside, and
+    ``life`` updates and deletes the stack.
     """
 
     def __init__(self, options: Options | None = None) -> None:
@@ -99,7 +101,9 @@ class Sandbox:
         door.api = self.deployed.fleets
         self.alerts = admin.alerts = AlertCollector(self.deployed.stack)
         gateways = self._start_gateways()
-        custom.create(self.deployed.stack)
+        self.life = StackLife(self.deployed.stack, custom)
+        self.emulation.moto.front.handle("cloudformation", "DescribeStacks", self.life.describe)
+        self.life.create()
         self.admin_key = self.deployed.secret()
         api = self.deployed.api
         servers.serve(Front(api, self.functions, gateways, REGION, ACCOUNT, self.clock.time).app(), front)

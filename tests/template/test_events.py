@@ -15,6 +15,10 @@ from spillway.services.events.deployment_steps import DeploymentStep
 from spillway.services.events.driver import DriverEvent
 from spillway.services.events.load_test import read_smoke_test, read_worker_order
 from spillway.services.events.notices import Notice
+from spillway.services.events.stack_guard import read_guard_request
+from spillway.services.guard_stack import GuardStack
+from tests.builders import a_deployment
+from tests.fakes import FakeDeployments
 from tests.sandbox.iam.static_stack import StaticStack
 from tests.template.test_code import handles
 from tests.template.transform import REPOSITORY
@@ -100,3 +104,28 @@ def test_samples_of_what_calls_targets_are_read(function: str, reads: Callable[[
 def test_every_function_has_a_sample() -> None:
     folders = {path.parent.name for path in (REPOSITORY / "functions").glob("*/app.py")}
     assert {path.parent.name for path in SAMPLES} == folders
+
+
+def _custom(stack: StaticStack) -> list[str]:
+    return [name for name, each in stack.template["Resources"].items() if each["Type"].startswith("Custom::")]
+
+
+def test_samples_of_custom_resources_have_the_templates_properties(stack: StaticStack) -> None:
+    samples = [read(path) for path in SAMPLES if "RequestType" in path.read_text(encoding="utf-8")]
+    assert {sample["LogicalResourceId"] for sample in samples} == set(_custom(stack))
+    for sample in samples:
+        name = sample["LogicalResourceId"]
+        assert sample["ResourceType"] == stack.template["Resources"][name]["Type"]
+        assert sample["ResourceProperties"].keys() == stack.properties(name).keys()
+
+
+@pytest.mark.parametrize(
+    ("sample", "refusal"), [("create", None), ("switch_fleets_off", "Fleets cannot be"), ("delete", "still whole")]
+)
+def test_samples_of_the_guards_are_answered(sample: str, refusal: str | None) -> None:
+    event = read(REPOSITORY / f"events/guard_stack/{sample}.json")
+    status = {"Create": "CREATE_IN_PROGRESS", "Update": "UPDATE_IN_PROGRESS", "Delete": "DELETE_IN_PROGRESS"}
+    running = FakeDeployments(a_deployment())
+    guard = GuardStack("spillway", "us-east-1", running.all, lambda _: status[event["RequestType"]])
+    answer = guard.refusal(read_guard_request(event))
+    assert answer is None if refusal is None else refusal in str(answer)

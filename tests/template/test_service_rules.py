@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.deployments.resource_names import STACK_NAME_LIMIT
 from tests.sandbox.iam.static_stack import StaticStack
 from tests.template.conftest import WITH_ALL
 from tests.template.transform import transformed
@@ -102,7 +103,7 @@ def test_a_changed_parameter_makes_a_new_deployment_of_the_api(monkeypatch: pyte
 
 def test_no_policy_outgrows_iam() -> None:
     """IAM takes 6,144 characters in a managed policy, and 10,240 in all policies inside a role."""
-    stack = StaticStack(transformed(WITH_ALL), WITH_ALL, stack="a" * 20, region="ap-southeast-2")
+    stack = StaticStack(transformed(WITH_ALL), WITH_ALL, stack="a" * STACK_NAME_LIMIT, region="ap-southeast-2")
     for name in stack.of_type("AWS::IAM::ManagedPolicy"):
         assert _size(stack.properties(name)["PolicyDocument"]) < 6_144, name
     for name in stack.of_type("AWS::IAM::Role"):

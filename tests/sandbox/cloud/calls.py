@@ -42,7 +42,9 @@ class Call:
     body: bytes
 
     def params(self) -> dict[str, Any]:
-        """Return the parameters of a call in a JSON protocol."""
+        """Return the parameters of a call in a JSON protocol, or the plain ones of one in the query protocol."""
+        if self.protocol == "query":
+            return {name: values[0] for name, values in parse_qs(self.body.decode()).items()}
         found = json.loads(self.body or b"{}")
         return found if isinstance(found, dict) else {}
 
@@ -76,8 +78,11 @@ def identify(environ: dict[str, Any]) -> Call | None:
     return None
 
 
-def success(result: dict[str, Any]) -> Answer:
-    """Return the answer of a JSON protocol; times go as epoch seconds."""
+def success(call: Call, result: dict[str, Any]) -> Answer:
+    """Return the answer in the call's protocol; in JSON, times go as epoch seconds."""
+    if call.protocol == "query":
+        xml = _xml({f"{call.operation}Response": {f"{call.operation}Result": result}})
+        return Answer(200, {"Content-Type": "text/xml"}, xml.encode())
     body = json.dumps(result, default=_epoch).encode()
     return Answer(200, {"Content-Type": "application/x-amz-json-1.1"}, body)
 
@@ -100,6 +105,18 @@ def failure(call: Call, err: AwsError) -> Answer:
             body = json.dumps({"__type": err.code, "message": err.message}).encode()
             headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": err.code}
             return Answer(err.status, headers, body)
+
+
+def _xml(value: Any) -> str:
+    match value:
+        case dict():
+            return "".join(f"<{name}>{_xml(each)}</{name}>" for name, each in value.items())
+        case list():
+            return "".join(f"<member>{_xml(each)}</member>" for each in value)
+        case datetime():
+            return value.isoformat()
+        case _:
+            return escape(str(value))
 
 
 def _body(environ: dict[str, Any]) -> bytes:

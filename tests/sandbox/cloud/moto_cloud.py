@@ -71,7 +71,7 @@ class Front:
         try:
             self._faults.check(call)
             if handler := self._handlers.get((call.service, call.operation)):
-                return _send(success(handler(call.params())), respond)
+                return _send(success(call, handler(call.params())), respond)
         except AwsError as err:
             return _send(failure(call, err), respond)
         if call.service != "dynamodb" or call.operation.startswith(READING):

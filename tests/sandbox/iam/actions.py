@@ -84,6 +84,7 @@ _RULES: Mapping[tuple[str, str], _Rule] = {
     ("stepfunctions", "StartExecution"): _on("states:StartExecution", "stateMachineArn"),
     ("stepfunctions", "StopExecution"): _on("states:StopExecution", "executionArn"),
     ("stepfunctions", "DescribeExecution"): _on("states:DescribeExecution", "executionArn"),
+    ("cloudformation", "DescribeStacks"): _on("cloudformation:DescribeStacks", "StackName", "cloudformation", "stack/"),
     ("secretsmanager", "GetSecretValue"): _on("secretsmanager:GetSecretValue", "SecretId"),
     ("cloudwatch", "GetMetricData"): _anywhere("cloudwatch:GetMetricData"),
     ("cloudwatch", "PutMetricData"): _put_metric_data,

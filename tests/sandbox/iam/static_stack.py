@@ -62,11 +62,16 @@ class StaticStack:
             "AWS::AccountId": account,
             "AWS::Partition": "aws",
             "AWS::Region": region,
+            "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/{stack}/{_SUFFIX}",
             "AWS::StackName": stack,
             "AWS::URLSuffix": "amazonaws.com",
             **{name: given.get(name, each.get("Default")) for name, each in template["Parameters"].items()},
         }
         self._intrinsics = Intrinsics(template, values, self._ref, self._attribute)
+
+    def holds(self, condition: str) -> bool:
+        """Return whether a condition holds."""
+        return self._intrinsics.condition(condition)
 
     def exists(self, logical_id: str) -> bool:
         """Whether a resource's condition holds."""

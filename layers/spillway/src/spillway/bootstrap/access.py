@@ -1,25 +1,15 @@
 """The composition root of what guards the API; apart from the others, because every first request waits for it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from spillway import clock
 from spillway.adapters.aws.clients import client
-from spillway.adapters.aws.custom_resource import respond
+from spillway.adapters.aws.custom_resource import Respond, respond
 from spillway.adapters.aws.secrets import secret_reader
 from spillway.adapters.dynamodb.keys_table import KeysTable
 from spillway.services.authorize import Authorize
 from spillway.services.seed_admin_key import SeedAdminKey
 from spillway.settings import Settings
-
-
-class Respond(Protocol):
-    """Tells CloudFormation how a custom resource's request ended."""
-
-    def __call__(self, event: Mapping[str, Any], *, physical_id: str, failure: str | None = None) -> None:
-        """Put the outcome; ``failure`` is the reason, None for success."""
-        ...
 
 
 @dataclass(frozen=True)

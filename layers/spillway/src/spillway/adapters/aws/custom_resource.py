@@ -3,9 +3,17 @@
 import json
 import urllib.request
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 TIMEOUT_SECONDS = 10.0
+
+
+class Respond(Protocol):
+    """Tells CloudFormation how a custom resource's request ended."""
+
+    def __call__(self, event: Mapping[str, Any], *, physical_id: str, failure: str | None = None) -> None:
+        """Put the outcome; ``failure`` is the reason, None for success."""
+        ...
 
 
 def respond(event: Mapping[str, Any], *, physical_id: str, failure: str | None = None) -> None:

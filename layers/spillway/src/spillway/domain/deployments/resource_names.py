@@ -10,6 +10,12 @@ from dataclasses import dataclass
 STACK_TAG = "spillway:stack"
 DEPLOYMENT_TAG = "spillway:deployment"
 
+_TARGET_GROUP_LIMIT = 32
+_DIGEST_LENGTH = 8
+# Permissions name what begins with the stack's name and a dash: of a target group's name that is cut, so much is left.
+STACK_NAME_LIMIT = _TARGET_GROUP_LIMIT - 1 - _DIGEST_LENGTH
+_STACK_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+
 
 @dataclass(frozen=True)
 class Names:
@@ -39,7 +45,7 @@ class Names:
     @property
     def target_group(self) -> str:
         """Name of the load balancer's target group, which may have 32 characters at most."""
-        return _fit(f"{self.stack}-{self.deployment}", 32)
+        return _fit(f"{self.stack}-{self.deployment}", _TARGET_GROUP_LIMIT)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -51,8 +57,27 @@ class Names:
         return hashlib.sha256(f"{self.stack}/{self.deployment}/{purpose}".encode()).hexdigest()[:32]
 
 
+def stack_name_problem(stack: str) -> str | None:
+    """Return why what a stack of this name makes would not be permitted to it, and what to do; None for a good name.
+
+    SageMaker writes names in lower case into the ARNs that IAM compares, and target groups cut theirs.
+    """
+    if _STACK_NAME.fullmatch(stack) and len(stack) <= STACK_NAME_LIMIT:
+        return None
+    return (
+        f"The stack's name '{stack}' cannot work: permissions name what it makes by that prefix, which SageMaker "
+        f"writes in lower case and target groups cut. Allowed are 1 to {STACK_NAME_LIMIT} lower-case letters, digits "
+        "and dashes, a letter first and no dash last. Delete this stack, and deploy under another name: "
+        f"sam deploy --stack-name {_better(stack)}"
+    )
+
+
+def _better(stack: str) -> str:
+    return stack.lower()[:STACK_NAME_LIMIT].rstrip("-")
+
+
 def _fit(name: str, limit: int) -> str:
     if len(name) <= limit:
         return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{name[: limit - 9].rstrip('-')}-{digest}"
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]
+    return f"{name[: limit - 1 - _DIGEST_LENGTH].rstrip('-')}-{digest}"
