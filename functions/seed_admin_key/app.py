@@ -45,5 +45,6 @@ def _failure_told(event: dict[str, Any], physical_id: str, context: LambdaContex
         succeeded = True
     finally:
         if not succeeded:
-            reason = f"The admin key was not stored. The reason is in the log stream {context.log_stream_name}."
+            done = "removed" if event["RequestType"] == "Delete" else "stored"
+            reason = f"The admin key was not {done}. The reason is in the log stream {context.log_stream_name}."
             container().respond(event, physical_id=physical_id, failure=reason)

@@ -10,6 +10,7 @@ from moto import mock_aws
 from functions.seed_admin_key import app
 from spillway.adapters.aws.custom_resource import respond
 from spillway.adapters.aws.secrets import secret_reader
+from spillway.adapters.dynamodb.keys_table import KeysTable
 from spillway.bootstrap.access import SeedServices
 from spillway.domain.access.keys import Scope, id_of
 from spillway.services.seed_admin_key import SeedAdminKey
@@ -83,6 +84,16 @@ def test_delete_may_be_repeated_and_leaves_other_keys_alone(cloud: CloudFormatio
     for physical_id in (id_of(SECRET), "never-made"):
         assert cloud.send("Delete", physical_id)["Status"] == "SUCCESS"
     assert len(account.keys.items) == 1
+
+
+def test_a_table_that_went_before_the_key_holds_up_no_deletion(
+    cloud: CloudFormation, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mock_aws():
+        client = boto3.client("dynamodb", "us-east-1", aws_access_key_id="t", aws_secret_access_key="t")
+        services = SeedServices(SeedAdminKey(KeysTable(client, "gone"), account.read_secret, lambda: NOW), respond)
+        monkeypatch.setattr(app, "container", lambda: services)
+        assert cloud.send("Delete", id_of(SECRET))["Status"] == "SUCCESS"
 
 
 def test_a_failure_is_told_without_the_secret(cloud: CloudFormation, account: Account) -> None:

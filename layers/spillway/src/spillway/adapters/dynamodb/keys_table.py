@@ -6,7 +6,7 @@ A key's item lies under the id of its first secret. Later secrets have an item e
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spillway.adapters.aws.errors import translated
+from spillway.adapters.aws.errors import gone_is_fine, translated
 from spillway.adapters.dynamodb.cursor import decode_cursor, encode_cursor
 from spillway.adapters.dynamodb.key_items import item_of, key_of, pointer, points_to
 from spillway.domain.access.keys import Key
@@ -71,7 +71,9 @@ class KeysTable:
 
     def delete(self, key_id: str) -> None:
         """Delete a key that exists, and what points to it."""
-        key = self.get(key_id)
+        key: Key | None = None
+        with gone_is_fine():  # a table that is gone holds no key
+            key = self.get(key_id)
         if key is None:
             raise NotFound(f"no key has the id '{key_id}'", param="id")
         with translated():
