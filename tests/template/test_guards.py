@@ -87,6 +87,22 @@ def test_the_guard_can_still_be_asked_while_it_is_deleted_itself(stack: StaticSt
     assert {"dynamodb:Scan", "cloudformation:DescribeStacks"} <= set(allowed)
 
 
+def _kept(template: Mapping[str, Any], policy: str) -> set[str]:
+    return {name for name, each in template["Resources"].items() if each.get("DeletionPolicy") == policy}
+
+
+def test_only_what_outlives_the_stack_refuses_to_be_deleted(template: dict[str, Any]) -> None:
+    """A protected table that is deleted with the stack would end that half-way, with the functions gone."""
+    resources = template["Resources"].items()
+    protecting = {name for name, each in resources if "DeletionProtectionEnabled" in each.get("Properties", {})}
+    assert protecting == {"DeploymentsTable", "KeysTable", "UsageTable"}
+    assert protecting == _kept(template, "RetainExceptOnCreate")
+
+
+def test_a_first_deploy_that_fails_leaves_nothing_but_the_accounts_setting(template: dict[str, Any]) -> None:
+    assert _kept(template, "Retain") == {"ApiGatewayLogging", "ApiGatewayLoggingRole"}
+
+
 def test_sam_deploy_offers_a_name_that_works() -> None:
     offered = SamConfig(REPOSITORY).get_all(["deploy"], "parameters")["stack_name"]
     assert stack_name_problem(offered) is None

@@ -115,7 +115,8 @@ def test_tables_survive_mistakes(stack: StaticStack) -> None:
         properties, resource = stack.properties(name), stack.template["Resources"][name]
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
         assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-        assert resource["DeletionPolicy"] == ("Retain" if name in kept else "Delete")
+        assert resource["DeletionPolicy"] == ("RetainExceptOnCreate" if name in kept else "Delete")
+        assert resource["UpdateReplacePolicy"] == ("Retain" if name in kept else "Delete")
 
 
 def test_the_admin_key_is_in_no_output_and_no_variable(stack: StaticStack) -> None:
