@@ -61,6 +61,7 @@ class ModelImports:
             ("GET", "/imported-models", self._list_imported),
             ("GET", "/imported-models/{id}", self._get_imported),
             ("DELETE", "/imported-models/{id}", self._delete_imported),
+            ("POST", "/listTagsForResource", self._list_tags),
         ]
         return [web.route(method, path, answering_errors(handler)) for method, path, handler in handlers]
 
@@ -126,6 +127,14 @@ class ModelImports:
         model = self._found_imported(request)
         del self._catalog.imported[model.arn]
         return web.json_response({})
+
+    async def _list_tags(self, request: web.Request) -> web.Response:
+        self.settle()
+        arn = json.loads(await request.read())["resourceARN"]
+        if arn not in self._catalog.imported:
+            raise AwsError(404, "ResourceNotFoundException", f"Could not find the resource {arn}.")
+        tags = self._catalog.imported[arn].tags
+        return web.json_response({"tags": [{"key": key, "value": value} for key, value in tags.items()]})
 
     def _job_with_token(self, token: str | None) -> ImportJob | None:
         return next((job for job in self.jobs.values() if token is not None and job.token == token), None)

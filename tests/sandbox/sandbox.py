@@ -159,7 +159,7 @@ class Sandbox:
         check_api(deployed)
         self.functions.register(deployed.functions)
         self.functions.dead_letter = self.emulation.dead_letter
-        self.checks.know(deployed, StackPermissions(deployed).evaluate)
+        self.checks.know(deployed, StackPermissions(deployed, self.emulation.catalog).evaluate)
         return deployed
 
     def _start_gateways(self) -> dict[str, GatewayProxy]:

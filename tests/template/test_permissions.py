@@ -365,3 +365,41 @@ def test_only_the_smoke_test_may_subscribe_to_models_only_through_bedrock_and_on
     assert _may_subscribe(fleet_stack, "bedrock.amazonaws.com") == {"SmokeTestFunctionRole"}
     for through in (None, "sagemaker.amazonaws.com"):
         assert _may_subscribe(fleet_stack, through) == set()
+
+
+# Calls that need a permission which depends on a tag of the resource, by the action.
+ON_A_TAG: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    "bedrock:DeleteImportedModel": ("DriveImport", "bedrock", "DeleteImportedModel", {"modelIdentifier": "gone"}),
+    "ec2:CreateLaunchTemplateVersion": (
+        "DriveFleet",
+        "ec2",
+        "CreateLaunchTemplateVersion",
+        {"LaunchTemplateName": "gone"},
+    ),
+    "ec2:DeleteLaunchTemplate": ("DriveFleet", "ec2", "DeleteLaunchTemplate", {"LaunchTemplateId": "gone"}),
+    "ec2:RunInstances": ("DriveFleet", "autoscaling", "CreateAutoScalingGroup", group("spillway-llama", "gone")),
+}
+
+
+def _actions_on_a_tag(stack: StaticStack) -> set[str]:
+    kinds = ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy")
+    properties = [stack.properties(name) for kind in kinds for name in stack.of_type(kind)]
+    documents = [
+        each["PolicyDocument"]
+        for one in properties
+        for each in [*one.get("Policies", []), one]
+        if "PolicyDocument" in each
+    ]
+    return {
+        action
+        for document in documents
+        for statement in document["Statement"]
+        if "aws:ResourceTag" in str(statement.get("Condition"))
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+
+
+def test_a_permission_on_a_tag_is_none_on_what_is_not_there(policies: RolePolicies, fleet_stack: StaticStack) -> None:
+    assert _actions_on_a_tag(fleet_stack) == set(ON_A_TAG)
+    for action, (function, service, operation, params) in ON_A_TAG.items():
+        assert f"may not do {action} on " in str(refusal(policies, function, service, operation, **params))

@@ -32,10 +32,7 @@ def _create_launch_template(params: _Params, place: Place) -> list[Request]:
 
 def _on_launch_template(action: str) -> _Rule:
     def rule(params: _Params, place: Place) -> list[Request]:
-        # Where nothing is found there is nothing to be permitted; the call fails for another reason.
-        template = place.launch_template(params.get("LaunchTemplateId") or params["LaunchTemplateName"])
-        if template is None:
-            return []
+        template = _template(params.get("LaunchTemplateId") or params["LaunchTemplateName"], place)
         context = tag_context(template.tags, "aws:ResourceTag")
         return [Request(f"ec2:{action}", place.arn("ec2", f"launch-template/{template.id}"), context)]
 
@@ -57,8 +54,12 @@ def _launch(params: _Params, place: Place) -> list[Request]:
     """Who names a group's launch template must be able to run it, and to hand over its instances' role."""
     policy = params.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
     named = params.get("LaunchTemplate") or policy.get("LaunchTemplateSpecification") or {}
-    template = place.launch_template(named.get("LaunchTemplateName", ""))
-    return _run(template, params, place) if template else []
+    return _run(_template(named["LaunchTemplateName"], place), params, place) if named else []
+
+
+def _template(name: str, place: Place) -> LaunchTemplate:
+    """What is not there has no tags, so a permission that depends on one is none."""
+    return place.launch_template(name) or LaunchTemplate(f"lt-{_NEW}", {}, {})
 
 
 def _run(template: LaunchTemplate, params: _Params, place: Place) -> list[Request]:
@@ -186,5 +187,7 @@ RULES: Mapping[tuple[str, str], _Rule] = {
         "DescribeAutoScalingInstances",
         "DescribeScalingActivities",
     ),
-    **_reads("elbv2", "elasticloadbalancing", "DescribeRules", "DescribeTargetGroups", "DescribeTargetHealth"),
+    **_reads(
+        "elbv2", "elasticloadbalancing", "DescribeRules", "DescribeTags", "DescribeTargetGroups", "DescribeTargetHealth"
+    ),
 }

@@ -117,12 +117,12 @@ def _lower_tags(tags: Any) -> Mapping[str, str | list[str]]:
 
 
 def _on_import(action: str, kind: str, parameter: str) -> _Rule:
-    """Return the rule of a call on what Bedrock gave an id: its tags are taken to be those that its name speaks of."""
+    """Return the rule of a call on what Bedrock gave an id, by ARN or name; what is not there has no tags."""
 
     def rule(params: _Params, place: Place) -> list[Request]:
         name = str(params[parameter])
-        tags = tag_context({"spillway:stack": name.split("-", 1)[0]}, "aws:ResourceTag")
-        return [Request(f"bedrock:{action}", place.arn("bedrock", f"{kind}/abcdef123456"), tags)]
+        arn = name if name.startswith("arn:") else place.arn("bedrock", f"{kind}/abcdef123456")
+        return [Request(f"bedrock:{action}", arn, tag_context(place.imported_tags(name), "aws:ResourceTag"))]
 
     return rule
 
@@ -146,6 +146,7 @@ RULES: Mapping[tuple[str, str], _Rule] = {
     ("sagemaker", "DeleteInferenceComponent"): _one("DeleteInferenceComponent", *_COMPONENT),
     ("sagemaker", "DeleteEndpoint"): _one("DeleteEndpoint", "endpoint", "EndpointName"),
     ("sagemaker", "DeleteEndpointConfig"): _one("DeleteEndpointConfig", "endpoint-config", "EndpointConfigName"),
+    ("sagemaker", "DescribeModel"): _one("DescribeModel", "model", "ModelName"),
     ("sagemaker", "DeleteModel"): _one("DeleteModel", "model", "ModelName"),
     ("sagemaker", "DescribeEndpointConfig"): _one("DescribeEndpointConfig", "endpoint-config", "EndpointConfigName"),
     ("sagemaker", "ListInferenceComponents"): _anywhere("sagemaker:ListInferenceComponents"),
@@ -157,6 +158,7 @@ RULES: Mapping[tuple[str, str], _Rule] = {
     ("bedrock", "CreateModelImportJob"): _create_import_job,
     ("bedrock", "GetModelImportJob"): _on_import("GetModelImportJob", "model-import-job", "jobIdentifier"),
     ("bedrock", "GetImportedModel"): _on_import("GetImportedModel", "imported-model", "modelIdentifier"),
+    ("bedrock", "ListTagsForResource"): _on_import("ListTagsForResource", "imported-model", "resourceARN"),
     ("bedrock", "DeleteImportedModel"): _on_import("DeleteImportedModel", "imported-model", "modelIdentifier"),
     ("bedrock", "GetFoundationModel"): _get_foundation_model,
     ("bedrock", "GetFoundationModelAvailability"): _anywhere("bedrock:GetFoundationModelAvailability"),

@@ -33,13 +33,15 @@ class LaunchTemplate:
 class Place:
     """Where calls are made, and what AWS knows there that a call's parameters don't say.
 
-    ``launch_template`` finds one by name or id, None if there is none; ``profile_roles`` are the roles of instance
+    ``launch_template`` finds one by name or id, None if there is none; ``imported_tags`` are those of one of Bedrock's
+    imported models, by name or ARN, none of one that is not there; ``profile_roles`` are the roles of instance
     profiles, by the profile's ARN; ``vpc_id`` is the VPC of every subnet and security group.
     """
 
     region: str = "us-east-1"
     account: str = "123456789012"
     launch_template: Callable[[str], LaunchTemplate | None] = lambda _name: None
+    imported_tags: Callable[[str], Mapping[str, str]] = lambda _name: {}
     profile_roles: Mapping[str, str] = field(default_factory=dict)
     vpc_id: str | None = None
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
+from tests.sandbox.bedrock_catalog import Catalog
 from tests.sandbox.iam.conditions import PolicyError
 from tests.sandbox.iam.evaluate import Effect, evaluate
 from tests.sandbox.iam.policies import RolePolicies
@@ -16,7 +17,7 @@ from tests.sandbox.runtime.permissions import Refusal
 class StackPermissions:
     """Evaluates calls by the policies in the transformed template."""
 
-    def __init__(self, deployed: Deployed) -> None:
+    def __init__(self, deployed: Deployed, catalog: Catalog) -> None:
         stack = deployed.stack
         self._account, self._region = stack.target.account, stack.target.region
         networks = stack.of_type("AWS::EC2::VPC")
@@ -24,6 +25,7 @@ class StackPermissions:
             self._region,
             self._account,
             launch_template=self._launch_template,
+            imported_tags=lambda name: found.tags if (found := catalog.find_imported(name)) else {},
             profile_roles=_profile_roles(deployed),
             vpc_id=stack.ref(networks[0]) if networks else None,
         )

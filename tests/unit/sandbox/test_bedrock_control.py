@@ -133,6 +133,14 @@ async def test_the_same_token_makes_one_job(client: Any) -> None:
     assert caught.value.response["Error"]["Code"] == "ConflictException"
 
 
+async def test_a_model_shows_the_tags_that_its_job_gave_it(client: Any, clock: Clock) -> None:
+    arn = (await ask(client.create_model_import_job, **JOB))["jobArn"].replace("model-import-job", "imported-model")
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        await ask(client.list_tags_for_resource, resourceARN=arn)
+    clock.forward(600)
+    assert (await ask(client.list_tags_for_resource, resourceARN=arn))["tags"] == JOB["importedModelTags"]
+
+
 async def test_a_deleted_model_stays_away(client: Any, clock: Clock) -> None:
     await ask(client.create_model_import_job, **JOB)
     clock.forward(600)

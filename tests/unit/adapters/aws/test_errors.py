@@ -1,7 +1,7 @@
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from spillway.adapters.aws.errors import gone_is_fine, is_busy, there_already_is_fine, translated
+from spillway.adapters.aws.errors import going_is_retried, gone_is_fine, is_busy, there_already_is_fine, translated
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable, SpillwayError
 
 
@@ -83,8 +83,13 @@ def test_what_is_there_needs_no_creation(err: ClientError) -> None:
         raise err
 
 
-def test_other_errors_pass_both() -> None:
-    for fine in (gone_is_fine, there_already_is_fine):
+def test_what_goes_between_two_looks_is_looked_at_again() -> None:
+    with pytest.raises(Retryable, match=r'Could not find endpoint "x"'), going_is_retried():
+        raise an_error("ValidationException", 'Could not find endpoint "x".')
+
+
+def test_other_errors_pass_all() -> None:
+    for fine in (gone_is_fine, there_already_is_fine, going_is_retried):
         with pytest.raises(ClientError), fine():
             raise an_error("ValidationException", "Member must satisfy constraint")
 

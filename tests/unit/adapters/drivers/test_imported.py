@@ -1,6 +1,6 @@
 """The import driver: one job a life, a model that is found by its name, and nothing left of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from botocore.stub import ANY, Stubber
 from spillway.adapters.drivers.imported import ImportDriver
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
-from spillway.domain.errors import InvalidRequest, NotReady, Retryable
+from spillway.domain.errors import Conflict, InvalidRequest, NotReady, Retryable
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.paths.targets import ImportedTarget
 from tests.builders import NOW, a_deployment, a_spec
@@ -74,6 +74,7 @@ def test_an_import_is_begun_once_with_the_stacks_tags(driver: ImportDriver, stub
 def test_a_model_of_the_life_before_that_is_not_gone_yet_is_waited_for(driver: ImportDriver, stub: Stubber) -> None:
     no_job(stub)
     stub.add_client_error("create_model_import_job", service_error_code="ConflictException", http_status_code=400)
+    the_model(stub)
     with pytest.raises(Retryable):
         driver.provision(an_import(), 1)
 
@@ -105,16 +106,45 @@ def test_the_target_is_the_model_and_the_units_that_a_copy_takes(driver: ImportD
     assert driver.target(an_import()) == ImportedTarget(ARN, 2)
 
 
+def the_model(stub: Stubber, tags: Mapping[str, str] = Names("spillway", "support-llama").tags) -> None:
+    stub.add_response("get_imported_model", {"modelArn": ARN}, {"modelIdentifier": "spillway-support-llama"})
+    listed = [{"key": key, "value": value} for key, value in tags.items()]
+    stub.add_response("list_tags_for_resource", {"tags": listed}, {"resourceARN": ARN})
+
+
 def test_nothing_is_left_once_the_import_has_ended_and_the_model_is_deleted(
     driver: ImportDriver, stub: Stubber
 ) -> None:
-    stub.add_client_error("delete_imported_model", **GONE)
+    # A model that is not there bears no tag, so IAM might not let it be deleted: only what is there is.
+    stub.add_client_error("get_imported_model", **GONE)
     job_is(stub, "InProgress")
     assert driver.release(an_import()) == ["model import job a-job"]
-    stub.add_response("delete_imported_model", {}, {"modelIdentifier": "spillway-support-llama"})
+    the_model(stub)
+    stub.add_response("delete_imported_model", {}, {"modelIdentifier": ARN})
     job_is(stub, "Completed")
     assert driver.release(an_import()) == []
+    stub.add_client_error("get_imported_model", **GONE)
+    no_job(stub)
+    assert driver.release(an_import()) == []
+
+
+def test_a_model_that_goes_by_itself_is_gone(driver: ImportDriver, stub: Stubber) -> None:
+    the_model(stub)
     stub.add_client_error("delete_imported_model", **GONE)
+    no_job(stub)
+    assert driver.release(an_import()) == []
+
+
+@pytest.mark.parametrize("tags", [Names("spillway-support", "llama").tags, Names("spillway", "other").tags, {}])
+def test_another_owners_model_is_neither_waited_for_nor_deleted(
+    driver: ImportDriver, stub: Stubber, tags: dict[str, str]
+) -> None:
+    no_job(stub)
+    stub.add_client_error("create_model_import_job", service_error_code="ConflictException", http_status_code=400)
+    the_model(stub, tags)
+    with pytest.raises(Conflict, match="imported model spillway-support-llama is there already and belongs to"):
+        driver.provision(an_import(), 1)
+    the_model(stub, tags)
     no_job(stub)
     assert driver.release(an_import()) == []
 

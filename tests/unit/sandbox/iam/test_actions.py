@@ -127,8 +127,29 @@ def test_a_listener_rule_is_tagged_under_its_own_arn() -> None:
     assert requests[1].resource.startswith(listener.replace("listener/", "listener-rule/") + "/")
 
 
-def test_a_launch_template_that_is_not_there_asks_for_nothing() -> None:
-    assert asked("ec2", "DeleteLaunchTemplate", {"LaunchTemplateName": "a"}) == []
+NOWHERE = {"LaunchTemplateName": "a"}
+A_GROUP = {"AutoScalingGroupName": "a", "LaunchTemplate": NOWHERE}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params", "action"),
+    [
+        ("ec2", "DeleteLaunchTemplate", NOWHERE, "ec2:DeleteLaunchTemplate"),
+        ("ec2", "CreateLaunchTemplateVersion", NOWHERE, "ec2:CreateLaunchTemplateVersion"),
+        ("autoscaling", "CreateAutoScalingGroup", A_GROUP, "ec2:RunInstances"),
+        ("bedrock", "DeleteImportedModel", {"modelIdentifier": "a"}, "bedrock:DeleteImportedModel"),
+    ],
+)
+def test_what_is_not_there_has_no_tags(service: str, operation: str, params: dict[str, Any], action: str) -> None:
+    asking = [each for each in asked(service, operation, params) if each.action == action]
+    assert asking
+    assert not [key for each in asking for key in each.context if key.startswith("aws:ResourceTag")]
+
+
+def test_an_imported_model_has_the_tags_that_it_was_given() -> None:
+    place = Place(imported_tags={"a": {"spillway:stack": "spillway"}}.__getitem__)
+    (request,) = asked("bedrock", "DeleteImportedModel", {"modelIdentifier": "a"}, place)
+    assert request.context == {"aws:ResourceTag/spillway:stack": "spillway"}
 
 
 def test_a_group_asks_whether_its_maker_could_run_its_template() -> None:

@@ -156,6 +156,17 @@ def gone_is_fine() -> Iterator[None]:
 
 
 @contextmanager
+def going_is_retried() -> Iterator[None]:
+    """Raise Retryable when what was seen a moment ago is gone: the next look tells what there is."""
+    try:
+        yield
+    except ClientError as err:
+        if not is_gone(err):
+            raise
+        raise Retryable(f"it went meanwhile: {message_of(err)}") from err
+
+
+@contextmanager
 def there_already_is_fine() -> Iterator[None]:
     """Let a creation pass when an earlier call has made the thing."""
     try:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from spillway.adapters.aws.errors import code_of, gone_is_fine, is_gone, translated
+from spillway.adapters.aws.errors import code_of, going_is_retried, gone_is_fine, is_gone, translated
+from spillway.adapters.aws.tags import expect_owned, is_owned
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import InvalidRequest, NotReady, Retryable
@@ -15,7 +16,7 @@ from spillway.domain.paths.targets import ImportedTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient
-    from mypy_boto3_bedrock.type_defs import GetModelImportJobResponseTypeDef
+    from mypy_boto3_bedrock.type_defs import GetImportedModelResponseTypeDef, GetModelImportJobResponseTypeDef
 
 # Where Bedrock takes models in (its user guide, Custom Model Import).
 REGIONS = ("eu-central-1", "us-east-1", "us-east-2", "us-west-2")
@@ -58,6 +59,8 @@ class ImportDriver:
             except ClientError as err:
                 if code_of(err) != "ConflictException":
                     raise
+                if model := self._find_model(names):
+                    expect_owned(names, f"imported model {names.imported_model}", self._tags(model["modelArn"]))
                 # The model of the life before is on its way out.
                 raise Retryable(str(err)) from err
         return {"import_job": job}
@@ -78,21 +81,20 @@ class ImportDriver:
 
     def release(self, deployment: Deployment) -> Sequence[str]:
         """Delete the model; an import that still runs cannot be stopped, and its model is deleted once it is there."""
-        name = self._names(deployment).imported_model
-        with translated(), gone_is_fine():
-            self.bedrock.delete_imported_model(modelIdentifier=name)
+        names = self._names(deployment)
+        model = self._find_model(names)
+        # Permission to delete depends on the model's tag, which one that is gone doesn't have: look first.
+        if model and is_owned(names, self._tags(model["modelArn"])):
+            with translated(), gone_is_fine():
+                self.bedrock.delete_imported_model(modelIdentifier=model["modelArn"])
         job = self._find_job(self._job_name(deployment))
         return [f"model import job {job['jobName']}"] if job is not None and job["status"] == "InProgress" else []
 
     def target(self, deployment: Deployment) -> ImportedTarget:
         """Return the imported model, with the units that a copy of it takes; NotReady while it is not there."""
-        with translated():
-            try:
-                model = self.bedrock.get_imported_model(modelIdentifier=self._names(deployment).imported_model)
-            except ClientError as err:
-                if is_gone(err):
-                    raise NotReady(f"the imported model of {deployment.name} is not there") from err
-                raise
+        model = self._find_model(self._names(deployment))
+        if model is None:
+            raise NotReady(f"the imported model of {deployment.name} is not there")
         return ImportedTarget(model["modelArn"], model.get("customModelUnits", {}).get("customModelUnitsPerModelCopy"))
 
     def _find_job(self, name: str) -> "GetModelImportJobResponseTypeDef | None":
@@ -103,6 +105,20 @@ class ImportDriver:
                 if is_gone(err):
                     return None
                 raise
+
+    def _find_model(self, names: Names) -> "GetImportedModelResponseTypeDef | None":
+        with translated():
+            try:
+                return self.bedrock.get_imported_model(modelIdentifier=names.imported_model)
+            except ClientError as err:
+                if is_gone(err):
+                    return None
+                raise
+
+    def _tags(self, arn: str) -> dict[str, str]:
+        with translated(), going_is_retried():
+            found = self.bedrock.list_tags_for_resource(resourceARN=arn)["tags"]
+        return {tag["key"]: tag["value"] for tag in found}
 
     def _role(self) -> str:
         if self.role_arn is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import is_gone, translated
+from spillway.adapters.aws.tags import tags_of
 from spillway.adapters.drivers.jumpstart.resources import INITIAL_INSTANCES
 from spillway.domain.deployments.resource_names import DEPLOYMENT_TAG, STACK_TAG
 from spillway.domain.errors import Retryable
@@ -48,7 +49,7 @@ def fleet_instances(ec2: "EC2Client", stack: str) -> Mapping[str, "list[Instance
         for page in pages:
             for reservation in page["Reservations"]:
                 for instance in reservation["Instances"]:
-                    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+                    tags = tags_of(instance.get("Tags"))
                     found[tags.get(DEPLOYMENT_TAG, "")].append(instance)
     return found
 

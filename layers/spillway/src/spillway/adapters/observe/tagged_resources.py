@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import is_gone, translated
+from spillway.adapters.aws.tags import tags_of
 from spillway.adapters.observe.billed_instances import fleet_instances, listed_endpoints
 from spillway.domain.deployments.resource_names import DEPLOYMENT_TAG, STACK_TAG
 from spillway.domain.review.leftovers import Kind, Resource
@@ -46,7 +47,7 @@ class TaggedResources:
         )
         for page in pages:
             for group in page["AutoScalingGroups"]:
-                tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])}
+                tags = tags_of(group.get("Tags"))
                 alive = [one for one in group["Instances"] if not one["LifecycleState"].startswith(_LEAVING)]
                 types = tuple(one.get("InstanceType", "unknown") for one in alive)
                 deployment = tags.get(DEPLOYMENT_TAG, "")
@@ -55,7 +56,7 @@ class TaggedResources:
     def _instances(self, groups: Set[str]) -> Iterator[Resource]:
         for deployment, instances in fleet_instances(self._ec2, self._stack).items():
             for one in instances:
-                tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
+                tags = tags_of(one.get("Tags"))
                 is_there = one["State"]["Name"] in ("pending", "running", "stopping", "stopped")
                 if is_there and tags.get(_GROUP_TAG) not in groups:
                     types = (str(one["InstanceType"]),)
@@ -69,7 +70,7 @@ class TaggedResources:
     def _endpoint(self, name: str, arn: str, since: datetime) -> Iterator[Resource]:
         try:
             pages = self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
-            tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+            tags = tags_of(tag for page in pages for tag in page["Tags"])
             if tags.get(STACK_TAG) == self._stack and DEPLOYMENT_TAG in tags:
                 yield Resource(Kind.ENDPOINT, name, tags[DEPLOYMENT_TAG], since, self._types(name))
         except ClientError as err:
