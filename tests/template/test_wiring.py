@@ -31,6 +31,7 @@ UNLIMITED = {
     "ec2:DescribeSubnets": "reads have no resources",
     "ecr:GetAuthorizationToken": "a token belongs to no repository",
     "elasticloadbalancing:DescribeRules": "reads have no resources",
+    "elasticloadbalancing:DescribeTags": "reads have no resources",
     "elasticloadbalancing:DescribeTargetGroups": "reads have no resources",
     "elasticloadbalancing:DescribeTargetHealth": "reads have no resources",
     "logs:CreateLogDelivery": "vended log delivery has no resources",

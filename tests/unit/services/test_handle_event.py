@@ -1,6 +1,5 @@
 """What each event from AWS or the gateway leads to, and that foreign ones lead to nothing."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -74,6 +73,10 @@ class World:
         return not any(done) and all(route.version == 1 for route in self.routes.items.values())
 
 
+def hosted(**changes: Any) -> Deployment:
+    return a_deployment(spec=a_spec(path="jumpstart"), **changes)
+
+
 def asleep(**changes: Any) -> Deployment:
     return a_deployment(**{"status": Status.ASLEEP, "desired": 0, **changes})
 
@@ -125,7 +128,7 @@ def test_a_hold_that_has_run_out_is_none() -> None:
 
 @pytest.mark.parametrize("status", ["FAILED", "OUT_OF_SERVICE"])
 def test_an_endpoint_that_is_gone_moves_the_route_to_the_spill_target(status: str) -> None:
-    world = World(a_deployment(spec=a_spec(path="jumpstart")))
+    world = World(hosted())
     world.endpoint(status)
     assert (world.route.state, world.route.code) == (RouteState.WARMING, Code.CAPACITY_LOST)
     (noted,) = world.noted
@@ -134,7 +137,7 @@ def test_an_endpoint_that_is_gone_moves_the_route_to_the_spill_target(status: st
 
 
 def test_an_endpoint_that_is_gone_counts_as_lost_until_it_says_that_it_is_back() -> None:
-    world = World(a_deployment(spec=a_spec(path="jumpstart")))
+    world = World(hosted())
     world.endpoint("FAILED")
     assert world.route.lost_until == int((NOW + timedelta(minutes=15)).timestamp())
     world.endpoint("IN_SERVICE")
@@ -144,21 +147,21 @@ def test_an_endpoint_that_is_gone_counts_as_lost_until_it_says_that_it_is_back()
 
 @pytest.mark.parametrize("status", ["CREATING", "UPDATING", "IN_SERVICE", "DELETING"])
 def test_any_other_endpoint_state_changes_nothing(status: str) -> None:
-    world = World(a_deployment())
+    world = World(hosted())
     world.endpoint(status)
     assert world.has_done_nothing
 
 
 @pytest.mark.parametrize("status", [Status.WARMING, Status.RETIRING, Status.DRAINING])
 def test_a_route_that_a_workflow_owns_is_left_alone(status: Status) -> None:
-    world = World(a_deployment(status=status))
+    world = World(hosted(status=status))
     world.endpoint("FAILED")
     assert world.route == a_route(version=1, deployment_version=1)
     assert len(world.noted) == 1
 
 
 def test_a_route_that_a_workflow_wrote_meanwhile_stands() -> None:
-    world = World(a_deployment(version=3))
+    world = World(hosted(version=3))
     draining = a_route(version=1, deployment_version=4, state=RouteState.DRAINING)
     world.routes.items[NAME] = draining
     world.endpoint("FAILED")
@@ -166,7 +169,7 @@ def test_a_route_that_a_workflow_wrote_meanwhile_stands() -> None:
 
 
 def test_losing_the_race_for_the_route_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(a_deployment())
+    world = World(hosted())
 
     def lose(_: Route) -> None:
         raise Superseded("somebody else was faster")
@@ -250,6 +253,20 @@ def test_events_about_what_is_not_ours_are_dropped(resource: str) -> None:
     assert world.has_done_nothing
 
 
+def test_a_resource_of_another_stack_that_is_called_as_a_deployment_here_is_not_that_deployments() -> None:
+    """Deployment "b-c" of the stack "a" is called as "c" of the stack "a-b" is; both get the events of that name."""
+    spec = a_spec(path="bedrock", model={"id": "meta.llama3-1-8b-instruct-v1:0"}, capacity=None, spill=None)
+    for deployment in (a_deployment(), a_deployment(spec=spec)):
+        world = World(deployment)
+        world.endpoint("FAILED")
+        assert world.has_done_nothing
+    for deployment in (hosted(), a_deployment(spec=spec)):
+        world = World(deployment)
+        world.spot_notice()
+        world.happens("EC2 Instance Launch Unsuccessful", AutoScalingGroupName=GROUP)
+        assert world.has_done_nothing
+
+
 @pytest.mark.parametrize("instance", ["i-2", "i-unknown"])
 def test_a_spot_notice_for_a_foreign_instance_is_dropped(instance: str) -> None:
     world = World(a_deployment())
@@ -258,17 +275,18 @@ def test_a_spot_notice_for_a_foreign_instance_is_dropped(instance: str) -> None:
 
 
 def test_a_record_that_cannot_be_read_keeps_nobody_from_being_reacted_to() -> None:
-    world = World(a_deployment("broken"), a_deployment())
+    world = World(a_deployment("broken"), hosted())
     world.deployments.unreadable = {"broken"}
     world.endpoint("FAILED")
     assert world.route.state is RouteState.WARMING
 
 
 def test_events_about_a_retired_deployment_are_dropped() -> None:
-    world = World(replace(a_deployment(), status=Status.RETIRED))
-    world.endpoint("FAILED")
-    world.spot_notice()
-    assert world.has_done_nothing
+    for deployment in (hosted(status=Status.RETIRED), a_deployment(status=Status.RETIRED)):
+        world = World(deployment)
+        world.endpoint("FAILED")
+        world.spot_notice()
+        assert world.has_done_nothing
 
 
 def test_an_event_that_no_rule_should_have_sent_is_an_error() -> None:

@@ -14,6 +14,7 @@ from spillway.domain.deployments.schedule import floor_at
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import NotFound, Superseded
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths.profile import CapacitySource
 from spillway.domain.routing.route import Route
 from spillway.domain.routing.route_for_status import may_replace, route_of
 from spillway.ports import Alerts, Decisions, Deployments, Events, InstanceGroups, Routes, Workflows
@@ -92,7 +93,7 @@ class HandleEvent:
         self.workflows.start("scale", f"{deployment.name}-{Action.WAKE}-{deployment.version}", payload)
 
     def _endpoint(self, notice: EndpointStateChanged) -> None:
-        deployment, status = self._named(notice.endpoint), notice.status
+        deployment, status = self._named(notice.endpoint, CapacitySource.ENDPOINT), notice.status
         if deployment is None:
             return
         if status in _ENDPOINT_GONE:
@@ -102,7 +103,7 @@ class HandleEvent:
             self._regain_primary(deployment)
 
     def _launch_failed(self, notice: LaunchFailed) -> None:
-        deployment = self._named(notice.group)
+        deployment = self._named(notice.group, CapacitySource.GROUP)
         if deployment is None:
             return
         # No alert: the workflow that waits for the instance, or the check, alerts once for what comes of it.
@@ -111,7 +112,7 @@ class HandleEvent:
         self.events.publish("InstanceLaunchFailed", deployment.name, {"reason": reason.sentence})
 
     def _launched(self, notice: Launched) -> None:
-        deployment = self._named(notice.group)
+        deployment = self._named(notice.group, CapacitySource.GROUP)
         if deployment is None:
             return
         self._regain_primary(deployment)
@@ -120,7 +121,7 @@ class HandleEvent:
     def _spot_notice(self, notice: SpotInterruption) -> None:
         instance = notice.instance
         group = self.groups.group_of(instance)
-        deployment = self._named(group) if group else None
+        deployment = self._named(group, CapacitySource.GROUP) if group else None
         if deployment is None:
             return
         reason = Reason(Code.SPOT_NOTICE, f"AWS takes spot instance {instance} back in two minutes.")
@@ -158,8 +159,11 @@ class HandleEvent:
     def _note(self, deployment: Deployment, reason: Reason) -> None:
         self.decisions.add(deployment.name, Decision(Action.HOLD, deployment.desired, reason, 0.0), self.now())
 
-    def _named(self, resource: str) -> Deployment | None:
+    def _named(self, resource: str, kind: CapacitySource) -> Deployment | None:
+        """Return whose a resource of a kind is, by its name; another stack's may be called as a deployment's here."""
         for deployment in self.deployments.all().deployments:
-            if Names(self.stack, deployment.name).base == resource and deployment.status is not Status.RETIRED:
+            is_called_so = Names(self.stack, deployment.name).base == resource
+            has_such = deployment.spec.profile.capacity is kind
+            if is_called_so and has_such and deployment.status is not Status.RETIRED:
                 return deployment
         return None

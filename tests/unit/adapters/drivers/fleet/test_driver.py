@@ -1,4 +1,5 @@
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from botocore.exceptions import ClientError
 from spillway.adapters.drivers.fleet.config import HOOK_NAME
 from spillway.adapters.drivers.fleet.group import MARK_TAG
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable
+from spillway.domain.errors import CapacityUnavailable, Conflict, InvalidRequest, Retryable
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.paths.targets import FleetTarget
 from tests.builders import a_deployment, a_spec
@@ -435,3 +436,63 @@ def test_the_target_is_the_fleets_door() -> None:
     from spillway.adapters.drivers.fleet.disabled import DisabledFleetDriver
 
     assert DisabledFleetDriver().target(FLEET) == FleetTarget("support-llama")
+
+
+def _their_group(world: FleetWorld, tags: list[dict[str, Any]]) -> None:
+    template = {"LaunchTemplateName": "theirs", "LaunchTemplateData": {"ImageId": "ami-1", "InstanceType": "t3.micro"}}
+    world.ec2.create_launch_template(**template)
+    world.autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName=BASE,
+        MinSize=0,
+        MaxSize=9,
+        DesiredCapacity=2,
+        LaunchTemplate={"LaunchTemplateName": "theirs"},
+        VPCZoneIdentifier=world.config.subnet_ids[0],
+        Tags=[{**tag, "PropagateAtLaunch": True} for tag in tags],
+    )
+
+
+def _their_template(world: FleetWorld, tags: list[dict[str, Any]]) -> None:
+    tagged = [{"ResourceType": "launch-template", "Tags": tags}] if tags else []
+    data = {"ImageId": "ami-1", "InstanceType": "t3.micro"}
+    world.ec2.create_launch_template(LaunchTemplateName=BASE, LaunchTemplateData=data, TagSpecifications=tagged)
+
+
+def _their_target_group(world: FleetWorld, tags: list[dict[str, Any]]) -> None:
+    made = world.elb.create_target_group(Name=BASE, Protocol="HTTP", Port=80, VpcId=world.config.vpc_id)
+    if tags:
+        world.elb.add_tags(ResourceArns=[made["TargetGroups"][0]["TargetGroupArn"]], Tags=tags)
+
+
+@pytest.mark.parametrize(
+    ("take", "what"),
+    [
+        (_their_group, "Auto Scaling group"),
+        (_their_template, "launch template"),
+        (_their_target_group, "target group"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("tags", "owner"),
+    [
+        ({"spillway:stack": "spillway-support", "spillway:deployment": "llama"}, "'llama' of the stack 'spillway-supp"),
+        ({"spillway:stack": "spillway", "spillway:deployment": "other"}, "'other' of the stack 'spillway'"),
+        ({}, "something else than Spillway"),
+    ],
+)
+def test_what_another_owner_has_made_is_neither_used_nor_changed_nor_deleted(
+    world: FleetWorld, take: Callable[..., None], what: str, tags: dict[str, str], owner: str
+) -> None:
+    take(world, [{"Key": key, "Value": value} for key, value in tags.items()])
+    before = leftovers(world)
+    for verb in (world.driver.preflight, lambda fleet: world.driver.provision(fleet, 1)):
+        with pytest.raises(Conflict, match=f"{what} {BASE} is there already and belongs to .*{owner}"):
+            verb(FLEET)
+        assert leftovers(world) == before
+    if what == "Auto Scaling group":
+        with pytest.raises(Conflict):
+            world.driver.scale(FLEET, 1)
+        assert group_of(world)["DesiredCapacity"] == 2
+    # What carries this deployment's name elsewhere is none of its instances.
+    assert world.driver.release(FLEET) == []
+    assert leftovers(world) == before

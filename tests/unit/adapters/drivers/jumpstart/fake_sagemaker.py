@@ -4,6 +4,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -11,6 +12,10 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
 DOCUMENT = json.loads(Path("tests/fixtures/hub_content_document.json").read_text(encoding="utf-8"))
+
+
+def arn_of(kind: str, name: str) -> str:
+    return f"arn:aws:sagemaker:us-east-1:123456789012:{kind}/{name}"
 
 
 def refused(message: str, code: str = "ValidationException", operation: str = "Call") -> ClientError:
@@ -67,13 +72,38 @@ class FakeSageMaker:
     def _create_endpoint_config(self, EndpointConfigName: str, **params: Any) -> None:
         _once(self.configs, EndpointConfigName, "endpoint configuration", params)
 
+    def _describe_model(self, ModelName: str) -> Any:
+        if ModelName not in self.models:
+            raise refused(f'Could not find model "{ModelName}".')
+        return {"ModelArn": arn_of("model", ModelName)}
+
+    def _describe_endpoint_config(self, EndpointConfigName: str) -> Any:
+        if EndpointConfigName not in self.configs:
+            raise refused(f'Could not find endpoint configuration "{EndpointConfigName}".')
+        return {"EndpointConfigArn": arn_of("endpoint-config", EndpointConfigName)}
+
+    def _list_tags(self, ResourceArn: str) -> Any:
+        kind, name = ResourceArn.rsplit(":", 1)[1].split("/")
+        things = {
+            "model": self.models,
+            "endpoint-config": self.configs,
+            "endpoint": self.endpoints,
+            "inference-component": self.components,
+        }[kind]
+        return {"Tags": things[name].get("Tags", [])}
+
+    def get_paginator(self, operation: str) -> Any:
+        """Return the one page that there is."""
+        page = getattr(self, operation)
+        return SimpleNamespace(paginate=lambda **params: [page(**params)])
+
     def _create_endpoint(self, EndpointName: str, **params: Any) -> None:
         _once(self.endpoints, EndpointName, "endpoint", {**params, "EndpointStatus": "Creating"})
 
     def _describe_endpoint(self, EndpointName: str) -> Any:
         if EndpointName not in self.endpoints:
             raise refused(f'Could not find endpoint "{EndpointName}".')
-        return self.endpoints[EndpointName]
+        return {**self.endpoints[EndpointName], "EndpointArn": arn_of("endpoint", EndpointName)}
 
     def _create_inference_component(self, InferenceComponentName: str, **params: Any) -> None:
         if self.endpoints[params["EndpointName"]]["EndpointStatus"] != "InService":
@@ -86,7 +116,8 @@ class FakeSageMaker:
     def _describe_inference_component(self, InferenceComponentName: str) -> Any:
         if InferenceComponentName not in self.components:
             raise refused(f'Could not find inference component "{InferenceComponentName}".')
-        return self.components[InferenceComponentName]
+        arn = arn_of("inference-component", InferenceComponentName)
+        return {**self.components[InferenceComponentName], "InferenceComponentArn": arn}
 
     def _update_inference_component_runtime_config(
         self, InferenceComponentName: str, DesiredRuntimeConfig: Any
@@ -96,11 +127,13 @@ class FakeSageMaker:
         component["InferenceComponentStatus"] = "Updating"
 
     def _delete_inference_component(self, InferenceComponentName: str) -> None:
-        self._describe_inference_component(InferenceComponentName)["InferenceComponentStatus"] = "Deleting"
+        self._describe_inference_component(InferenceComponentName)
+        self.components[InferenceComponentName]["InferenceComponentStatus"] = "Deleting"
 
     def _delete_endpoint(self, EndpointName: str) -> None:
-        assert not self.components
-        self._describe_endpoint(EndpointName)["EndpointStatus"] = "Deleting"
+        assert EndpointName not in [component["EndpointName"] for component in self.components.values()]
+        self._describe_endpoint(EndpointName)
+        self.endpoints[EndpointName]["EndpointStatus"] = "Deleting"
 
     def _delete_endpoint_config(self, EndpointConfigName: str) -> None:
         if not self.configs.pop(EndpointConfigName, None):

@@ -6,7 +6,7 @@ import pytest
 from spillway.adapters.aws.quotas import Quotas
 from spillway.adapters.drivers.jumpstart import hub
 from spillway.adapters.drivers.jumpstart.driver import JumpstartDriver, jumpstart_driver
-from spillway.domain.errors import CapacityUnavailable, InvalidRequest, Retryable
+from spillway.domain.errors import CapacityUnavailable, Conflict, InvalidRequest, Retryable
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.paths.targets import SageMakerTarget
 from tests.builders import a_deployment, a_spec
@@ -276,3 +276,50 @@ def test_a_quota_that_endpoints_run_into_is_a_lack_of_capacity(
 
 def test_the_target_is_endpoint_and_component(driver: JumpstartDriver) -> None:
     assert driver.target(DEPLOYMENT) == SageMakerTarget(BASE, BASE)
+
+
+SHELVES = ("models", "configs", "endpoints", "components")
+
+
+def owned_by(stack: str, deployment: str) -> list[dict[str, str]]:
+    return [{"Key": "spillway:stack", "Value": stack}, {"Key": "spillway:deployment", "Value": deployment}]
+
+
+@pytest.mark.parametrize("taken", SHELVES)
+@pytest.mark.parametrize(
+    ("tags", "owner"),
+    [
+        (owned_by("spillway-support", "llama"), "deployment 'llama' of the stack 'spillway-support'"),
+        (owned_by("spillway", "other"), "deployment 'other' of the stack 'spillway'"),
+        ([], "something else than Spillway"),
+    ],
+)
+def test_what_another_owner_has_made_is_neither_used_nor_changed_nor_deleted(
+    driver: JumpstartDriver, sagemaker: FakeSageMaker, taken: str, tags: list[dict[str, str]], owner: str
+) -> None:
+    if taken == "components":
+        driver.provision(DEPLOYMENT, 1)
+        sagemaker.endpoint_is("InService")
+    runtime = {"DesiredCopyCount": 3, "CurrentCopyCount": 3}
+    states = {"EndpointStatus": "InService", "InferenceComponentStatus": "InService"}
+    theirs = {"Tags": tags, "EndpointName": "theirs", **states}
+    getattr(sagemaker, taken)[BASE] = {**theirs, "RuntimeConfig": runtime}
+    before = copy.deepcopy(getattr(sagemaker, taken)[BASE])
+    with pytest.raises(Conflict, match=f"{BASE} is there already and belongs to {owner}"):
+        driver.provision(DEPLOYMENT, 1)
+    if taken == "components":
+        with pytest.raises(Conflict):
+            driver.scale(DEPLOYMENT, 1)
+    for _ in range(3):
+        if not driver.release(DEPLOYMENT):
+            break
+        sagemaker.endpoints.pop(BASE)
+    assert {shelf: list(getattr(sagemaker, shelf)) for shelf in SHELVES if getattr(sagemaker, shelf)} == {taken: [BASE]}
+    assert getattr(sagemaker, taken)[BASE] == before
+
+
+def test_nothing_is_made_beside_another_owners_endpoint(driver: JumpstartDriver, sagemaker: FakeSageMaker) -> None:
+    sagemaker.endpoints[BASE] = {"EndpointStatus": "InService", "Tags": owned_by("spillway-support", "llama")}
+    with pytest.raises(Conflict):
+        driver.provision(DEPLOYMENT, 1)
+    assert not [call for call in sagemaker.calls if call.startswith(("Create", "Update", "Delete"))]

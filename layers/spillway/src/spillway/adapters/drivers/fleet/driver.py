@@ -44,14 +44,15 @@ class FleetDriver:
     group: Group
 
     def preflight(self, deployment: Deployment) -> None:
-        """Check the model, the instance types, the vCPU quota and the machine image."""
+        """Check the model, the instance types, the vCPU quota, the machine image and whose what is there is."""
         self.checks.check(deployment.spec)
+        self._look(self._names(deployment))
 
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Make route, launch template and group, or what is missing of them; a group that is there is resized."""
         names, offer = self._names(deployment), self.checks.offer(deployment.spec)
         spec = offer.within(deployment.spec)
-        group = self.group.describe(names)
+        group = self._look(names)
         if group and group.get("Status"):
             raise Retryable(f"Auto Scaling group {names.base} is still being deleted: {group['Status']}")
         group_arn, rule_arn = self.route.ensure(names, engine_of(spec.engine.name).health_path)
@@ -95,11 +96,11 @@ class FleetDriver:
         """Delete group and instances, then the route, then the launch template that the group still refers to."""
         names = self._names(deployment)
         remaining = []
-        if group := self.group.describe(names):
+        if group := self.group.find(names):
             # A group on its way out has a status; asking again would be an error.
             if not group.get("Status"):
                 self.group.delete(names)
-            if self.group.describe(names):
+            if self.group.find(names):
                 remaining.append(f"Auto Scaling group {names.base}")
         remaining += self._instances(names)
         remaining += self.route.delete(names)
@@ -110,6 +111,13 @@ class FleetDriver:
     def target(self, deployment: Deployment) -> FleetTarget:
         """Return the fleet by its name, which its route and its engines know."""
         return FleetTarget(deployment.name)
+
+    def _look(self, names: Names) -> "AutoScalingGroupTypeDef | None":
+        """Return the group; Conflict, before anything is made, where a name is taken by another owner's."""
+        group = self.group.describe(names)
+        self.route.group_arn(names)
+        self.template.is_there(names)
+        return group
 
     def _fit(
         self,

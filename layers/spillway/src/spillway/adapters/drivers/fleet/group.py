@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from spillway.adapters.aws.errors import code_of, is_gone, there_already_is_fine, translated
-from spillway.adapters.aws.tags import tag_list
+from spillway.adapters.aws.tags import expect_owned, is_owned, tag_list, tags_of
 from spillway.adapters.drivers.fleet.config import HOOK_NAME, HOOK_SECONDS, FleetConfig
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import DeploymentSpec
@@ -29,11 +29,16 @@ class Group:
     autoscaling: "AutoScalingClient"
 
     def describe(self, names: Names) -> "AutoScalingGroupTypeDef | None":
-        """Return the group as AWS describes it, None when there is none."""
-        with translated():
-            found = self.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[names.base])
-        groups = found["AutoScalingGroups"]
-        return groups[0] if groups else None
+        """Return the group as AWS describes it, None when there is none; Conflict for another owner's."""
+        group = self._named(names)
+        if group:
+            expect_owned(names, f"Auto Scaling group {names.base}", tags_of(group.get("Tags")))
+        return group
+
+    def find(self, names: Names) -> "AutoScalingGroupTypeDef | None":
+        """Return the group as AWS describes it, None when the deployment has none."""
+        group = self._named(names)
+        return group if group and is_owned(names, tags_of(group.get("Tags"))) else None
 
     def create(
         self, spec: DeploymentSpec, names: Names, target_group_arn: str, desired: int, subnet_ids: Sequence[str]
@@ -103,6 +108,12 @@ class Group:
             except ClientError as err:
                 if not is_gone(err) and code_of(err) != "ScalingActivityInProgress":
                     raise
+
+    def _named(self, names: Names) -> "AutoScalingGroupTypeDef | None":
+        with translated():
+            found = self.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[names.base])
+        groups = found["AutoScalingGroups"]
+        return groups[0] if groups else None
 
 
 def mixed_instances(spec: DeploymentSpec, names: Names) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import gone_is_fine, there_already_is_fine, translated
-from spillway.adapters.aws.tags import tag_list
+from spillway.adapters.aws.tags import expect_owned, is_owned, tag_list, tags_of
 from spillway.adapters.drivers.fleet.config import FleetConfig
 from spillway.adapters.drivers.fleet.user_data import user_data
 from spillway.domain.deployments.resource_names import Names
@@ -15,6 +15,7 @@ from spillway.domain.paths.model_catalog import find
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import LaunchTemplateTypeDef
 
 # Operating system, driver and image unpacked take about 60 GB; the rest is for compile caches and logs.
 _DISK_GB = 120
@@ -27,6 +28,13 @@ class LaunchTemplate:
 
     config: FleetConfig
     ec2: "EC2Client"
+
+    def is_there(self, names: Names) -> bool:
+        """Whether the template is there; Conflict for another owner's."""
+        found = self._named(names)
+        for one in found:
+            expect_owned(names, f"launch template {names.base}", tags_of(one.get("Tags")))
+        return bool(found)
 
     def ensure(self, spec: DeploymentSpec, names: Names, image_id: str) -> None:
         """Make the template unless it is there."""
@@ -45,12 +53,17 @@ class LaunchTemplate:
             )
 
     def delete(self, names: Names) -> None:
-        """Delete the template if it is there."""
-        with translated(), gone_is_fine():
-            # Permission to delete depends on the template's tag, which one that is gone doesn't have: look first.
-            named = [{"Name": "launch-template-name", "Values": [names.base]}]
-            for found in self.ec2.describe_launch_templates(Filters=named)["LaunchTemplates"]:  # type: ignore[arg-type]
-                self.ec2.delete_launch_template(LaunchTemplateId=found["LaunchTemplateId"])
+        """Delete the template if it is there and the deployment's own."""
+        # Permission to delete depends on the template's tag, which one that is gone doesn't have: look first.
+        for found in self._named(names):
+            if is_owned(names, tags_of(found.get("Tags"))):
+                with translated(), gone_is_fine():
+                    self.ec2.delete_launch_template(LaunchTemplateId=found["LaunchTemplateId"])
+
+    def _named(self, names: Names) -> "list[LaunchTemplateTypeDef]":
+        named = [{"Name": "launch-template-name", "Values": [names.base]}]
+        with translated():
+            return self.ec2.describe_launch_templates(Filters=named)["LaunchTemplates"]  # type: ignore[arg-type]
 
     def _data(self, spec: DeploymentSpec, names: Names, image_id: str) -> Any:
         tagged = ("instance", "volume", "network-interface")

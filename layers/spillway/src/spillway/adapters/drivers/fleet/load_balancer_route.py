@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from spillway.adapters.aws.errors import code_of, gone_is_fine, is_busy, is_gone, translated
-from spillway.adapters.aws.tags import tag_list
+from spillway.adapters.aws.errors import code_of, going_is_retried, gone_is_fine, is_busy, is_gone, translated
+from spillway.adapters.aws.tags import expect_owned, is_owned, tag_list, tags_of
 from spillway.adapters.drivers.fleet.config import DRAIN_SECONDS, INSTANCE_PORT, FleetConfig
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import CapacityUnavailable, Retryable
@@ -28,7 +28,10 @@ class LoadBalancerRoute:
     elb: "ElasticLoadBalancingv2Client"
 
     def ensure(self, names: Names, health_path: str) -> tuple[str, str]:
-        """Make target group and rule unless they are there; return both ARNs. The path is where engines are asked."""
+        """Make target group and rule unless they are there; return both ARNs. The path is where engines are asked.
+
+        Raises Conflict for a target group of another owner's; a rule is whose its target group is.
+        """
         group_arn = self.group_arn(names) or self._create_group(names, health_path)
         with translated():
             self.elb.modify_target_group_attributes(
@@ -44,19 +47,15 @@ class LoadBalancerRoute:
         return group_arn, rule_arn
 
     def group_arn(self, names: Names) -> str | None:
-        """Return the target group's ARN, None when there is none."""
-        with translated():
-            try:
-                groups = self.elb.describe_target_groups(Names=[names.target_group])["TargetGroups"]
-            except ClientError as err:
-                if is_gone(err):
-                    return None
-                raise
-        return groups[0]["TargetGroupArn"] if groups else None
+        """Return the target group's ARN, None when there is none; Conflict for another owner's."""
+        arn = self._named(names)
+        if arn:
+            expect_owned(names, f"target group {names.target_group}", self._tags(arn))
+        return arn
 
     def healthy(self, names: Names) -> frozenset[str]:
         """Return the ids of the instances whose engine answers the load balancer."""
-        arn = self.group_arn(names)
+        arn = self._named(names)
         if arn is None:
             return frozenset()
         with translated():
@@ -64,9 +63,9 @@ class LoadBalancerRoute:
         return frozenset(one["Target"]["Id"] for one in found if one.get("TargetHealth", {}).get("State") == "healthy")
 
     def delete(self, names: Names) -> list[str]:
-        """Delete rule and target group; return what is still there."""
-        arn = self.group_arn(names)
-        if arn is None:
+        """Delete rule and target group if they are the deployment's own; return what is still there."""
+        arn = self._named(names)
+        if arn is None or not is_owned(names, self._tags(arn)):
             return []
         with translated():
             if rule_arn := _rule_to(arn, self._rules()):
@@ -80,6 +79,21 @@ class LoadBalancerRoute:
                 if not is_gone(err):
                     raise
         return []
+
+    def _named(self, names: Names) -> str | None:
+        with translated():
+            try:
+                groups = self.elb.describe_target_groups(Names=[names.target_group])["TargetGroups"]
+            except ClientError as err:
+                if is_gone(err):
+                    return None
+                raise
+        return groups[0]["TargetGroupArn"] if groups else None
+
+    def _tags(self, arn: str) -> dict[str, str]:
+        with translated(), going_is_retried():
+            found = self.elb.describe_tags(ResourceArns=[arn])["TagDescriptions"]
+        return tags_of(found[0].get("Tags")) if found else {}
 
     def _create_group(self, names: Names, health_path: str) -> str:
         with translated():

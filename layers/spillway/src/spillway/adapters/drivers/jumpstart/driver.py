@@ -61,17 +61,18 @@ class JumpstartDriver:
             )
 
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
-        """Make what can be made now; once the endpoint is in service, that is the component with its copies."""
+        """Make what can be made now; once the endpoint is in service, that is the component with its copies.
+
+        Raises Conflict, before anything is made, where a name is taken by another owner's.
+        """
         names, hosting = self._names(deployment), self._hosting(deployment, self._document(deployment))
         endpoint = self.endpoint.describe(names)
         if endpoint is None:
             self.endpoint.create(names, hosting, deployment.endpoint_max)
-        elif endpoint["EndpointStatus"] == "InService":
-            component = self.endpoint.describe_component(names)
-            if component is None:
-                self.endpoint.create_component(names, hosting, desired)
-            elif _is_settled(component) and _copies(component, "DesiredCopyCount") != desired:
-                self.endpoint.set_copies(names, desired)
+        else:
+            self.endpoint.expect_owned(names, "endpoint", endpoint["EndpointArn"])
+            if endpoint["EndpointStatus"] == "InService":
+                self._host(names, hosting, desired)
         return {"instance_type": hosting.instance_type, "max_instances": str(deployment.endpoint_max)}
 
     def probe(self, deployment: Deployment) -> Capacity:
@@ -95,18 +96,21 @@ class JumpstartDriver:
         component = self.endpoint.describe_component(names)
         if component is None:
             raise CapacityUnavailable(f"the inference component {names.base} of {deployment.name} is gone")
+        self.endpoint.expect_owned(names, "inference component", component["InferenceComponentArn"])
         if _copies(component, "DesiredCopyCount") != desired:
             self.endpoint.set_copies(names, desired)
 
     def release(self, deployment: Deployment) -> Sequence[str]:
-        """Delete the component, then the endpoint, then config and model."""
+        """Delete the component, then the endpoint, then config and model; what is another owner's is not there."""
         names = self._names(deployment)
-        if component := self.endpoint.describe_component(names):
+        component = self.endpoint.describe_component(names)
+        if component and self.endpoint.is_owned(names, component["InferenceComponentArn"]):
             if component.get("InferenceComponentStatus") != "Deleting":
                 self.endpoint.delete_component(names)
             if self.endpoint.describe_component(names):
                 return [f"inference component {names.base}", f"endpoint {names.base}"]
-        if endpoint := self.endpoint.describe(names):
+        endpoint = self.endpoint.describe(names)
+        if endpoint and self.endpoint.is_owned(names, endpoint["EndpointArn"]):
             if endpoint["EndpointStatus"] in _DELETABLE:
                 self.endpoint.delete(names)
             if self.endpoint.describe(names):
@@ -155,6 +159,15 @@ class JumpstartDriver:
         spec = deployment.spec
         instance_type = hub.instance_type_of(document, spec.capacity.instance_types)
         return hub.hosting_of(document, instance_type, accept_eula=spec.model.accept_eula, weights=spec.model.weights)
+
+    def _host(self, names: Names, hosting: hub.Hosting, desired: int) -> None:
+        component = self.endpoint.describe_component(names)
+        if component is None:
+            self.endpoint.create_component(names, hosting, desired)
+            return
+        self.endpoint.expect_owned(names, "inference component", component["InferenceComponentArn"])
+        if _is_settled(component) and _copies(component, "DesiredCopyCount") != desired:
+            self.endpoint.set_copies(names, desired)
 
     def _names(self, deployment: Deployment) -> Names:
         return Names(self.stack, deployment.name)
