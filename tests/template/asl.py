@@ -26,7 +26,13 @@ def problems_of(definition: Definition, errors: Set[str]) -> list[str]:
     return [*unlimited, *_hasty(definition)] + [
         problem
         for each in (definition, *inner)
-        for problem in (*_links(each), *_unreachable(each), *_unlimited(each), *_unknown_errors(each, errors))
+        for problem in (
+            *_links(each),
+            *_unreachable(each),
+            *_unlimited(each),
+            *_unknown_errors(each, errors),
+            *_reserved_names(each),
+        )
     ]
 
 
@@ -114,6 +120,13 @@ def _unknown_errors(definition: Definition, errors: Set[str]) -> Iterator[str]:
             for error in holder["ErrorEquals"]:
                 if error not in errors and not error.startswith(("States.", "Lambda.")):
                     yield f"{name} waits for the error {error}, which nothing raises"
+
+
+def _reserved_names(definition: Definition) -> Iterator[str]:
+    """A Fail state that gives on a caught error's name may give on one of Step Functions' own, which is not allowed."""
+    for name, state in definition["States"].items():
+        if state["Type"] == "Fail" and state.get("Error", "States.").startswith("States."):
+            yield f"{name} does not fail by a name of ours"
 
 
 def _tasks(definition: Definition) -> Iterator[tuple[str, State]]:

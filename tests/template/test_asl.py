@@ -40,6 +40,11 @@ def _state(machine: dict[str, Any], name: str) -> Any:
         ),
         (lambda m: _state(m, "Probe")["Retry"].pop(0), "Probe does not outlast a throttle of 300 seconds"),
         (
+            lambda m: _state(m, "Failed").update(ErrorPath=_state(m, "Failed").pop("Error") and "$.failure.Error"),
+            "Failed does not fail by a name of ours",
+        ),
+        (lambda m: _state(m, "Failed").update(Error="States.TaskFailed"), "Failed does not fail by a name of ours"),
+        (
             lambda m: _state(m, "Probe")["Retry"][0]["ErrorEquals"].append("Throttled"),
             "Probe waits for the error Throttled, which nothing raises",
         ),

@@ -72,6 +72,16 @@ def test_an_execution_that_failed_before_it_could_record_that_says_why() -> None
     assert world.workflows.started("deploy")[0]["failure"] == {"Error": "NotReady", "Cause": "0 of 1"}
 
 
+@pytest.mark.parametrize("workflow", ["deploy", "scale", "retire", "benchmark"])
+def test_what_failed_keeps_the_name_that_a_fail_state_may_not_give_on(workflow: str) -> None:
+    world = World()
+    world.works_on("the-lost-one", workflow)
+    cause = 'States.TaskFailed: {"errorMessage": "in two: parts"}'
+    world.ends("the-lost-one", workflow, status="FAILED", error=f"{workflow.capitalize()}Failed", cause=cause)
+    (payload,) = world.workflows.started(workflow)
+    assert payload["failure"] == {"Error": "States.TaskFailed", "Cause": '{"errorMessage": "in two: parts"}'}
+
+
 def test_an_execution_that_ended_before_its_claim_is_told_by_the_version_in_its_name() -> None:
     world = World(a_deployment(status=Status.ASLEEP, version=7))
     world.ends(f"{NAME}-wake-6", "scale")

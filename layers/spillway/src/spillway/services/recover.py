@@ -51,7 +51,7 @@ class Recover:
             "replaces": ended.execution,
             "version": deployment.version,
             "clean_ups": clean_ups,
-            "failure": {"Error": ended.error or ended.status, "Cause": _cause(ended, workflow)},
+            "failure": _failure(ended, workflow),
         }
         if benchmark is not None:
             payload["benchmark"] = benchmark
@@ -73,5 +73,9 @@ def _is_unrecorded(ended: ExecutionEnded, deployment: Deployment) -> bool:
     return deployment.workflow in (ended.execution, ended.given.replaces)
 
 
-def _cause(ended: ExecutionEnded, workflow: str) -> str:
-    return ended.cause or f"The {workflow} workflow was ended from outside."
+def _failure(ended: ExecutionEnded, workflow: str) -> dict[str, str]:
+    error, cause = ended.error or ended.status, ended.cause or f"The {workflow} workflow was ended from outside."
+    if error == f"{workflow.capitalize()}Failed":
+        # Its last state has a name of ours, and puts that of what failed before its cause.
+        error, _, cause = cause.partition(": ")
+    return {"Error": error, "Cause": cause}
