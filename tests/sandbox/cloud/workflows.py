@@ -26,6 +26,7 @@ from moto.stepfunctions.parser.asl.eval.event import event_manager
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.backend import execution, execution_worker
 
+from tests.sandbox.cloud import workflow_rules
 from tests.sandbox.cloud.calls import AwsError
 from tests.sandbox.cloud.clock import SandboxClock
 from tests.sandbox.cloud.patches import Patches
@@ -60,6 +61,7 @@ class Workflows:
         patches.set(lambda_eval_utils, "boto_client_for", lambda **_: _LambdaClient(self._invoke))
         self._patch_tasks(patches)
         self._patch_executions(patches)
+        workflow_rules.install(patches)
 
     def _patch_time(self, patches: Patches) -> None:
         clock = self._clock
@@ -106,6 +108,7 @@ class Workflows:
         before = patches.set(task, "_before_eval_execution", None)
 
         def check(this: Any, env: Any, **kwargs: Any) -> None:
+            workflow_rules.check_parameters(env, kwargs["raw_parameters"])
             before(this, env=env, **kwargs)
             machine = env.states.context_object.context_object_data["StateMachine"]["Id"]
             if self._on_task:
@@ -131,6 +134,7 @@ class Workflows:
                 except AwsError as err:
                     raise _refusal(start, env, err) from err
             before(this, env=env, eval_input=eval_input)
+            workflow_rules.check_children(env, eval_input.map_run_record)
 
         component._map_run = run
 
@@ -138,10 +142,13 @@ class Workflows:
         backend = parser_models.StepFunctionsParserBackend
         start = patches.set(backend, "start_execution", None)
 
-        def start_once(this: Any, arn: str, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        def start_once(
+            this: Any, arn: str, name: str | None = None, given: str | None = None, *args: Any, **kwargs: Any
+        ) -> Any:
             this._validate_name(name or "")
+            workflow_rules.check_input(given)
             with self._starting:
-                return start(this, arn, name or str(uuid.uuid4()), *args, **kwargs)
+                return start(this, arn, name or str(uuid.uuid4()), given, *args, **kwargs)
 
         backend.start_execution = start_once
         run = patches.set(execution.Execution, "start", None)

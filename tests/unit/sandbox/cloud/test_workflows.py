@@ -2,7 +2,6 @@
 
 import json
 import threading
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,86 +10,17 @@ from tests.sandbox.cloud.calls import AwsError
 from tests.sandbox.cloud.clock import SandboxClock
 from tests.sandbox.cloud.moto_cloud import MotoCloud
 from tests.sandbox.cloud.ports import FunctionError
-from tests.sandbox.cloud.workflows import Workflows
 from tests.unit.sandbox.cloud.conftest import Clients
+from tests.unit.sandbox.cloud.state_machines import GIVEN, StateMachines, distributed, task
 from tests.waiting import eventually
-
-ROLE = "arn:aws:iam::123456789012:role/workflow"
-
-
-class Cloud:
-    """A state machine service whose functions and hooks a test scripts."""
-
-    def __init__(self, moto: MotoCloud, clients: Clients, clock: SandboxClock) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.calls: list[tuple[str, Any]] = []
-        self.tasks: list[tuple[str, str, dict[str, Any]]] = []
-        self.answers: list[Any] = []
-        self.refusal: AwsError | None = None
-        workflows = Workflows(
-            clock,
-            self._invoke,
-            lambda source, kind, detail: self.events.append({"source": source, "type": kind, "detail": detail}),
-            self._on_task,
-            task_floor_seconds=0.05,
-        )
-        workflows.install(moto.patches)
-        self.states = clients("stepfunctions")
-
-    def _invoke(self, function: str, payload: bytes) -> bytes:
-        self.calls.append((function, json.loads(payload)))
-        answer = self.answers.pop(0) if self.answers else {}
-        if isinstance(answer, threading.Event):
-            answer.wait(5)
-            return b"{}"
-        if isinstance(answer, Exception):
-            raise answer
-        return json.dumps(answer).encode()
-
-    def _on_task(self, machine: str, resource: str, parameters: dict[str, Any]) -> None:
-        self.tasks.append((machine, resource, parameters))
-        if self.refusal:
-            raise self.refusal
-
-    def make(self, *states: tuple[str, dict[str, Any]], name: str = "machine") -> str:
-        definition = {"StartAt": states[0][0], "States": dict(states)}
-        answer = self.states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)
-        return str(answer["stateMachineArn"])
-
-    def run(self, machine: str, given: dict[str, Any] | None = None, name: str | None = None) -> dict[str, Any]:
-        names = {"name": name} if name else {}
-        arn = self.states.start_execution(stateMachineArn=machine, input=json.dumps(given or {}), **names)
-        return self.ended(arn["executionArn"])
-
-    def ended(self, arn: str) -> dict[str, Any]:
-        def found() -> dict[str, Any] | None:
-            answer: dict[str, Any] = self.states.describe_execution(executionArn=arn)
-            return answer if answer["status"] != "RUNNING" else None
-
-        return dict(eventually(found))
 
 
 @pytest.fixture
-def cloud(moto: MotoCloud, clients: Clients, fast_clock: SandboxClock) -> Cloud:
-    return Cloud(moto, clients, fast_clock)
+def cloud(moto: MotoCloud, clients: Clients, fast_clock: SandboxClock) -> StateMachines:
+    return StateMachines(moto, clients, fast_clock)
 
 
-def task(**fields: Any) -> dict[str, Any]:
-    """A Lambda Task that ends the machine unless told otherwise."""
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "Parameters": {"FunctionName.$": "$.driver", "Payload": {"verb": "probe", "deployment.$": "$.deployment"}},
-        "TimeoutSeconds": 60,
-        "End": True,
-        **fields,
-    }
-
-
-GIVEN = {"driver": "arn:aws:lambda:us-east-1:123456789012:function:drive", "deployment": "chat"}
-
-
-def test_a_task_calls_the_function_that_the_state_names(cloud: Cloud) -> None:
+def test_a_task_calls_the_function_that_the_state_names(cloud: StateMachines) -> None:
     cloud.answers = [{"ready": 1}]
     machine = cloud.make(("Probe", task(ResultSelector={"ready.$": "$.Payload.ready"}, ResultPath="$.capacity")))
 
@@ -101,7 +31,7 @@ def test_a_task_calls_the_function_that_the_state_names(cloud: Cloud) -> None:
     assert cloud.calls == [(GIVEN["driver"], {"verb": "probe", "deployment": "chat"})]
 
 
-def test_errors_are_retried_and_caught_by_their_class_names(cloud: Cloud) -> None:
+def test_errors_are_retried_and_caught_by_their_class_names(cloud: StateMachines) -> None:
     cloud.answers = [FunctionError("Retryable", "slow down"), FunctionError("CapacityUnavailable", "none left")]
     machine = cloud.make(
         (
@@ -122,25 +52,25 @@ def test_errors_are_retried_and_caught_by_their_class_names(cloud: Cloud) -> Non
     assert len(cloud.calls) == 2
 
 
-def test_an_uncaught_error_fails_the_execution_with_its_name(cloud: Cloud) -> None:
+def test_an_uncaught_error_fails_the_execution_with_its_name(cloud: StateMachines) -> None:
     cloud.answers = [FunctionError("Superseded", "another workflow")]
     ended = cloud.run(cloud.make(("Probe", task())), GIVEN)
     assert (ended["status"], ended["error"]) == ("FAILED", "Superseded")
 
 
-def test_states_task_failed_catches_every_function_error(cloud: Cloud) -> None:
+def test_states_task_failed_catches_every_function_error(cloud: StateMachines) -> None:
     cloud.answers = [FunctionError("KeyError", "'x'")]
     catch = [{"ErrorEquals": ["States.TaskFailed"], "Next": "Caught"}]
     machine = cloud.make(("Probe", task(Catch=catch)), ("Caught", {"Type": "Pass", "End": True}))
     assert cloud.run(machine, GIVEN)["status"] == "SUCCEEDED"
 
 
-def test_a_function_that_is_none_is_lambdas_own_error(cloud: Cloud) -> None:
+def test_a_function_that_is_none_is_lambdas_own_error(cloud: StateMachines) -> None:
     cloud.answers = [AwsError("ResourceNotFoundException", "Function not found: drive", 404)]
     assert cloud.run(cloud.make(("Probe", task())), GIVEN)["error"] == "Lambda.ResourceNotFoundException"
 
 
-def test_a_role_that_may_not_call_the_function_fails_the_task(cloud: Cloud) -> None:
+def test_a_role_that_may_not_call_the_function_fails_the_task(cloud: StateMachines) -> None:
     cloud.refusal = AwsError(
         "AccessDeniedException", "User: x is not authorized to perform: lambda:InvokeFunction", 403
     )
@@ -155,14 +85,7 @@ def test_a_role_that_may_not_call_the_function_fails_the_task(cloud: Cloud) -> N
     assert cloud.tasks[0][2]["FunctionName"] == GIVEN["driver"]
 
 
-def distributed() -> tuple[str, dict[str, Any]]:
-    worker = task(Parameters={"FunctionName": GIVEN["driver"], "Payload.$": "$"}, OutputPath="$.Payload")
-    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Work"}
-    items = {"ItemsPath": "$.items", "ItemProcessor": {**processor, "States": {"Work": worker}}}
-    return "Map", {"Type": "Map", "MaxConcurrency": 3, "Label": "Work", **items, "ResultPath": "$.found", "End": True}
-
-
-def test_a_distributed_map_starts_executions_of_its_own_machine(cloud: Cloud) -> None:
+def test_a_distributed_map_starts_executions_of_its_own_machine(cloud: StateMachines) -> None:
     cloud.answers = [{"done": 1}, {"done": 1}]
     machine = cloud.make(distributed())
     ended = cloud.run(machine, {"items": [{"n": 1}, {"n": 2}]})
@@ -171,20 +94,20 @@ def test_a_distributed_map_starts_executions_of_its_own_machine(cloud: Cloud) ->
     assert cloud.tasks[0] == (machine, "arn:aws:states:::states:startExecution", {"stateMachineArn": machine})
 
 
-def test_a_role_that_may_not_start_them_fails_the_map(cloud: Cloud) -> None:
+def test_a_role_that_may_not_start_them_fails_the_map(cloud: StateMachines) -> None:
     cloud.refusal = AwsError("AccessDeniedException", "not authorized to perform: states:StartExecution", 403)
     ended = cloud.run(cloud.make(distributed()), {"items": [{}]})
     assert (ended["status"], cloud.calls) == ("FAILED", [])
 
 
-def test_a_task_that_takes_too_long_times_out(cloud: Cloud) -> None:
+def test_a_task_that_takes_too_long_times_out(cloud: StateMachines) -> None:
     cloud.answers = [release := threading.Event()]
     ended = cloud.run(cloud.make(("Probe", task(TimeoutSeconds=5))), GIVEN)
     release.set()
     assert ended["error"] == "States.Timeout"
 
 
-def test_waits_run_on_sandbox_time(cloud: Cloud, fast_clock: SandboxClock) -> None:
+def test_waits_run_on_sandbox_time(cloud: StateMachines, fast_clock: SandboxClock) -> None:
     began = fast_clock.time()
     machine = cloud.make(("Wait", {"Type": "Wait", "Seconds": 600, "End": True}))
 
@@ -193,7 +116,7 @@ def test_waits_run_on_sandbox_time(cloud: Cloud, fast_clock: SandboxClock) -> No
     assert 600 <= fast_clock.time() - began < 600 + 3600 * 5
 
 
-def test_an_elapsed_time_budget_compares_the_contexts_times(cloud: Cloud) -> None:
+def test_an_elapsed_time_budget_compares_the_contexts_times(cloud: StateMachines) -> None:
     choice = {
         "Type": "Choice",
         "Choices": [{"Variable": "$$.State.EnteredTime", "TimestampGreaterThanPath": "$.deadline", "Next": "Late"}],
@@ -208,7 +131,7 @@ def test_an_elapsed_time_budget_compares_the_contexts_times(cloud: Cloud) -> Non
     assert cloud.run(machine, {"deadline": deadline})["error"] == "NotReady"
 
 
-def test_the_start_time_in_the_context_has_awss_form(cloud: Cloud) -> None:
+def test_the_start_time_in_the_context_has_awss_form(cloud: StateMachines) -> None:
     parameters = {"at.$": "$$.Execution.StartTime", "entered.$": "$$.State.EnteredTime"}
     output = cloud.run(cloud.make(("Say", {"Type": "Pass", "Parameters": parameters, "End": True})))["output"]
     for text in json.loads(output).values():
@@ -216,7 +139,7 @@ def test_the_start_time_in_the_context_has_awss_form(cloud: Cloud) -> None:
         assert text.endswith("Z")
 
 
-def test_the_same_name_and_input_is_the_same_execution_while_it_runs(cloud: Cloud) -> None:
+def test_the_same_name_and_input_is_the_same_execution_while_it_runs(cloud: StateMachines) -> None:
     cloud.answers = [release := threading.Event()]
     machine = cloud.make(("Probe", task(TimeoutSeconds=90000)))
     given = json.dumps(GIVEN)
@@ -234,13 +157,13 @@ def test_the_same_name_and_input_is_the_same_execution_while_it_runs(cloud: Clou
         cloud.states.start_execution(stateMachineArn=machine, name="once", input=given)
 
 
-def test_executions_without_a_name_each_get_their_own(cloud: Cloud) -> None:
+def test_executions_without_a_name_each_get_their_own(cloud: StateMachines) -> None:
     machine = cloud.make(("Done", {"Type": "Succeed"}))
     names = {cloud.run(machine)["name"] for _ in range(2)}
     assert len(names) == 2
 
 
-def test_each_change_of_status_is_an_event(cloud: Cloud) -> None:
+def test_each_change_of_status_is_an_event(cloud: StateMachines) -> None:
     cloud.answers = [FunctionError("NotReady", "no")]
     machine = cloud.make(("Probe", task()))
     cloud.run(machine, GIVEN, name="told")
@@ -252,7 +175,7 @@ def test_each_change_of_status_is_an_event(cloud: Cloud) -> None:
     assert json.loads(details[1]["input"]) == GIVEN
 
 
-def test_an_execution_that_is_stopped_tells_that_it_was_aborted(cloud: Cloud) -> None:
+def test_an_execution_that_is_stopped_tells_that_it_was_aborted(cloud: StateMachines) -> None:
     machine = cloud.make(("Wait", {"Type": "Wait", "Seconds": 86400}), ("Done", {"Type": "Succeed"}))
     arn = cloud.states.start_execution(stateMachineArn=machine, name="stopped", input="{}")["executionArn"]
     cloud.states.stop_execution(executionArn=arn, cause="somebody pressed the button")
