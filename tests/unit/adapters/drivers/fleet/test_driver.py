@@ -1,4 +1,5 @@
 import base64
+import gzip
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,11 @@ def template_of(world: FleetWorld) -> dict[str, Any]:
     versions = world.ec2.describe_launch_template_versions(LaunchTemplateName=BASE)["LaunchTemplateVersions"]
     data: dict[str, Any] = versions[-1]["LaunchTemplateData"]
     return data
+
+
+def script_of(template: dict[str, Any]) -> str:
+    """Return the user data as an instance's cloud-init unpacks it."""
+    return gzip.decompress(base64.b64decode(template["UserData"])).decode()
 
 
 def leftovers(world: FleetWorld) -> dict[str, int]:
@@ -126,7 +132,7 @@ def test_instances_are_closed_tightly(world: FleetWorld) -> None:
     assert (disk["Encrypted"], disk["VolumeType"], disk["DeleteOnTermination"]) == (True, "gp3", True)
     assert data["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is True
     assert data["NetworkInterfaces"][0]["Groups"] == [world.config.security_group_id]
-    script = base64.b64decode(data["UserData"]).decode()
+    script = script_of(data)
     assert "--served-model-name support-llama" in script
     assert "@@" not in script
 
@@ -317,8 +323,7 @@ def test_instances_get_or_lose_their_proxy_with_a_maximum_of_several(
     world: FleetWorld, before: int, after: int
 ) -> None:
     def has_proxy() -> bool:
-        script = base64.b64decode(template_of(world)["UserData"]).decode()
-        return "--name proxy" in script
+        return "--name proxy" in script_of(template_of(world))
 
     def fleet(maximum: int) -> Deployment:
         return a_deployment(spec=a_spec(capacity={"max": maximum, "instance_types": ["g6e.xlarge"]}))

@@ -1,12 +1,17 @@
+import gzip
 import re
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from spillway.adapters.drivers.fleet.config import FleetConfig
-from spillway.adapters.drivers.fleet.user_data import PROXY_IMAGE, user_data
+from spillway.adapters.drivers.fleet.user_data import PROXY_IMAGE, packed, user_data
 from spillway.domain.deployments.resource_names import Names
+from spillway.domain.engines.registry import ENGINES
 from spillway.domain.engines.vllm import VLLM
 from tests.builders import a_spec
 
@@ -28,6 +33,14 @@ vllm:gpu_cache_usage_perc{model_name="m"} 0.5
 """
 
 
+_RANDOM = Random(16_384)
+
+
+def _randomly(letters: str) -> Callable[[int], str]:
+    allowed = [letter for code in range(128) if re.fullmatch(f"[{letters}]", letter := chr(code))]
+    return lambda length: "".join(["x", *_RANDOM.choices(allowed, k=length - 2), "x"])
+
+
 def a_script_for(most: int) -> str:
     return user_data(a_spec(capacity={"max": most, "instance_types": ["g6e.xlarge"]}), NAMES, CONFIG)
 
@@ -38,11 +51,34 @@ def a_script(**model: object) -> str:
 
 
 @pytest.mark.parametrize("most", [1, 4])
-def test_the_script_is_bash_and_small_enough_for_ec2(most: int) -> None:
+def test_the_script_is_bash(most: int) -> None:
     script = a_script_for(most)
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
-    assert len(script.encode()) < 16_384
     assert not re.search(r"@@\w", script)
+
+
+@pytest.mark.parametrize("most", [1, 4])
+@pytest.mark.parametrize("own", [False, True], ids=["hub", "own weights"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ec2_takes_the_longest_script_that_can_be_asked_for(engine: str, own: bool, most: int) -> None:
+    # Random, so that nothing of it can be packed closer than its letters allow.
+    name, model, host = (_randomly(letters) for letters in ("a-z0-9", "A-Za-z0-9._:/-", "a-z0-9-"))
+    key = "".join(_RANDOM.choices([chr(code) for code in range(0x1F000, 0x20000)], k=1024 - len("s3://models/")))
+    spec = a_spec(
+        name=f"n{name(39)}",
+        model={"id": model(256), "weights": f"s3://models/{key}" if own else None},
+        engine={
+            "name": engine,
+            "max_model_len": 1_000_000,
+            "media_domains": [f"a{host(250)}.z" for _ in range(20)] if ENGINES[engine].limits_media else [],
+        },
+        capacity={"max": most, "instance_types": ["g6e.xlarge"]},
+    )
+    # A secret's name has 512 characters at most.
+    config = replace(CONFIG, hugging_face_secret_arn=f"{SECRET}{model(512)}")
+    script = user_data(spec, Names(f"s{name(127)}", spec.name), config)
+    assert len(packed(script)) <= 16_384
+    assert gzip.decompress(packed(script)).decode() == script
 
 
 @pytest.mark.parametrize(("most", "ports"), [(1, ["8001:8000", "8000:8000"]), (4, ["8001:8000"])])

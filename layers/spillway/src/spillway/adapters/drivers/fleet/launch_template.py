@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from spillway.adapters.aws.errors import gone_is_fine, there_already_is_fine, translated
 from spillway.adapters.aws.tags import expect_owned, is_owned, tag_list, tags_of
 from spillway.adapters.drivers.fleet.config import FleetConfig
-from spillway.adapters.drivers.fleet.user_data import user_data
+from spillway.adapters.drivers.fleet.user_data import packed, user_data
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import CapacityUnavailable
@@ -67,12 +67,11 @@ class LaunchTemplate:
 
     def _data(self, spec: DeploymentSpec, names: Names, image_id: str) -> Any:
         tagged = ("instance", "volume", "network-interface")
-        script = user_data(spec, names, self.config)
         return {
             "ImageId": image_id,
             "InstanceType": spec.wanted_instance_types[0],
             "IamInstanceProfile": {"Arn": self.config.instance_profile_arn},
-            "UserData": base64.b64encode(script.encode()).decode(),
+            "UserData": base64.b64encode(packed(user_data(spec, names, self.config))).decode(),
             "InstanceInitiatedShutdownBehavior": "terminate",
             "MetadataOptions": {
                 "HttpEndpoint": "enabled",

@@ -1,5 +1,6 @@
 """The script that an instance of a fleet runs at its first boot."""
 
+import gzip
 import re
 import shlex
 from collections.abc import Iterable
@@ -41,6 +42,11 @@ def user_data(spec: DeploymentSpec, names: Names, config: FleetConfig) -> str:
     proxy = _text("proxy.sh").replace("@@CONFIG@@\n", _text("haproxy.cfg")) if has_proxy(spec.capacity.max) else ""
     script = _text("user_data.sh").replace("@@PROXY@@\n", proxy)
     return re.sub(r"@@(\w+)@@", lambda place: filled[place[1]], script)
+
+
+def packed(script: str) -> bytes:
+    """Return the script as an instance gets it: EC2 takes 16,384 bytes, and cloud-init unpacks what is compressed."""
+    return gzip.compress(script.encode(), mtime=0)
 
 
 def has_proxy(max_instances: int) -> bool:
