@@ -28,6 +28,7 @@ WISHES: dict[str, dict[str, Any]] = {
     "unlucky": {},
     "shrinking": {"capacity": {"min": 2, "max": 3, "instance_types": ["g6e.xlarge"]}},
     "growing": {},
+    "alone": {"capacity": {"max": 1, "instance_types": ["g6e.xlarge"]}},
     "early-bird": {},
     "bargain": {"capacity": {"min": 1, "instance_types": ["g6e.xlarge"], "market": "spot"}},
     "mortal": {"capacity": {"min": 1, "instance_types": ["g6e.xlarge"]}},
@@ -182,6 +183,25 @@ async def test_a_larger_minimum_wakes_and_scales_out(sandbox: Sandbox, operator:
     refused = await operator.call("POST", "/deployments/growing/sleep")
     assert refused.status == 409
     assert "must keep 2" in refused.error["message"]
+
+
+async def test_a_fleet_of_one_that_may_be_two_gets_an_instance_by_the_template_of_several(
+    sandbox: Sandbox, operator: Operator
+) -> None:
+    await operator.ready("alone")
+    (first,) = _in_service(sandbox, "alone")
+    answer = await operator.call("PATCH", "/deployments/alone", {"capacity": {"min": 2, "max": 2}})
+    assert answer.status == 202, answer.body
+    await operator.when("alone", lambda found: found["desired"] == 2 and not found["workflow"])
+    await operator.eventually(lambda: len(_in_service(sandbox, "alone")) == 2)
+    (second,) = (each for each in _in_service(sandbox, "alone") if each.id != first.id)
+    # Instances that are not alone have a proxy each, which the launch template's next version starts.
+    assert (first.proxied, second.proxied) == (False, True)
+    answers = [await operator.chat("alone") for _ in range(4)]
+    assert {answer.status for answer in answers} == {200}
+    assert all(answer.headers["x-spillway-target"] == "fleet" for answer in answers)
+    await operator.retired("alone")
+    assert operator.leftovers("alone") == []
 
 
 async def test_a_window_that_opens_later_wakes_the_fleet_when_it_opens(sandbox: Sandbox, operator: Operator) -> None:

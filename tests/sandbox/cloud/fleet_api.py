@@ -6,9 +6,10 @@ from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
-from moto.elbv2.models import FakeHealthStatus, FakeTargetGroup
+from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 
+from tests.sandbox.cloud import launch_templates
 from tests.sandbox.cloud.fleet import Fleet
 from tests.sandbox.cloud.machines import Phase
 from tests.sandbox.cloud.patches import Patches
@@ -20,6 +21,7 @@ def install(fleet: Fleet, patches: Patches) -> None:
     _patch_group_life(fleet, patches)
     _patch_targets(fleet, patches)
     _patch_rules(patches)
+    launch_templates.install(patches)
     patches.set(AutoScalingResponse, "describe_scaling_activities", lambda response: _activities(fleet, response))
 
 
@@ -153,6 +155,18 @@ def _patch_targets(fleet: Fleet, patches: Patches) -> None:
     FakeTargetGroup.health_for = simulated
     # A dead instance stays a target until its health checks have failed.
     patches.set(FakeTargetGroup, "deregister_terminated_instances", lambda *_: None)
+    create = patches.set(ELBv2Backend, "create_target_group", None)
+
+    def create_again(backend: Any, name: str, **settings: Any) -> Any:
+        # Made again with equal settings it is the one that is there, as AWS documents; moto refuses.
+        for there in backend.target_groups.values():
+            if there.name == name and there.settings == settings:
+                return there
+        made = create(backend, name, **settings)
+        made.settings = settings
+        return made
+
+    ELBv2Backend.create_target_group = create_again
 
 
 def _patch_rules(patches: Patches) -> None:

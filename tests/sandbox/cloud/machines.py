@@ -1,6 +1,7 @@
 """A simulated EC2 instance of a fleet: its phases, and its health as a load balancer sees it."""
 
 import base64
+import gzip
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,4 +98,6 @@ def runs_proxy(user_data: object) -> bool:
 
 
 def _text(user_data: object) -> str:
-    return base64.b64decode(str(user_data or "")).decode(errors="replace")
+    """Return the script as cloud-init does, which unpacks what is compressed."""
+    content = base64.b64decode(str(user_data or ""))
+    return (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode(errors="replace")
