@@ -5,6 +5,11 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.sandbox.constraints import refuse_what_services_refuse
+
+# moto takes names and values that AWS does not.
+refuse_what_services_refuse()
+
 # Machines are shared and noisy: how long an example takes says nothing about the code. In CI the examples are always
 # the same, so that a change fails there for what it changed.
 settings.register_profile(

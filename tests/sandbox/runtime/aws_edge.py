@@ -8,7 +8,7 @@ from aiohttp import web
 
 from tests.sandbox.runtime.fleet_door import FleetDoor
 from tests.sandbox.runtime.permissions import Permissions, UnknownKeyError
-from tests.sandbox.runtime.raw_calls import identify
+from tests.sandbox.runtime.raw_calls import identify, problem_of
 from tests.sandbox.runtime.signatures import Scope, read_scope, signature_is_right
 from tests.sandbox.runtime.streaming import HOP_BY_HOP, relay, without
 from tests.sandbox.runtime.worker_hooks import RECORDED_HEADER
@@ -72,12 +72,15 @@ class AwsEdge:
 
     def _denied(self, request: web.Request, scope: Scope, body: bytes) -> web.Response | None:
         path = request.raw_path.partition("?")[0]
-        if scope.service == "execute-api":
+        if is_fleets := scope.service == "execute-api":
             call = self._door.call(request.method, path)
         else:
             call = identify(scope.service, request.method, path, request.headers.get("X-Amz-Target"), body)
         message = self._permissions.refusal_of_key(scope.access_key_id, call.service, call.operation, call.params)
-        return _error(403, "AccessDeniedException", message) if message else None
+        if message:
+            return _error(403, "AccessDeniedException", message)
+        problem = None if is_fleets else problem_of(call)
+        return _error(400, "ValidationException", problem) if problem else None
 
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         scope = read_scope(request.headers)

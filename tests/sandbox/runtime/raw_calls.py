@@ -10,6 +10,8 @@ from urllib.parse import unquote
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from tests.sandbox.constraints import violation
+
 # boto3's clients for each signing name, those with REST paths in the order they are tried.
 _CLIENTS = {
     "bedrock": ("bedrock-runtime", "bedrock"),
@@ -50,9 +52,20 @@ def identify(signing_name: str, method: str, path: str, target: str | None, body
     return RawCall(clients[0], "", {})
 
 
+def problem_of(call: RawCall) -> str | None:
+    """Return what the service says of a parameter that it does not take; of REST calls those in the path are known."""
+    model = _model(call.service)
+    return violation(model, call.operation, call.params) if call.operation in model.operation_names else None
+
+
+@cache
+def _model(client: str) -> ServiceModel:
+    return ServiceModel(Loader().load_service_model(client, "service-2"))
+
+
 @cache
 def _routes(client: str) -> list[tuple[str, re.Pattern[str], tuple[str, ...], str]]:
-    model = ServiceModel(Loader().load_service_model(client, "service-2"))
+    model = _model(client)
     if not model.protocol.startswith("rest"):
         return []
     routes = []

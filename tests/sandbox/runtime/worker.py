@@ -13,6 +13,7 @@ from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
+from tests.sandbox import constraints
 from tests.sandbox.runtime import wire, worker_hooks
 
 Handler = Callable[[Any, "Context"], Any]
@@ -71,6 +72,7 @@ def _enter(settings: dict[str, Any]) -> None:
     kept = [entry for entry in sys.path if entry and os.path.realpath(entry) != os.path.realpath(root)]
     sys.path[:] = list(dict.fromkeys([settings["code"], *settings["layers"], *kept]))
     worker_hooks.replace_clock(settings["clock"])
+    constraints.refuse_what_services_refuse()
     worker_hooks.authorize_calls(settings["environment"]["AWS_ENDPOINT_URL"])
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from tests.sandbox import constraints
 from tests.sandbox.runtime import wire, worker, worker_hooks
 
 PRELOADED = (
@@ -86,6 +87,7 @@ def _preloading() -> Iterator[Callable[[], object]]:
     worker_hooks.keep_data_files()
     for service in SERVICES:
         yield partial(worker_hooks.make_client, service)
+    yield partial(constraints.compiled, r"\p{L}")
 
 
 def _has_gone(connection: socket.socket) -> bool:
