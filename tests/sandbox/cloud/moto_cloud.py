@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import localcontext
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from tests.sandbox.cloud import zones
+from tests.sandbox.cloud import dynamodb_rules, zones
 from tests.sandbox.cloud.calls import Answer, AwsError, failure, identify, success
 from tests.sandbox.cloud.faults import Faults
 from tests.sandbox.cloud.patches import Patches
@@ -72,11 +73,14 @@ class Front:
             self._faults.check(call)
             if handler := self._handlers.get((call.service, call.operation)):
                 return _send(success(call, handler(call.params())), respond)
+            if call.service == "dynamodb":
+                dynamodb_rules.check(call.operation, call.params(), ACCOUNT, REGION)
         except AwsError as err:
             return _send(failure(call, err), respond)
         if call.service != "dynamodb" or call.operation.startswith(READING):
             return self._pass_on(environ, respond)
-        with self._writing:
+        # moto adds numbers up with as many digits as the thread's decimals have.
+        with self._writing, localcontext(prec=dynamodb_rules.DIGITS):
             written = self._pass_on(environ, respond)
             self.writes.update(_tables(call.params()))
         return written
