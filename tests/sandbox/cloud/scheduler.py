@@ -6,14 +6,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from moto.scheduler.models import scheduler_backends
+from moto.scheduler.exceptions import ValidationException
+from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 
 from tests.sandbox.cloud.clock import SandboxClock
-from tests.sandbox.cloud.cron import is_due, rate_seconds
+from tests.sandbox.cloud.cron import is_due, is_expression, rate_seconds
 from tests.sandbox.cloud.delivery import Delivery
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
+from tests.sandbox.cloud.patches import Patches
 
 TICK_SECONDS = 5.0
 
@@ -32,6 +34,26 @@ class _Turn:
             return True
         run = self.sent.result()
         return run is not None and not run.done()
+
+
+def install(patches: Patches) -> None:
+    """Refuse a schedule that could never be due until ``patches`` are undone; moto takes any."""
+    for name in ("create_schedule", "update_schedule"):
+        _check_before(patches, name)
+
+
+def _check_before(patches: Patches, name: str) -> None:
+    method = patches.set(EventBridgeSchedulerBackend, name, None)
+
+    def checked(backend: Any, **fields: Any) -> Any:
+        expression, zone = fields["schedule_expression"], fields["schedule_expression_timezone"]
+        if not is_expression(expression):
+            raise ValidationException(f"Invalid Schedule Expression {expression}.")
+        if zone is not None and zone not in available_timezones():
+            raise ValidationException(f"Invalid Schedule Expression Timezone {zone}.")
+        return method(backend, **fields)
+
+    setattr(EventBridgeSchedulerBackend, name, checked)
 
 
 class Scheduler:

@@ -13,7 +13,7 @@ from tests.sandbox.bedrock import BedrockRuntime
 from tests.sandbox.bedrock_catalog import Catalog, default_catalog
 from tests.sandbox.bedrock_control import BedrockControl
 from tests.sandbox.bedrock_subscriptions import Subscriptions as ModelSubscriptions
-from tests.sandbox.cloud import fleet_api, hub, machine_images, price_list, sagemaker_api
+from tests.sandbox.cloud import fleet_api, hub, machine_images, price_list, sagemaker_api, scheduler
 from tests.sandbox.cloud.agents import start_agents
 from tests.sandbox.cloud.clock import SandboxClock
 from tests.sandbox.cloud.delivery import Delivery
@@ -105,6 +105,7 @@ class Emulation:
         self.events.install(patches)
         self.metrics.install(patches)
         self.topics.install(patches)
+        scheduler.install(patches)
         fleet_api.install(self.fleet, patches)
         sagemaker_api.install(self.sagemaker, self.moto.front)
         hub.install(self.moto.front)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from tests.sandbox.cloud import scheduler
 from tests.sandbox.cloud.calls import AwsError
 from tests.sandbox.cloud.clock import ManualClock
 from tests.sandbox.cloud.cron import is_due, rate_seconds
@@ -33,6 +35,7 @@ class Cloud:
         self.delivery = Delivery(self._invoke_event, self._on_target)
         self.events = Events(clock, self.delivery)
         self.events.install(moto.patches)
+        scheduler.install(moto.patches)
         Scheduler(clock, self.delivery).start()
         self.bus, self.queues, self.schedules = clients("events"), clients("sqs"), clients("scheduler")
         self.states = clients("stepfunctions")
@@ -220,6 +223,41 @@ def test_expressions_that_are_none() -> None:
     assert rate_seconds("rate(5 minutes)") == 300
     with pytest.raises(ValueError, match="not a cron expression"):
         is_due("cron(1 2)", datetime.now(UTC), datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "every minute",
+        "rate(0 minutes)",
+        "rate(5 seconds)",
+        "rate(-1 hour)",
+        "cron(0 9 * * *)",
+        "cron(60 9 * * ? *)",
+        "cron(0 9 0 * ? *)",
+        "cron(0 9 * 13 ? *)",
+        "cron(0 9 ? * FUN *)",
+        "cron(0 9 ? * 8 *)",
+        "cron(0/0 9 * * ? *)",
+        "cron(0 9 * * * *)",
+        "cron(0 9 1-2-3 * ? *)",
+        "cron(0 9 * * ? 1969)",
+    ],
+)
+def test_a_schedule_that_is_never_due_is_refused(cloud: Cloud, expression: str) -> None:
+    with pytest.raises(ClientError, match=r"ValidationException.*Invalid Schedule Expression"):
+        cloud.schedule(expression)
+
+
+def test_a_zone_that_is_none_is_refused_also_of_a_schedule_that_is_there(cloud: Cloud) -> None:
+    cloud.schedule("rate(1 minute)")
+    there = cloud.schedules.list_schedules()["Schedules"][0]["Name"]
+    given = {"FlexibleTimeWindow": {"Mode": "OFF"}, "Target": {"Arn": FUNCTION, "RoleArn": ROLE}}
+    times = {"ScheduleExpression": "cron(0 9 * * ? *)", "ScheduleExpressionTimezone": "Europe/Nowhere"}
+    for call, name in ((cloud.schedules.create_schedule, "other"), (cloud.schedules.update_schedule, there)):
+        with pytest.raises(ClientError, match="Invalid Schedule Expression Timezone Europe/Nowhere"):
+            call(Name=name, **given, **times)
+    cloud.schedules.update_schedule(Name=there, **given, **{**times, "ScheduleExpressionTimezone": "Europe/Berlin"})
 
 
 def test_what_ends_with_the_cloud_is_not_delivered_any_more(cloud: Cloud) -> None:
