@@ -1,6 +1,7 @@
 """The sandbox serves the stack as API Gateway and Lambda would, and leaves nothing running."""
 
 import asyncio
+import gzip
 import json
 import os
 import signal
@@ -38,10 +39,15 @@ def client(sandbox: Sandbox) -> Iterator[openai.OpenAI]:
 
 
 async def call(
-    http: aiohttp.ClientSession, method: str, url: str, key: str | None = None, **more: Any
+    http: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    key: str | None = None,
+    headers: dict[str, str] | None = None,
+    **more: Any,
 ) -> tuple[int, Any]:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    async with http.request(method, url, headers=headers, **more) as answer:
+    sent = (headers or {}) | ({"Authorization": f"Bearer {key}"} if key else {})
+    async with http.request(method, url, headers=sent, **more) as answer:
         return answer.status, await answer.json(content_type=None)
 
 
@@ -79,6 +85,32 @@ async def test_a_body_over_ten_megabytes_is_refused(sandbox: Sandbox, http: aioh
     url = f"{sandbox.base_url}/deployments"
     status, body = await call(http, "POST", url, sandbox.admin_key, data=BytesIO(b"x" * (10 * 1024 * 1024 + 2)))
     assert (status, body["error"]["code"]) == (413, "request_too_large")
+
+
+async def test_a_packed_body_is_unpacked_before_both_apis(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    packed = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    data = gzip.compress(json.dumps({"name": "packed", "scopes": ["invoke"]}).encode())
+    status, key = await call(http, "POST", f"{sandbox.base_url}/keys", sandbox.admin_key, data=data, headers=packed)
+    assert (status, key["name"]) == (201, "packed")
+    asked = gzip.compress(json.dumps({"model": "nobody", "messages": [{"role": "user", "content": "x"}]}).encode())
+    url = f"{sandbox.openai_base_url}/chat/completions"
+    status, body = await call(http, "POST", url, sandbox.admin_key, data=asked, headers=packed)
+    assert (status, body["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize("path", ["keys", "v1/chat/completions"])
+async def test_a_body_that_api_gateway_cannot_unpack_is_refused(
+    sandbox: Sandbox, http: aiohttp.ClientSession, path: str
+) -> None:
+    url = f"{sandbox.base_url}/{path}"
+    status, body = await call(http, "POST", url, sandbox.admin_key, data=b"{}", headers={"Content-Encoding": "br"})
+    assert (status, body["error"]["type"]) == (415, "invalid_request_error")
+
+
+async def test_headers_over_ten_kilobytes_are_refused(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    headers = {f"X-Long-{number}": "x" * 5120 for number in range(2)}
+    status, _ = await call(http, "GET", f"{sandbox.openai_base_url}/models", sandbox.admin_key, headers=headers)
+    assert status == 431
 
 
 async def test_context_that_a_client_makes_up_does_not_reach_the_gateway(

@@ -106,7 +106,8 @@ class Sandbox:
         self.life.create()
         self.admin_key = self.deployed.secret()
         api = self.deployed.api
-        servers.serve(Front(api, self.functions, gateways, REGION, ACCOUNT, self.clock.time).app(), front)
+        public = Front(api, self.functions, gateways, REGION, ACCOUNT, self.clock.time)
+        servers.serve(public.app(), front, unpacks=False)
         self.base_url = f"{address(front)}/{api.stage}"
         self.openai_base_url = f"{self.base_url}/v1"
         self._await_gateways(gateways)

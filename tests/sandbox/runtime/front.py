@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -13,14 +14,15 @@ from tests.sandbox.runtime.lambda_runtime import LambdaRuntime
 from tests.sandbox.runtime.proxy_event import (
     Incoming,
     MalformedAnswerError,
+    is_binary,
     proxy_event,
     read_answer,
     request_context,
 )
 from tests.sandbox.runtime.request_authorizer import RefusedError, RequestAuthorizer
+from tests.sandbox.runtime.request_body import REQUEST_LIMIT_BYTES, check_head, unpacked
 from tests.sandbox.runtime.streaming import GatewayProxy
 
-REQUEST_LIMIT_BYTES = 10 * 1024 * 1024
 INVOKE_LIMIT_BYTES = 6 * 1024 * 1024
 
 
@@ -74,15 +76,20 @@ class Front:
             return self._own_answer(refused.kind, incoming)
 
     async def _serve(self, request: web.Request, incoming: Incoming) -> web.StreamResponse:
+        check_head(request.method, request.raw_path, request.headers.values())
         found = self._api.match(incoming.method, incoming.path)
         if found is None:
             raise RefusedError("MISSING_AUTHENTICATION_TOKEN")
         route, parameters = found
         try:
-            body = await request.read()
+            packed = await request.read()
         except web.HTTPRequestEntityTooLarge as err:
             raise RefusedError("REQUEST_TOO_LARGE") from err
-        incoming = Incoming(**{**incoming.__dict__, "body": body})
+        body = unpacked(packed, request.headers.get("Content-Encoding"))
+        if not is_binary(self._api, incoming):
+            body = body.decode("utf-8", "replace").encode()
+        headers = [pair for pair in incoming.headers if pair[0].lower() != "content-encoding"]
+        incoming = replace(incoming, headers=headers, body=body)
         authorizer = await self._authorize(route, parameters, incoming)
         context = request_context(incoming, self._api, route, self._account, authorizer)
         if len(body) > INVOKE_LIMIT_BYTES:

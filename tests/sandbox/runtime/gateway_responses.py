@@ -17,8 +17,11 @@ DEFAULTS: dict[str, tuple[int, str | None]] = {
     "MISSING_AUTHENTICATION_TOKEN": (403, "Missing Authentication Token"),
     "REQUEST_TOO_LARGE": (413, "Request Too Long"),
     "UNAUTHORIZED": (401, "Unauthorized"),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "Unsupported Media Type"),
     # Not a type that a template can name: what a Lambda proxy integration answers for a failed function.
     "LAMBDA_FAILED": (502, "Internal server error"),
+    # Nor is this, which is refused before the API is known; how AWS says it was not seen.
+    "HEADERS_TOO_LARGE": (431, "Request Header Fields Too Large"),
 }
 
 
@@ -62,4 +65,5 @@ def _error_type(kind: str) -> str:
         "ACCESS_DENIED": "AccessDeniedException",
         "MISSING_AUTHENTICATION_TOKEN": "MissingAuthenticationTokenException",
         "UNAUTHORIZED": "UnauthorizedException",
+        "UNSUPPORTED_MEDIA_TYPE": "UnsupportedMediaTypeException",
     }.get(kind, "InternalServerErrorException")

@@ -71,7 +71,7 @@ def proxy_event(
     """Return the event of a Lambda proxy integration."""
     headers = multi_values(incoming.headers)
     query = multi_values(parse_qsl(incoming.query, keep_blank_values=True))
-    binary = _is_binary(api, incoming.header("content-type") or "")
+    binary = is_binary(api, incoming)
     body = base64.b64encode(incoming.body).decode() if binary else incoming.body.decode("utf-8", "replace")
     return {
         "resource": route.resource,
@@ -87,6 +87,12 @@ def proxy_event(
         "body": body if incoming.body else None,
         "isBase64Encoded": binary and bool(incoming.body),
     }
+
+
+def is_binary(api: Api, incoming: Incoming) -> bool:
+    """Whether the API passes a body of this type on as it is; any other becomes text, whatever it was."""
+    kind = (incoming.header("content-type") or "").partition(";")[0].strip()
+    return any(fnmatch.fnmatch(kind, pattern) for pattern in api.binary_types)
 
 
 def multi_values(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -120,8 +126,3 @@ def read_answer(payload: bytes) -> tuple[int, CIMultiDict[str], bytes]:
 def _identity(incoming: Incoming) -> dict[str, Any]:
     unused = ("accessKey", "accountId", "caller", "cognitoIdentityId", "user", "userArn", "principalOrgId")
     return {**dict.fromkeys(unused), "sourceIp": incoming.source_ip, "userAgent": incoming.header("user-agent")}
-
-
-def _is_binary(api: Api, content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip()
-    return any(fnmatch.fnmatch(kind, pattern) for pattern in api.binary_types)

@@ -41,9 +41,12 @@ class Servers:
         self._loop = loop
         self._runners: list[web.AppRunner] = []
 
-    def serve(self, app: web.Application, listener: socket.socket) -> None:
-        """Serve an application; a client that hangs up cancels its handler."""
-        self._loop.run(self._serve(app, listener))
+    def serve(self, app: web.Application, listener: socket.socket, *, unpacks: bool = True) -> None:
+        """Serve an application; a client that hangs up cancels its handler.
+
+        ``unpacks``: whether bodies lose their content coding before the application sees them.
+        """
+        self._loop.run(self._serve(app, listener, unpacks))
 
     def close(self) -> None:
         """Stop all, last first."""
@@ -51,8 +54,14 @@ class Servers:
             self._loop.run(runner.cleanup())
         self._runners.clear()
 
-    async def _serve(self, app: web.Application, listener: socket.socket) -> None:
-        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    async def _serve(self, app: web.Application, listener: socket.socket, unpacks: bool) -> None:
+        runner = web.AppRunner(
+            app,
+            handler_cancellation=True,
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            auto_decompress=unpacks,
+        )
         await runner.setup()
         self._runners.append(runner)
         await web.SockSite(runner, listener).start()
