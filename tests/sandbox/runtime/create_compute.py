@@ -5,10 +5,12 @@ import json
 from typing import Any
 
 from tests.sandbox.runtime.creation import Creator, Made, Order
+from tests.sandbox.runtime.intrinsics import TemplateError
 
 # An empty archive: moto keeps it and nobody opens it, because the runtime runs the code from the repository.
 _EMPTY_ZIP = base64.b64decode("UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==")
 _DEFAULT_BUS = "default"
+_ENVIRONMENT_BYTES = 4096
 
 
 def _role(order: Order) -> Made:
@@ -31,6 +33,9 @@ def _instance_profile(order: Order) -> Made:
 
 def _function(order: Order) -> Made:
     name = order.name(order.get("FunctionName"))
+    variables = order.get("Environment", {}).get("Variables", {})
+    if (size := len(json.dumps(variables, separators=(",", ":")).encode())) > _ENVIRONMENT_BYTES:
+        raise TemplateError(f"{name}: its environment variables have {size} bytes, {_ENVIRONMENT_BYTES} are allowed")
     made = order.client("lambda").create_function(
         FunctionName=name,
         Role=order.get("Role"),

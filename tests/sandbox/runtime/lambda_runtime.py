@@ -24,6 +24,9 @@ START_SECONDS = 30.0
 KEPT_LINES = 2000
 KEPT_FAILURES = 500
 RETRY_SECONDS = 60.0
+# Of a buffered answer, and of what an asynchronous call is given.
+ANSWER_BYTES = 6_291_556
+EVENT_BYTES = 1_048_576
 
 DeadLetter = Callable[[FunctionSpec, bytes, "Invocation"], None]
 
@@ -107,6 +110,8 @@ class LambdaRuntime:
             answer = _exited(request_id)
         except _UnstartableError as unstartable:
             answer = {"error": True, "payload": json.dumps(unstartable.described)}
+        if len(answer["payload"].encode()) > ANSWER_BYTES:
+            answer = _too_large()
         invocation = Invocation(answer["payload"].encode(), "Unhandled" if answer.get("error") else None, request_id)
         if invocation.function_error:
             self.failures.append((spec.name, invocation))
@@ -130,9 +135,13 @@ class LambdaRuntime:
     def invoke_event(self, name_or_arn: str, payload: bytes) -> Future[None] | None:
         """Invoke as InvocationType Event does: at once back, retried twice, then to the dead-letter queue.
 
-        The future is done when the last try is; None once the runtime closes.
+        The future is done when the last try is; None once the runtime closes. Raises AwsError for too large a payload.
         """
         spec = self.spec(name_or_arn)
+        if len(payload) > EVENT_BYTES:
+            size = f"{len(payload)} byte payload is too large"
+            message = f"{size} for the Event invocation type (limit {EVENT_BYTES} bytes)"
+            raise AwsError("RequestTooLargeException", message, 413)
         return None if self._closed.is_set() else self._executor.submit(self._run_event, spec, payload)
 
     def serve_web(self, spec: FunctionSpec, arguments: Sequence[str], extra: dict[str, str]) -> int:
@@ -211,6 +220,11 @@ def _timed_out(spec: FunctionSpec, request_id: str) -> dict[str, Any]:
 
 def _exited(request_id: str) -> dict[str, Any]:
     return _error("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited without providing a reason")
+
+
+def _too_large() -> dict[str, Any]:
+    message = f"Response payload size exceeded maximum allowed payload size ({ANSWER_BYTES} bytes)."
+    return _error("Function.ResponseSizeTooLarge", message)
 
 
 def _error(kind: str, message: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from tests.sandbox.cloud.calls import AwsError
 from tests.sandbox.cloud.ports import FunctionError
 from tests.sandbox.runtime.functions import FunctionSpec, Surroundings
-from tests.sandbox.runtime.lambda_runtime import LambdaRuntime
+from tests.sandbox.runtime.lambda_runtime import ANSWER_BYTES, EVENT_BYTES, LambdaRuntime
 from tests.waiting import GIVE_UP_SECONDS, eventually
 
 CODE = """
@@ -24,6 +24,8 @@ def handler(event, context):
         raise LookupError("not there")
     if event.get("sleep"):
         time.sleep(event["sleep"])
+    if event.get("size"):
+        return "x" * event["size"]
     if event.get("exit"):
         os._exit(3)
     from spillway import clock
@@ -129,6 +131,23 @@ def test_an_event_is_retried_twice_and_then_given_up(runtime: LambdaRuntime, fol
     running.result(GIVE_UP_SECONDS)
     assert given_up == [("failing", b'{"fail": true}')]
     assert [name for name, _ in runtime.failures].count("failing") == 3
+
+
+def test_an_answer_has_a_largest_size(runtime: LambdaRuntime) -> None:
+    quotes = 2
+    largest = runtime.run("ours", json.dumps({"size": ANSWER_BYTES - quotes}).encode())
+    assert (largest.function_error, len(largest.payload)) == (None, ANSWER_BYTES)
+    larger = runtime.run("ours", json.dumps({"size": ANSWER_BYTES - quotes + 1}).encode())
+    assert (larger.function_error, larger.error_type) == ("Unhandled", "Function.ResponseSizeTooLarge")
+
+
+def test_an_event_has_a_largest_size(runtime: LambdaRuntime) -> None:
+    largest = b'{"text": "%s"}' % (b"x" * (EVENT_BYTES - len(b'{"text": ""}')))
+    running = runtime.invoke_event("ours", largest)
+    assert running is not None
+    running.result(GIVE_UP_SECONDS)
+    with pytest.raises(AwsError, match="1048577 byte payload is too large for the Event invocation type"):
+        runtime.invoke_event("ours", largest + b" ")
 
 
 def test_lines_go_to_the_sinks_and_a_file(runtime: LambdaRuntime, folder: Path) -> None:
