@@ -6,6 +6,7 @@ from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
+from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 
@@ -13,6 +14,9 @@ from tests.sandbox.cloud import launch_templates
 from tests.sandbox.cloud.fleet import Fleet
 from tests.sandbox.cloud.machines import Phase
 from tests.sandbox.cloud.patches import Patches
+
+# Rules of a load balancer beside each listener's default, by its default quota.
+RULES = 100
 
 
 def install(fleet: Fleet, patches: Patches) -> None:
@@ -172,6 +176,17 @@ def _patch_targets(fleet: Fleet, patches: Patches) -> None:
 def _patch_rules(patches: Patches) -> None:
     for name in ("create_rule", "modify_rule"):
         _remember_transforms(patches, name)
+
+    create = patches.set(ELBv2Backend, "create_rule", None)
+
+    def create_within_quota(backend: Any, listener_arn: str, *args: Any, **fields: Any) -> Any:
+        balancers = [each for each in backend.load_balancers.values() if listener_arn in each.listeners]
+        listeners = [listener for each in balancers for listener in each.listeners.values()]
+        if sum(not rule.is_default for each in listeners for rule in each.rules.values()) >= RULES:
+            raise ELBClientError("TooManyRules", "The maximum number of rules on the load balancer has been reached")
+        return create(backend, listener_arn, *args, **fields)
+
+    ELBv2Backend.create_rule = create_within_quota
 
 
 def _remember_transforms(patches: Patches, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Launch templates, user data and target groups as AWS takes them."""
+"""Launch templates, user data, target groups and rules as AWS takes them, and no more of them."""
 
 import base64
 import gzip
@@ -65,3 +65,15 @@ def test_a_target_group_made_again_is_the_same_unless_it_differs(cloud: FleetClo
     assert made[0] == made[1]
     with pytest.raises(ClientError, match="DuplicateTargetGroupName"):
         cloud.elb.create_target_group(**{**settings, "HealthCheckPath": "/other"})
+
+
+def test_a_load_balancer_has_a_hundred_rules(cloud: FleetCloud) -> None:
+    def add(priority: int) -> None:
+        condition = {"Field": "path-pattern", "PathPatternConfig": {"Values": [f"*/fleets/{priority}/*"]}}
+        action = {"Type": "forward", "TargetGroupArn": cloud.target_group}
+        cloud.elb.create_rule(ListenerArn=cloud.listener, Priority=priority, Conditions=[condition], Actions=[action])
+
+    for priority in range(1, 101):
+        add(priority)
+    with pytest.raises(ClientError, match="TooManyRules"):
+        add(101)
