@@ -11,6 +11,9 @@ Definition = Mapping[str, Any]
 State = Mapping[str, Any]
 
 _SUBSTITUTION = re.compile(r"\$\{([^}]+)\}")
+# An execution fails with its history's 25,001st event; a task that succeeds writes five, each other state two.
+HISTORY_EVENTS = 25_000
+_TASK_EVENTS, _EVENTS = 5, 2
 _ENDS = frozenset({"Succeed", "Fail", "Choice"})
 
 # Lambda refuses calls while streams take all of an account's concurrency: a workflow that ends over it loses its work.
@@ -23,17 +26,21 @@ def problems_of(definition: Definition, errors: Set[str]) -> list[str]:
     unlimited = [] if "TimeoutSeconds" in definition else ["the state machine has no TimeoutSeconds"]
     # A map's own machine runs within the time of the outer one.
     inner = [state["ItemProcessor"] for state in definition["States"].values() if state["Type"] == "Map"]
-    return [*unlimited, *_hasty(definition)] + [
-        problem
-        for each in (definition, *inner)
-        for problem in (
-            *_links(each),
-            *_unreachable(each),
-            *_unlimited(each),
-            *_unknown_errors(each, errors),
-            *_reserved_names(each),
-        )
-    ]
+    return (
+        [*unlimited, *_hasty(definition)]
+        + [
+            problem
+            for each in (definition, *inner)
+            for problem in (
+                *_links(each),
+                *_unreachable(each),
+                *_unlimited(each),
+                *_unknown_errors(each, errors),
+                *_reserved_names(each),
+            )
+        ]
+        + list(_long_histories(definition))
+    )
 
 
 def substitutions_of(definition: Definition) -> set[str]:
@@ -127,6 +134,33 @@ def _reserved_names(definition: Definition) -> Iterator[str]:
     for name, state in definition["States"].items():
         if state["Type"] == "Fail" and state.get("Error", "States.").startswith("States."):
             yield f"{name} does not fail by a name of ours"
+
+
+def _long_histories(definition: Definition) -> Iterator[str]:
+    """A loop that polls until the execution's own time is up must not end it before by its history."""
+    states = definition["States"]
+    for name, state in states.items():
+        if state["Type"] == "Wait" and (way := _way_back(states, name)):
+            events = sum(_TASK_EVENTS if states[each]["Type"] == "Task" else _EVENTS for each in way)
+            passes = definition.get("TimeoutSeconds", 0) / state.get("Seconds", 1)
+            if events * passes > HISTORY_EVENTS:
+                yield f"{name} repeats until the history is full"
+
+
+def _way_back(states: Mapping[str, State], start: str) -> tuple[str, ...]:
+    """Return the states of the shortest way from one back to itself where nothing fails, empty if there is none."""
+    ways: list[tuple[str, ...]] = [(start,)]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        succeeding = {key: value for key, value in states[way[-1]].items() if key != "Catch"}
+        for target in targets_of(succeeding):
+            if target == start:
+                return way
+            if target in states and target not in seen:
+                seen.add(target)
+                ways.append((*way, target))
+    return ()
 
 
 def _tasks(definition: Definition) -> Iterator[tuple[str, State]]:

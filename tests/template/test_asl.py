@@ -43,6 +43,10 @@ def _state(machine: dict[str, Any], name: str) -> Any:
             lambda m: _state(m, "Failed").update(ErrorPath=_state(m, "Failed").pop("Error") and "$.failure.Error"),
             "Failed does not fail by a name of ours",
         ),
+        (
+            lambda m: _state(m, "Wait for capacity").update(Seconds=8),
+            "Wait for capacity repeats until the history is full",
+        ),
         (lambda m: _state(m, "Failed").update(Error="States.TaskFailed"), "Failed does not fail by a name of ours"),
         (
             lambda m: _state(m, "Probe")["Retry"][0]["ErrorEquals"].append("Throttled"),
