@@ -7,7 +7,7 @@ from botocore.session import Session
 
 from spillway.domain.deployments.resource_names import STACK_NAME_LIMIT, Names, stack_name_problem
 
-DEPLOYMENTS = ["d" * length for length in range(2, 41)]
+LENGTHS = ["d" * length for length in range(2, 41)]
 
 
 def is_permitted(stack: str, deployment: str) -> bool:
@@ -20,15 +20,15 @@ def is_permitted(stack: str, deployment: str) -> bool:
 def test_whatever_a_stack_of_a_good_name_makes_is_permitted_to_it(length: int) -> None:
     for stack in {"s" * length, ("s-" * length)[:length].rstrip("-") or "s"}:
         assert stack_name_problem(stack) is None
-        assert all(is_permitted(stack, deployment) for deployment in DEPLOYMENTS)
-        assert all(len(Names(stack, deployment).target_group) <= 32 for deployment in DEPLOYMENTS)
+        assert all(is_permitted(stack, deployment) for deployment in LENGTHS)
+        assert all(len(Names(stack, deployment).target_group) <= 32 for deployment in LENGTHS)
 
 
 @pytest.mark.parametrize(
     "stack", ["s" * (STACK_NAME_LIMIT + 1), "Spillway", "s" * (STACK_NAME_LIMIT - 2) + "-", "two--dashes"]
 )
 def test_a_bad_name_is_one_whose_deployments_would_not_be_permitted(stack: str) -> None:
-    assert not all(is_permitted(stack, deployment) for deployment in DEPLOYMENTS)
+    assert not all(is_permitted(stack, deployment) for deployment in LENGTHS)
     problem = stack_name_problem(stack)
     assert problem is not None
     assert f"'{stack}'" in problem
