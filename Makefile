@@ -9,7 +9,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 # Where nothing compiled is kept, each process of the tests compiles what it imports: half of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo sandbox test check bench bench-gateway clients bench-policy bench-policy-cases findings build lock clean
+.PHONY: setup demo sandbox test check bench bench-gateway clients bench-policy bench-policy-cases prove findings build lock clean
 
 setup: $(VENV)/.ready
 
@@ -58,6 +58,10 @@ bench-policy-cases: setup
 clients: setup
 	$(RUN) -m tests.clients
 
+# Independent judges, installed from package indexes into .prove; docs/contributing.md says what each holds.
+prove: setup
+	$(RUN) -m tests.prove
+
 # What real libraries do that one would have guessed otherwise; no part of the gate, since it needs a package index.
 findings:
 	@failed=0; for script in findings/*.sh; do \
@@ -76,4 +80,4 @@ lock: setup
 	  --python-version 3.13 --python-platform aarch64-manylinux_2_28 pyproject.toml -o layers/dependencies/requirements.txt
 
 clean:
-	rm -rf .aws-sam .sandbox $(VENV)
+	rm -rf .aws-sam .prove .sandbox $(VENV)
