@@ -1,4 +1,4 @@
-"""A moto account, and the tables of the template in it."""
+"""A moto account, and the tables of the template in it or in another DynamoDB."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 from moto import mock_aws
+
+from tests.table_engine import boto3_environment
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,6 +21,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
+        for name, value in boto3_environment().items():
+            monkeypatch.setenv(name, value)
         yield
 
 

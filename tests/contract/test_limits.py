@@ -18,6 +18,7 @@ from spillway.gateway.limits.store import Change, Counters, Outcome
 from spillway.settings import Settings
 from tests.builders import NOW
 from tests.sandbox.cloud.moto_cloud import MotoCloud
+from tests.table_engine import OTHER_DYNAMODB
 from tests.unit.gateway.limits.doubles import CommonTime, SharedTable, SkewedClock
 from tests.unit.gateway.servers import ENVIRONMENT
 
@@ -27,6 +28,9 @@ ITEM = "key_1#2026-11"
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    if OTHER_DYNAMODB:
+        yield OTHER_DYNAMODB
+        return
     # The sandbox's moto: left to itself, moto checks a condition and then writes, where DynamoDB does both at once.
     cloud = MotoCloud()
     yield cloud.start()

@@ -1,25 +1,23 @@
-"""Every judge by name."""
+"""Every judge by name, and how long all of them may take."""
 
 from dataclasses import dataclass
+
+SECONDS = 1200
+SAMPLE_SECONDS = 180
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A module of this package with a function ``judge(work, sample) -> Verdict``; it may take so many seconds.
+    """A module ``tests.prove.<name>`` with a function ``judge(work: Path, sample: bool) -> Verdict``.
 
-    ``work`` is a folder for what it installs and writes; with ``sample`` it looks at less, within ``sample_seconds``
-    (None: it is left out of a sample).
+    ``work`` is a folder for what it installs and writes; with ``sample`` it looks at less. It is ended after
+    ``seconds``, and in a sample when all of them have had their time.
     """
 
     name: str
     proves: str
     seconds: int
-    sample_seconds: int | None
-
-    @property
-    def module(self) -> str:
-        """The module's full name."""
-        return f"tests.prove.{self.name}"
+    in_sample: bool = True
 
 
-JUDGES: tuple[Judge, ...] = ()
+JUDGES: tuple[Judge, ...] = (Judge("dynamodb", "the suites of all tables, on AWS's own DynamoDB Local", seconds=300),)

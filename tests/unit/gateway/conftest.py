@@ -11,6 +11,7 @@ from moto.server import ThreadedMotoServer
 from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.settings import Settings
 from tests.builders import NOW
+from tests.table_engine import OTHER_DYNAMODB
 from tests.unit.gateway.servers import ENVIRONMENT
 from tests.waiting import run_ahead
 
@@ -43,7 +44,7 @@ def endpoint() -> Iterator[str]:
 def dynamo(endpoint: str) -> Iterator[Any]:
     client: Any = boto3.client(
         "dynamodb",
-        endpoint_url=endpoint,
+        endpoint_url=OTHER_DYNAMODB or endpoint,
         region_name="eu-west-1",
         aws_access_key_id="AKIA",
         aws_secret_access_key="s",
@@ -66,4 +67,5 @@ def dynamo(endpoint: str) -> Iterator[Any]:
 @pytest.fixture
 async def aws(endpoint: str, dynamo: Any) -> AsyncIterator[AwsHttp]:
     async with open_session() as session:
-        yield AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW)
+        addresses = {"AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_DYNAMODB": OTHER_DYNAMODB or endpoint}
+        yield AwsHttp(session, Settings({**ENVIRONMENT, **addresses}), lambda: NOW)
