@@ -20,4 +20,7 @@ class Judge:
     in_sample: bool = True
 
 
-JUDGES: tuple[Judge, ...] = (Judge("dynamodb", "the suites of all tables, on AWS's own DynamoDB Local", seconds=300),)
+JUDGES: tuple[Judge, ...] = (
+    Judge("dynamodb", "the suites of all tables, on AWS's own DynamoDB Local", seconds=300),
+    Judge("stepfunctions", "the state machines, on aws-local-stepfunctions", seconds=420),
+)
