@@ -23,4 +23,6 @@ class Judge:
 JUDGES: tuple[Judge, ...] = (
     Judge("dynamodb", "the suites of all tables, on AWS's own DynamoDB Local", seconds=300),
     Judge("stepfunctions", "the state machines, on aws-local-stepfunctions", seconds=420),
+    Judge("template", "the template after the transform, by cfn-lint and checkov", seconds=180),
+    Judge("openapi", "the control API's document, by openapi-spec-validator and redocly", seconds=60),
 )
