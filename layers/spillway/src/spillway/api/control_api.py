@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, content_types
-from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, License
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.api.alert_routes import add_alert_routes
@@ -65,6 +65,7 @@ def build_api(services: ControlApi) -> APIGatewayRestResolver:
     api.configure_openapi(
         title="Spillway",
         description="Ask for a model, watch what it does and costs, and manage the keys that may call it.",
+        license_info=License(name="Apache License 2.0", identifier="Apache-2.0"),
         security_schemes={"bearer": HTTPBearer()},
         security=[{"bearer": []}],
     )
