@@ -14,6 +14,7 @@ _SUBSTITUTION = re.compile(r"\$\{([^}]+)\}")
 # An execution fails with its history's 25,001st event; a task that succeeds writes five, each other state two.
 HISTORY_EVENTS = 25_000
 _TASK_EVENTS, _EVENTS = 5, 2
+_LONGEST_TIMEOUT = 99_999_999  # seconds, where none is given
 _ENDS = frozenset({"Succeed", "Fail", "Choice"})
 
 # Lambda refuses calls while streams take all of an account's concurrency: a workflow that ends over it loses its work.
@@ -37,6 +38,7 @@ def problems_of(definition: Definition, errors: Set[str]) -> list[str]:
                 *_unlimited(each),
                 *_unknown_errors(each, errors),
                 *_reserved_names(each),
+                *_overlooked(each),
             )
         ]
         + list(_long_histories(definition))
@@ -161,6 +163,26 @@ def _way_back(states: Mapping[str, State], start: str) -> tuple[str, ...]:
                 seen.add(target)
                 ways.append((*way, target))
     return ()
+
+
+def _overlooked(definition: Definition) -> Iterator[str]:
+    """Step Functions refuses to create these; neither asl-validator nor cfn-lint sees them."""
+    jsonata = definition.get("QueryLanguage") == "JSONata"
+    for name, state in definition["States"].items():
+        if state["Type"] == "Choice" and state.keys() & {"End", "Next"}:
+            yield f"{name} is a Choice with an End or a Next of its own"
+        if jsonata and state.get("QueryLanguage") == "JSONPath":
+            yield f"{name} speaks JSONPath in a machine of JSONata"
+        if state.get("HeartbeatSeconds", 0) >= state.get("TimeoutSeconds", _LONGEST_TIMEOUT):
+            yield f"{name} waits for a heartbeat as long as for its end"
+        for handlers in (state.get("Retry", []), state.get("Catch", [])):
+            for number, handler in enumerate(handlers, 1):
+                errors = handler["ErrorEquals"]
+                if "States.ALL" in errors and (len(errors) > 1 or number < len(handlers)):
+                    yield f"{name} names States.ALL beside or before other errors"
+        for retry in state.get("Retry", []):
+            if retry.get("BackoffRate", 2) < 1:
+                yield f"{name} retries with a back-off below 1"
 
 
 def _tasks(definition: Definition) -> Iterator[tuple[str, State]]:

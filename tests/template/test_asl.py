@@ -10,6 +10,7 @@ from tests.template.asl import patience, problems_of, substitution_problems
 from tests.template.transform import definition
 
 ERRORS = frozenset({"Retryable", "Superseded", "SmokeTestFailed", "AccessPending"})
+ALL_NOT_ALONE = "Probe names States.ALL beside or before other errors"
 
 
 @pytest.fixture
@@ -19,6 +20,10 @@ def machine() -> dict[str, Any]:
 
 def _state(machine: dict[str, Any], name: str) -> Any:
     return machine["States"][name]
+
+
+def _retry(machine: dict[str, Any]) -> Any:
+    return _state(machine, "Probe")["Retry"][0]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,23 @@ def _state(machine: dict[str, Any], name: str) -> Any:
         (
             lambda m: _state(m, "Probe")["Retry"][0]["ErrorEquals"].append("Throttled"),
             "Probe waits for the error Throttled, which nothing raises",
+        ),
+        (lambda m: _retry(m).update(BackoffRate=0.5), "Probe retries with a back-off below 1"),
+        (lambda m: _retry(m).update(JitterStrategy="HALF"), "Probe retries without full jitter"),
+        (lambda m: _retry(m)["ErrorEquals"].append("States.ALL"), ALL_NOT_ALONE),
+        (lambda m: _state(m, "Probe")["Retry"].insert(0, _retry(m) | {"ErrorEquals": ["States.ALL"]}), ALL_NOT_ALONE),
+        (lambda m: _state(m, "Probe")["Catch"].reverse(), ALL_NOT_ALONE),
+        (
+            lambda m: _state(m, "Probe").update(HeartbeatSeconds=120),
+            "Probe waits for a heartbeat as long as for its end",
+        ),
+        (
+            lambda m: _state(m, "Is it ready?").update(End=True),
+            "Is it ready? is a Choice with an End or a Next of its own",
+        ),
+        (
+            lambda m: m.update(QueryLanguage="JSONata") or _state(m, "Probe").update(QueryLanguage="JSONPath"),
+            "Probe speaks JSONPath in a machine of JSONata",
         ),
     ],
 )
