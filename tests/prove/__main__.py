@@ -16,11 +16,12 @@ import sys
 import time
 from pathlib import Path
 
-from tests.prove.registry import JUDGES, SAMPLE_SECONDS, SECONDS, Judge
+from tests.prove.registry import JUDGES, SAMPLE_SECONDS, Judge
 from tests.prove.tools import Unavailable
 from tests.prove.verdict import Verdict
 
 HOLDS = "holds"
+LEFT_OUT = f"left out, as {SAMPLE_SECONDS} seconds were over"
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORK = Path(os.environ.get("PROVE_FOLDER") or REPOSITORY / ".prove").resolve()
 
@@ -31,16 +32,19 @@ def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     if arguments.here:
         return _judge_here(arguments.here, arguments.sample)
-    end = time.monotonic() + (SAMPLE_SECONDS if arguments.sample else SECONDS)
+    began = time.monotonic()
     summary = [("judge", "proves", "seconds", "verdict")]
     for judge in _wanted(arguments.names, arguments.sample):
+        if arguments.sample and time.monotonic() - began > SAMPLE_SECONDS:
+            summary.append((judge.name, judge.proves, "0", LEFT_OUT))
+            continue
         print(f"\n== {judge.name}: {judge.proves}", flush=True)
-        began = time.monotonic()
-        said = _judge_apart(judge, min(judge.seconds, end - began), arguments.sample)
-        summary.append((judge.name, judge.proves, f"{time.monotonic() - began:.0f}", said))
+        turn = time.monotonic()
+        said = _judge_apart(judge, arguments.sample)
+        summary.append((judge.name, judge.proves, f"{time.monotonic() - turn:.0f}", said))
     print()
     print(Verdict(tuple(summary)).text(), flush=True)
-    return int(any(said != HOLDS for *_, said in summary[1:]))
+    return int(any(said not in (HOLDS, LEFT_OUT) for *_, said in summary[1:]))
 
 
 def _wanted(names: list[str], sample: bool) -> list[Judge]:
@@ -50,7 +54,9 @@ def _wanted(names: list[str], sample: bool) -> list[Judge]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.prove", description="Have independent tools judge Spillway.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(judge.name for judge in JUDGES)}")
-    parser.add_argument("--sample", action="store_true", help=f"look at less, within {SAMPLE_SECONDS} seconds")
+    parser.add_argument(
+        "--sample", action="store_true", help=f"look at less, and begin none after {SAMPLE_SECONDS} seconds"
+    )
     parser.add_argument("--here", metavar="NAME", help="run one judge in this process, without a limit")
     arguments = parser.parse_args()
     known = {judge.name for judge in JUDGES}
@@ -59,14 +65,14 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _judge_apart(judge: Judge, limit: float, sample: bool) -> str:
+def _judge_apart(judge: Judge, sample: bool) -> str:
     """Run a judge in a process group of its own, which is ended with all that it started when its time is up."""
     command = [sys.executable, "-m", "tests.prove", "--here", judge.name, *(["--sample"] if sample else [])]
     process = subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
     try:
-        return HOLDS if process.wait(max(limit, 0)) == 0 else "FAILED"
+        return HOLDS if process.wait(judge.seconds) == 0 else "FAILED"
     except subprocess.TimeoutExpired:
-        return f"FAILED: not done within {limit:.0f} seconds"
+        return f"FAILED: not done within {judge.seconds} seconds"
     finally:
         _end(process)
 

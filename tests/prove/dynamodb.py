@@ -17,7 +17,7 @@ from tests.prove.verdict import Verdict
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SUITES = ("tests/contract", "tests/unit/adapters/dynamodb")
-SAMPLE = ("tests/contract/test_keys.py", "tests/contract/test_once.py", "tests/contract/test_usage.py")
+SAMPLE = ("tests/contract/test_keys.py", "tests/contract/test_once.py")
 START_SECONDS = 30
 
 

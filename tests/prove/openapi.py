@@ -29,7 +29,7 @@ def _validator(work: Path, document: Path) -> list[str]:
 
 def _redocly(work: Path, document: Path) -> list[str]:
     command = [str(tools.node_modules(work) / ".bin" / "redocly"), "lint", "--format", "json", str(document)]
-    settings = {**tools.environment(work), "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+    settings = tools.environment(work, REDOCLY_TELEMETRY="off", REDOCLY_SUPPRESS_UPDATE_NOTICE="true")
     done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
     try:
         problems = json.loads(done.stdout)["problems"]

@@ -21,7 +21,7 @@ from tests.template.transform import definition
 
 MACHINES = ("deploy", "scale", "retire", "benchmark")
 # A prime, so that a sample is of every kind of scenario.
-SAMPLE_EVERY = 7
+SAMPLE_EVERY = 13
 VALIDATE = Path(__file__).parent / "node" / "validate_machine.cjs"
 _ADDED = re.compile(r" \(Service: AWSLambda; [^)]*\)$")
 
