@@ -59,8 +59,9 @@ clients: setup
 	$(RUN) -m tests.clients
 
 # Independent judges, installed from package indexes into .prove; docs/contributing.md says what each holds.
+# JUDGES="template openapi" runs these alone, SAMPLE=1 looks at less.
 prove: setup
-	$(RUN) -m tests.prove
+	$(RUN) -m tests.prove $(if $(SAMPLE),--sample) $(JUDGES)
 
 # What real libraries do that one would have guessed otherwise; no part of the gate, since it needs a package index.
 findings:
