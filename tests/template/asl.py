@@ -166,7 +166,7 @@ def _way_back(states: Mapping[str, State], start: str) -> tuple[str, ...]:
 
 
 def _overlooked(definition: Definition) -> Iterator[str]:
-    """Step Functions refuses to create these; neither asl-validator nor cfn-lint sees them."""
+    """Amazon States Language forbids these, and neither asl-validator nor cfn-lint sees them."""
     jsonata = definition.get("QueryLanguage") == "JSONata"
     for name, state in definition["States"].items():
         if state["Type"] == "Choice" and state.keys() & {"End", "Next"}:
