@@ -95,7 +95,7 @@ CREATIONS = [
     Case("a market that is none", capacity(market="futures"), "capacity.market", "", ("on-demand", "spot")),
     Case("idle too soon", thresholds(idle_after_seconds=5), "thresholds.idle_after_seconds", "equal to 60"),
     Case("idle too late", thresholds(idle_after_seconds=10**6), "thresholds.idle_after_seconds", "equal to 604800"),
-    Case("no queue", thresholds(queue_depth_per_instance=0), "thresholds.queue_depth_per_instance", "than 0"),
+    Case("no queue", thresholds(queue_depth_per_instance=0), "thresholds.queue_depth_per_instance", "0.000001"),
     Case("no patience", thresholds(cold_start_after_seconds=-1), "thresholds.cold_start_after_seconds", "0.05"),
     Case(
         "a time zone that is none",
@@ -116,7 +116,9 @@ CREATIONS = [
         "",
         ("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
     ),
-    Case("a budget of nothing", spec_body(name="wrong", budget={"usd_per_month": 0}), "budget.usd_per_month", "than 0"),
+    Case(
+        "a budget of nothing", spec_body(name="wrong", budget={"usd_per_month": 0}), "budget.usd_per_month", "0.000001"
+    ),
     Case("a name in use", spec_body(name="taken"), "name", "in use", status=409, code="name_in_use"),
 ]
 OTHERS = [

@@ -21,7 +21,7 @@ class StatedCredits(Frozen):
     """
 
     grants: Annotated[tuple[Credit, ...], Field(max_length=20)]
-    other_usd_per_day: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 0.0
+    other_usd_per_day: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
 
     @model_validator(mode="after")
     def _names_differ(self) -> "StatedCredits":

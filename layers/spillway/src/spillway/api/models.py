@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from spillway.domain.access.keys import Scope
 from spillway.domain.deployments.spec import NAME_PATTERN, DeploymentSpec
 from spillway.domain.deployments.status import Status
-from spillway.domain.frozen import Frozen
+from spillway.domain.frozen import LEAST, Frozen
 
 _TEN_YEARS = 10 * 366 * 24 * 3600
 
@@ -172,7 +172,7 @@ class DecisionPage(Frozen):
 
 
 _PerMinute = Annotated[int, Field(ge=1, le=10_000_000_000)]
-_UsdPerMonth = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
+_UsdPerMonth = Annotated[float, Field(ge=LEAST, le=1_000_000_000)]
 
 
 class _Limits(Frozen):
@@ -218,9 +218,12 @@ class NewKey(_Limits):
         return self
 
 
-class KeyRecord(_Limits):
-    """A key as lists show it; the prefix is the beginning of its newest secret."""
+class KeyRecord(Frozen):
+    """A key as lists show it, with limits as any version took them; the prefix begins its newest secret."""
 
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    usd_per_month: float | None
     id: str
     name: str
     prefix: str

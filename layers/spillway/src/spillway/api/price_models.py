@@ -6,10 +6,11 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from spillway.domain.frozen import Frozen
+from spillway.domain.frozen import LEAST, Frozen
 from spillway.domain.pricing.price_layers import TOKEN_TABLES, Override, PriceTable
 
-_Usd = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
+# A millisecond of a megabyte costs far less than a millionth.
+_Usd = Annotated[float, Field(ge=1e-12, le=10_000)]
 
 
 class PriceOverride(Frozen):
@@ -21,7 +22,7 @@ class PriceOverride(Frozen):
 
     table: PriceTable
     name: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    discount_percent: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
+    discount_percent: Annotated[float, Field(ge=LEAST, le=100)] | None = None
     usd: Annotated[tuple[_Usd, ...], Field(min_length=1, max_length=3)] | None = None
     note: Annotated[str, Field(max_length=128)] = ""
 

@@ -11,13 +11,15 @@ from spillway.domain.errors import InvalidRequest
 
 _PLACES = ("body", "query", "path", "header")
 _QUOTED = re.compile(r"'([^']*)'")
+# How pydantic names the choices of a field that may be one number or many: no part of what a client wrote.
+_CHOICE = re.compile(r"constrained-\w+|tuple\[.*\]")
 _MORE_AT_MOST = 5
 
 
 def parsed_body(text: str | None) -> Any:
-    """Return a JSON body; InvalidRequest for one that is none, is nested too deep, or has NaN or infinite numbers."""
+    """Return a JSON body; InvalidRequest for one that is none, is nested too deep, has NaN or says a thing twice."""
     try:
-        return None if text is None else json.loads(text, parse_constant=_no_number)
+        return None if text is None else json.loads(text, parse_constant=_no_number, object_pairs_hook=_object)
     except RecursionError as err:
         raise InvalidRequest("The body is nested too deep.") from err
     except ValueError as err:
@@ -26,6 +28,15 @@ def parsed_body(text: str | None) -> Any:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of a field that is there twice, nobody knows which value was meant."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
+        raise ValueError(f"'{twice}' is there twice in one object")
+    return fields
 
 
 def invalid_request(errors: Sequence[Mapping[str, Any]], model: type[BaseModel] | None = None) -> InvalidRequest:
@@ -43,7 +54,7 @@ def invalid_request(errors: Sequence[Mapping[str, Any]], model: type[BaseModel] 
 
 
 def _location(error: Mapping[str, Any]) -> list[str]:
-    location = [str(part) for part in error["loc"]]
+    location = [str(part) for part in error["loc"] if not _CHOICE.fullmatch(str(part))]
     if location and location[0] in _PLACES:
         location = location[1:]
     field = error.get("ctx", {}).get("field")

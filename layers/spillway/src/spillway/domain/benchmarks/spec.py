@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from spillway.domain.frozen import Frozen
+from spillway.domain.frozen import LEAST, Frozen
 
 # What 48 load workers drive: the counts of all of them must fit into a state machine's data of 256 KiB.
 MOST_STREAMS = 3072
@@ -20,14 +20,14 @@ class MixPart(Frozen):
 
     prompt_tokens: Annotated[int, Field(ge=1, le=200_000)] = 1024
     completion_tokens: Annotated[int, Field(ge=1, le=32_768)] = 256
-    share: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 1.0
+    share: Annotated[float, Field(ge=LEAST, le=1e6)] = 1.0
 
 
 class Concurrency(Frozen):
     """Requests at once, step by step: from ``start`` times ``factor`` up to ``max``, or the ``levels`` if given."""
 
     start: _Streams = 4
-    factor: Annotated[float, Field(ge=1.1, le=10, allow_inf_nan=False)] = 2.0
+    factor: Annotated[float, Field(ge=1.1, le=10)] = 2.0
     max: _Streams = 256
     levels: Annotated[tuple[_Streams, ...], Field(max_length=_MOST_LEVELS)] = ()
 
@@ -60,8 +60,8 @@ class LatencyBound(Frozen):
     ``thresholds.cold_start_after_seconds``. ``inter_token_p95_ms`` is the time between two pieces of a stream.
     """
 
-    ttft_p95_ms: Annotated[float, Field(gt=0, le=900_000, allow_inf_nan=False)] | None = None
-    inter_token_p95_ms: Annotated[float, Field(gt=0, le=60_000, allow_inf_nan=False)] | None = None
+    ttft_p95_ms: Annotated[float, Field(ge=LEAST, le=900_000)] | None = None
+    inter_token_p95_ms: Annotated[float, Field(ge=LEAST, le=60_000)] | None = None
 
 
 class BenchmarkSpec(Frozen):
@@ -75,13 +75,13 @@ class BenchmarkSpec(Frozen):
 
     mix: Annotated[tuple[MixPart, ...], Field(min_length=1, max_length=8)] = (MixPart(),)
     concurrency: Concurrency = Concurrency()
-    seconds_per_step: Annotated[float, Field(ge=3, le=600, allow_inf_nan=False)] = 60.0
+    seconds_per_step: Annotated[float, Field(ge=3, le=600)] = 60.0
     latency: LatencyBound = LatencyBound()
-    max_failure_share: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = 0.01
-    min_gain: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.05
+    max_failure_share: Annotated[float, Field(ge=0, le=0.5)] = 0.01
+    min_gain: Annotated[float, Field(ge=0, le=1)] = 0.05
     refinements: Annotated[int, Field(ge=0, le=5)] = 2
-    max_usd: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = 5.0
-    max_seconds: Annotated[float, Field(ge=30, le=7_200, allow_inf_nan=False)] = 1_800.0
+    max_usd: Annotated[float, Field(ge=LEAST, le=10_000)] = 5.0
+    max_seconds: Annotated[float, Field(ge=30, le=7_200)] = 1_800.0
     allow_unknown_price: bool = False
 
 

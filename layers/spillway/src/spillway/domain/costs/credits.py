@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from spillway.domain.frozen import LEAST, Frozen
 
 _LONGEST_DAYS = 5 * 366
 
 
-class Credit(BaseModel):
+class Credit(Frozen):
     """One grant of AWS credits: what is left of it, and the last day it can be used (UTC), None for no end."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    usd: Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False)]
+    usd: Annotated[float, Field(ge=LEAST, le=1e12)]
     expires_on: date | None = None
 
 

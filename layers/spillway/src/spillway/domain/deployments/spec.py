@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from spillway.domain.engines.registry import DEFAULT_ENGINE, ENGINES, engine_of
-from spillway.domain.frozen import Frozen
+from spillway.domain.frozen import LEAST, Frozen
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import PathProfile
 from spillway.domain.paths.registry import profile_of
@@ -63,7 +63,7 @@ class LargerSpec(Frozen):
     """
 
     instance_type: Annotated[str, Field(min_length=1, max_length=64)]
-    tokens_per_minute_per_instance: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+    tokens_per_minute_per_instance: Annotated[float, Field(ge=LEAST, le=1e9)]
     max: Annotated[int, Field(ge=1, le=10)] = 1
 
 
@@ -79,7 +79,7 @@ class CapacitySpec(Frozen):
     instance_types: Annotated[tuple[str, ...], Field(max_length=10)] = ()
     market: Literal["on-demand", "spot"] = "on-demand"
     warm_windows: Annotated[tuple[WarmWindow, ...], Field(max_length=20)] = ()
-    tokens_per_minute_per_instance: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)] | None = None
+    tokens_per_minute_per_instance: Annotated[float, Field(ge=LEAST, le=1e9)] | None = None
     larger: LargerSpec | None = None
 
     @model_validator(mode="after")
@@ -152,14 +152,13 @@ class Thresholds(Frozen):
 
     idle_after_seconds: Annotated[int, Field(ge=60, le=604_800)] = 900
     cold_start_after_seconds: Annotated[float, Field(ge=0.05, le=900)] = 2.0
-    queue_depth_per_instance: Annotated[float, Field(gt=0, le=10_000)] = 8.0
+    queue_depth_per_instance: Annotated[float, Field(ge=LEAST, le=10_000)] = 8.0
     waiting_usd_per_request: (
         Annotated[
             float,
             Field(
-                gt=0,
+                ge=LEAST,
                 le=10_000,
-                allow_inf_nan=False,
                 description="Without a spill target, what a request that finds no instance costs you: lets it sleep",
             ),
         ]
@@ -177,8 +176,8 @@ class SpillSpec(Frozen):
 class BudgetSpec(Frozen):
     """Dollars a calendar month (UTC) and the shares of it at which a cost alert goes out."""
 
-    usd_per_month: Annotated[float, Field(gt=0, le=10_000_000)]
-    alert_at: Annotated[tuple[Annotated[float, Field(gt=0, le=10)], ...], Field(min_length=1, max_length=10)] = (
+    usd_per_month: Annotated[float, Field(ge=LEAST, le=10_000_000)]
+    alert_at: Annotated[tuple[Annotated[float, Field(ge=LEAST, le=10)], ...], Field(min_length=1, max_length=10)] = (
         0.5,
         0.8,
         1.0,

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from spillway.domain.costs.credits import Credit
 from spillway.domain.economics.scenario import LARGEST
-from spillway.domain.frozen import Frozen
+from spillway.domain.frozen import LEAST, Frozen
 from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.instance_types import INSTANCE_TYPE
 from spillway.domain.planner.traffic_profile import TrafficProfile, examples, profile_of_curve, profile_of_log
@@ -19,11 +19,11 @@ _DAY, _WEEK = 24, 168
 TARGET_UTILISATION = 0.8
 COLD_START_SECONDS = 420.0
 
-_Number = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
-_Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
+_Number = Annotated[float, Field(ge=0, le=LARGEST)]
+_Positive = Annotated[float, Field(ge=LEAST, le=LARGEST)]
 # Slower than a token in a quarter of an hour is no machine, and as little traffic is none.
-_Rate = Annotated[float, Field(ge=1e-3, le=LARGEST, allow_inf_nan=False)]
-_Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_Rate = Annotated[float, Field(ge=1e-3, le=LARGEST)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 _InstanceType = Annotated[str, Field(pattern=INSTANCE_TYPE, max_length=40)]
 
 
@@ -105,12 +105,12 @@ class PlanRequest(Frozen):
     region: Annotated[str | None, Field(max_length=32)] = None
     instance_types: Annotated[tuple[_InstanceType, ...], Field(max_length=20)] = ()
     tokens_per_second: dict[_InstanceType, _Rate] = Field({}, max_length=20)
-    target_utilisation: Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)] = TARGET_UTILISATION
+    target_utilisation: Annotated[float, Field(ge=0.01, le=1)] = TARGET_UTILISATION
     flex_share: _Share = 0.0
     batch_share: _Share = 0.0
     cached_share: _Share = 0.0
-    cold_start_seconds: Annotated[float, Field(ge=0, le=7200, allow_inf_nan=False)] = COLD_START_SECONDS
-    response_seconds: Annotated[float, Field(gt=0, le=900, allow_inf_nan=False)] = 10.0
+    cold_start_seconds: Annotated[float, Field(ge=0, le=7200)] = COLD_START_SECONDS
+    response_seconds: Annotated[float, Field(ge=LEAST, le=900)] = 10.0
     spot_usd_per_hour: dict[_InstanceType, _Positive] = Field({}, max_length=20)
     import_units: Annotated[int | None, Field(ge=1, le=1000)] = None
     import_tokens_per_second: _Rate | None = None
