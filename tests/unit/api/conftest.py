@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.control_api import app
-from spillway.api.control_api import ControlApi
+from spillway.api.control_api import ControlApi, build_api
 from spillway.domain.pricing.price_book import price_book_of
 from spillway.domain.pricing.throughput import benchmarks
 from spillway.services.manage_benchmarks import ManageBenchmarks
@@ -126,7 +128,7 @@ class World:
     ) -> Answer:
         """``body`` is sent as it is when it is a string, as JSON otherwise; ``scopes`` None means no authorizer."""
         path, _, query = path.partition("?")
-        parameters = dict(pair.split("=", 1) for pair in query.split("&")) if query else None
+        parameters = parse_qs(query, keep_blank_values=True)
         context: dict[str, Any] = {"requestId": "api-1", "stage": "live", "path": f"/live{path}"}
         if scopes is not None:
             context["authorizer"] = {"key_id": caller, "scopes": scopes, "deployments": ""}
@@ -136,8 +138,8 @@ class World:
             "httpMethod": method,
             "headers": {"Content-Type": "application/json", **(headers or {})},
             "multiValueHeaders": {},
-            "queryStringParameters": parameters,
-            "multiValueQueryStringParameters": {name: [value] for name, value in (parameters or {}).items()} or None,
+            "queryStringParameters": {name: values[-1] for name, values in parameters.items()} or None,
+            "multiValueQueryStringParameters": parameters or None,
             "pathParameters": None,
             "requestContext": context,
             "body": body if body is None or isinstance(body, str) else json.dumps(body),
@@ -154,6 +156,13 @@ class World:
     def _token(self) -> str:
         self.tokens += 1
         return f"{self.tokens:043d}"
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the API's own OpenAPI document."""
+    described: dict[str, Any] = json.loads(build_api(World().services()).get_openapi_json_schema())
+    return described
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 import io
 import json
+import re
+from typing import Any
 
 import pytest
 
 from spillway.logs import function_logger
 from tests.builders import a_deployment
-from tests.unit.api.conftest import World
+from tests.unit.api import bodies
+from tests.unit.api.conftest import World, document
 
 
 @pytest.mark.parametrize("scopes", ["invoke", "", "administrator", "invoke,adminx"])
@@ -102,6 +105,58 @@ def test_the_docs_are_open_and_describe_every_route(world: World) -> None:
     }
     assert document["servers"] == [{"url": "/live"}]
     assert "DeploymentSpec" in document["components"]["schemas"]
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    return [(verb, path, each) for path, verbs in document()["paths"].items() for verb, each in verbs.items()]
+
+
+def test_bad_input_is_a_400_to_the_document_too_and_every_error_has_the_one_shape() -> None:
+    named = {"HTTPValidationError", "ValidationError", "ResponseValidationError"} & document()["components"][
+        "schemas"
+    ].keys()
+    assert named == set()
+    shape = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
+    for verb, path, operation in operations():
+        errors = {int(status): each for status, each in operation["responses"].items() if int(status) >= 400}
+        assert {400, 413, 429, 500, 504} <= errors.keys(), f"{verb} {path}"
+        assert 422 not in errors, f"{verb} {path}"
+        assert all(each["content"] == shape for each in errors.values()), f"{verb} {path}"
+
+
+def test_the_document_says_who_is_let_in() -> None:
+    assert document()["security"] == [{"bearer": []}]
+    for verb, path, operation in operations():
+        is_open = path == "/healthz"
+        assert operation.get("security") == ([] if is_open else None), f"{verb} {path}"
+        assert ({401, 403, 503} <= {int(status) for status in operation["responses"]}) is not is_open, f"{verb} {path}"
+
+
+@pytest.mark.parametrize(
+    ("path", "types"),
+    [("/costs", {"application/json", "text/csv"}), ("/plans", {"application/json", "image/svg+xml"})],
+)
+def test_the_document_names_what_an_answer_may_be_written_in(path: str, types: set[str]) -> None:
+    (operation,) = document()["paths"][path].values()
+    assert operation["responses"]["200"]["content"].keys() == types
+
+
+def test_no_route_takes_a_query_parameter_that_it_does_not_know(world: World) -> None:
+    for verb, template, operation in operations():
+        path = re.sub(r"\{\w+\}", "x", template)
+        asked = (each for each in bodies.REQUESTS if (each.method.lower(), each.template) == (verb, template))
+        body: Any = {} if "requestBody" in operation else None
+        answer = world.call(verb.upper(), f"{path}?colour=red", next((each.body for each in asked), body))
+        known = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+        assert (answer.status, answer.error["param"]) == (400, "colour"), f"{verb} {template}: {answer.text}"
+        assert answer.error.get("allowed", []) == known, f"{verb} {template}"
+    assert world.nothing_changed()
+    assert world.call("GET", "/docs?format=json&colour=red", scopes=None).error["allowed"] == ["format"]
+
+
+def test_a_query_parameter_that_is_there_twice_is_refused(world: World) -> None:
+    answer = world.call("GET", "/deployments?limit=1&limit=2")
+    assert (answer.status, answer.error["param"]) == (400, "limit")
 
 
 def test_nothing_secret_is_logged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,19 +1,16 @@
 """Numbers are numbers in every body, booleans are booleans, and every number has bounds."""
 
-import json
 from collections.abc import Iterator
-from functools import cache
 from itertools import product
 from typing import Any
 
 import pytest
 
-from spillway.api.control_api import build_api
 from spillway.domain.access.keys import Scope
 from tests.builders import a_deployment, a_key
 from tests.unit.api import bodies
 from tests.unit.api.bodies import Asked, Leaf
-from tests.unit.api.conftest import Answer, World
+from tests.unit.api.conftest import Answer, World, document
 
 NUMBERS = {"integer", "number"}
 ALL = (*bodies.REQUESTS, bodies.PATCH)
@@ -33,12 +30,6 @@ def filled(world: World) -> World:
 
 def sent(world: World, asked: Asked, body: Any) -> Answer:
     return world.call(asked.method, asked.path.replace("KEY", a_key().id), body)
-
-
-@cache
-def document() -> dict[str, Any]:
-    described: dict[str, Any] = json.loads(build_api(World().services()).get_openapi_json_schema())
-    return described
 
 
 def described(asked: Asked) -> list[Leaf]:

@@ -18,27 +18,43 @@ _TAGS = ["benchmarks"]
 def add_benchmark_routes(api: APIGatewayRestResolver, benchmarks: ManageBenchmarks, once: Once) -> None:
     """Register the routes; those that begin or stop something answer 202 with the record as it stands."""
 
-    @api.post("/deployments/<name>/benchmarks", summary="Measure a deployment", tags=_TAGS, responses=errors(202))
+    @api.post(
+        "/deployments/<name>/benchmarks",
+        summary="Measure a deployment",
+        tags=_TAGS,
+        responses=errors(202, 404, 409),
+    )
     def create_benchmark(name: Identifier, spec: BenchmarkSpec) -> Response[BenchmarkDetail]:
         operation = f"POST /deployments/{name}/benchmarks"
         payload = spec.model_dump(mode="json")
         body = answered_once(api, once, operation, payload, lambda: _body(benchmarks.create(name, spec)))
         return accepted(f"/deployments/{name}/benchmarks/{body['id']}", body)
 
-    @api.get("/deployments/<name>/benchmarks", summary="List benchmarks", tags=_TAGS, responses=errors(200))
+    @api.get(
+        "/deployments/<name>/benchmarks",
+        summary="List benchmarks",
+        tags=_TAGS,
+        responses=errors(200, 404),
+    )
     def list_benchmarks(name: Identifier, limit: Limit = 20, cursor: Cursor = None) -> BenchmarkPage:
         found, next_cursor = benchmarks.page(name, limit, cursor)
         items = tuple(BenchmarkBody.model_validate(one) for one in found)
         return BenchmarkPage(items=items, next_cursor=next_cursor)
 
     @api.get(
-        "/deployments/<name>/benchmarks/<benchmark_id>", summary="Show a benchmark", tags=_TAGS, responses=errors(200)
+        "/deployments/<name>/benchmarks/<benchmark_id>",
+        summary="Show a benchmark",
+        tags=_TAGS,
+        responses=errors(200, 404),
     )
     def show_benchmark(name: Identifier, benchmark_id: Identifier) -> BenchmarkDetail:
         return BenchmarkDetail.model_validate(benchmarks.one(name, benchmark_id))
 
     @api.delete(
-        "/deployments/<name>/benchmarks/<benchmark_id>", summary="Stop a benchmark", tags=_TAGS, responses=errors(202)
+        "/deployments/<name>/benchmarks/<benchmark_id>",
+        summary="Stop a benchmark",
+        tags=_TAGS,
+        responses=errors(202, 404, 409),
     )
     def stop_benchmark(name: Identifier, benchmark_id: Identifier) -> Response[BenchmarkDetail]:
         return accepted(f"/deployments/{name}/benchmarks/{benchmark_id}", _body(benchmarks.stop(name, benchmark_id)))

@@ -17,11 +17,13 @@ from spillway.api.cost_routes import add_cost_routes
 from spillway.api.credit_routes import add_credit_routes
 from spillway.api.deployment_routes import add_deployment_routes
 from spillway.api.error_responses import Failures
+from spillway.api.json_responses import errors
 from spillway.api.key_routes import add_key_routes
 from spillway.api.models import Health
 from spillway.api.plan_routes import add_plan_routes
 from spillway.api.price_routes import add_price_routes
 from spillway.api.request_guard import as_json, refusal
+from spillway.api.resolver import DOCS_PATH, Resolver, only_known_queries
 from spillway.api.validation import parsed_body
 from spillway.http_errors import error_json
 from spillway.ports import Once, TopicSubscribers
@@ -33,8 +35,6 @@ from spillway.services.manage_prices import ManagePrices
 from spillway.services.plan_costs import PlanCosts
 from spillway.services.show_costs import ShowCosts
 from spillway.services.show_deployments import ShowDeployments
-
-_DOCS = "/docs"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ControlApi:
 
 def build_api(services: ControlApi) -> APIGatewayRestResolver:
     """Return the resolver with every route, the OpenAPI document at ``/docs`` and the error handlers."""
-    api = APIGatewayRestResolver(
+    api = Resolver(
         enable_validation=True,
         response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
         json_body_deserializer=parsed_body,
@@ -69,7 +69,8 @@ def build_api(services: ControlApi) -> APIGatewayRestResolver:
         security_schemes={"bearer": HTTPBearer()},
         security=[{"bearer": []}],
     )
-    api.enable_swagger(path=_DOCS)
+    api.enable_swagger(path=DOCS_PATH)
+    api.use(middlewares=[only_known_queries])
     add_deployment_routes(api, services.manage, services.show, services.once)
     add_benchmark_routes(api, services.benchmarks, services.once)
     add_cost_routes(api, services.costs)
@@ -79,11 +80,11 @@ def build_api(services: ControlApi) -> APIGatewayRestResolver:
     add_alert_routes(api, services.subscribers)
     add_key_routes(api, services.keys, services.once, services.now)
 
-    @api.get("/healthz", summary="Whether the API answers", tags=["health"], security=[])
+    @api.get("/healthz", summary="Whether the API answers", tags=["health"], responses=errors(200, needs_key=False))
     def healthz() -> Health:
         return Health()
 
-    Failures(api, docs_path=_DOCS).register()
+    Failures(api, docs_path=DOCS_PATH).register()
     return api
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response, content_types
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 
 from spillway.api.cost_models import CostReportBody
 from spillway.api.cost_views import csv_of, report_of
@@ -25,10 +26,21 @@ _Bill = Annotated[
 _Format = Annotated[Literal["json", "csv"], Query(alias="format")]
 
 
+_ANSWER: OpenAPIResponse = {
+    "description": "OK",
+    "content": {"application/json": {"model": CostReportBody}, "text/csv": {"schema": {"type": "string"}}},
+}
+
+
 def add_cost_routes(api: APIGatewayRestResolver, costs: ShowCosts) -> None:
     """Register the route."""
 
-    @api.get("/costs", summary="Realised cost, in groups that add up", tags=["costs"], responses=errors(200))
+    @api.get(
+        "/costs",
+        summary="Realised cost, in groups that add up",
+        tags=["costs"],
+        responses={**errors(200, 404), 200: _ANSWER},
+    )
     def show_costs(
         since: _From = None,
         until: _To = None,

@@ -31,17 +31,27 @@ def add_deployment_routes(
     _add_changes(api, manage, show, once)
     _add_views(api, show)
 
-    @api.post("/deployments/<name>/wake", summary="Wake a sleeping deployment", tags=_TAGS, responses=errors(202))
+    @api.post(
+        "/deployments/<name>/wake",
+        summary="Wake a sleeping deployment",
+        tags=_TAGS,
+        responses=errors(202, 404, 409),
+    )
     def wake(name: Identifier) -> Response[DeploymentRecord]:
         return _accepted(manage.wake(name), show)
 
-    @api.post("/deployments/<name>/sleep", summary="Put a deployment to sleep", tags=_TAGS, responses=errors(202))
+    @api.post(
+        "/deployments/<name>/sleep",
+        summary="Put a deployment to sleep",
+        tags=_TAGS,
+        responses=errors(202, 404, 409),
+    )
     def sleep(name: Identifier) -> Response[DeploymentRecord]:
         return _accepted(manage.sleep(name), show)
 
 
 def _add_changes(api: APIGatewayRestResolver, manage: ManageDeployments, show: ShowDeployments, once: Once) -> None:
-    @api.post("/deployments", summary="Ask for a model", tags=_TAGS, responses=errors(202))
+    @api.post("/deployments", summary="Ask for a model", tags=_TAGS, responses=errors(202, 409))
     def create_deployment(spec: DeploymentSpec) -> Response[DeploymentRecord]:
         payload = spec.model_dump(mode="json", by_alias=True)
         answer = answered_once(
@@ -53,11 +63,21 @@ def _add_changes(api: APIGatewayRestResolver, manage: ManageDeployments, show: S
         )
         return accepted(f"/deployments/{spec.name}", answer)
 
-    @api.patch("/deployments/<name>", summary="Change a deployment", tags=_TAGS, responses=errors(202))
+    @api.patch(
+        "/deployments/<name>",
+        summary="Change a deployment",
+        tags=_TAGS,
+        responses=errors(202, 404, 409),
+    )
     def change_deployment(name: Identifier, patch: Annotated[dict[str, Any], _PATCH]) -> Response[DeploymentRecord]:
         return _accepted(manage.change(name, patch), show)
 
-    @api.delete("/deployments/<name>", summary="Retire a deployment", tags=_TAGS, responses=errors(202))
+    @api.delete(
+        "/deployments/<name>",
+        summary="Retire a deployment",
+        tags=_TAGS,
+        responses=errors(202, 404, 409),
+    )
     def retire_deployment(name: Identifier) -> Response[DeploymentRecord]:
         return _accepted(manage.retire(name), show)
 
@@ -68,11 +88,16 @@ def _add_views(api: APIGatewayRestResolver, show: ShowDeployments) -> None:
         found, next_cursor = show.page(limit, cursor)
         return DeploymentPage(items=tuple(record_of(one, show.unpriced(one)) for one in found), next_cursor=next_cursor)
 
-    @api.get("/deployments/<name>", summary="Show a deployment", tags=_TAGS, responses=errors(200))
+    @api.get("/deployments/<name>", summary="Show a deployment", tags=_TAGS, responses=errors(200, 404))
     def show_deployment(name: Identifier) -> DeploymentDetail:
         return detail_of(show.one(name))
 
-    @api.get("/deployments/<name>/decisions", summary="List decisions", tags=_TAGS, responses=errors(200))
+    @api.get(
+        "/deployments/<name>/decisions",
+        summary="List decisions",
+        tags=_TAGS,
+        responses=errors(200, 404),
+    )
     def list_decisions(name: Identifier, limit: Limit = 20, cursor: Cursor = None) -> DecisionPage:
         found, next_cursor = show.decisions_of(name, limit, cursor)
         return DecisionPage(items=decisions_of(found), next_cursor=next_cursor)

@@ -37,18 +37,18 @@ def add_key_routes(api: APIGatewayRestResolver, manage: ManageKeys, once: Once, 
         answer = {**record, "secret": secrets[0] if secrets else None}
         return accepted(f"/keys/{record['id']}", answer, status)
 
-    @api.post("/keys", summary="Make a key", tags=_TAGS, responses=errors(201))
+    @api.post("/keys", summary="Make a key", tags=_TAGS, responses=errors(201, 409))
     def create_key(new: NewKey) -> Response[CreatedKey]:
         def create() -> tuple[Key, str]:
             return manage.create(new.name, frozenset(new.scopes), new.deployments, _expiry(new, now()), _limits(new))
 
         return with_secret("POST /keys", new.model_dump(mode="json"), create, HTTPStatus.CREATED)
 
-    @api.patch("/keys/<key_id>", summary="Change a key's limits", tags=_TAGS, responses=errors(200))
+    @api.patch("/keys/<key_id>", summary="Change a key's limits", tags=_TAGS, responses=errors(200, 404, 409))
     def change_key(key_id: Identifier, limits: ChangedLimits) -> KeyRecord:
         return key_record_of(manage.change(key_id, limits.model_dump(exclude_unset=True)))
 
-    @api.post("/keys/<key_id>/rotate", summary="Give a key a new secret", tags=_TAGS, responses=errors(200))
+    @api.post("/keys/<key_id>/rotate", summary="Give a key a new secret", tags=_TAGS, responses=errors(200, 404, 409))
     def rotate_key(key_id: Identifier, rotation: Rotation) -> Response[CreatedKey]:
         def rotate() -> tuple[Key, str]:
             return manage.rotate(key_id, timedelta(seconds=rotation.overlap_seconds))
@@ -60,7 +60,7 @@ def add_key_routes(api: APIGatewayRestResolver, manage: ManageKeys, once: Once, 
         found, next_cursor = manage.page(limit, cursor)
         return KeyPage(items=tuple(key_record_of(key) for key in found), next_cursor=next_cursor)
 
-    @api.delete("/keys/<key_id>", summary="Delete a key", tags=_TAGS, responses=errors(204))
+    @api.delete("/keys/<key_id>", summary="Delete a key", tags=_TAGS, responses=errors(204, 404, 409))
     def delete_key(key_id: Identifier) -> Response[None]:
         manage.delete(key_id)
         return Response(status_code=HTTPStatus.NO_CONTENT)
