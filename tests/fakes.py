@@ -14,6 +14,8 @@ from spillway.domain.costs.aws_bill import Billed
 from spillway.domain.costs.credits import CreditLedger
 from spillway.domain.decision import Decision
 from spillway.domain.deployments.deployment import Deployment, Inventory
+from spillway.domain.deployments.findings import Findings
+from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
 from spillway.domain.observations.capacity import Capacity
@@ -329,6 +331,9 @@ class FakeDriver:
     def preflight(self, deployment: Deployment) -> None:
         self._called("preflight", deployment)
 
+    def makes(self, deployment: Deployment) -> Sequence[str]:
+        return [f"Auto Scaling group {deployment.name}"]
+
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         self._called("provision", deployment, desired)
         return self.resources
@@ -351,6 +356,21 @@ class FakeDriver:
         self.calls.append((verb, deployment.name, desired))
         if verb in self.failures:
             raise self.failures[verb]
+
+
+class FakeRehearsals:
+    """Finds what ``findings`` has for a spec's path, else nothing wrong; ``failure`` is raised instead."""
+
+    def __init__(self) -> None:
+        self.findings: dict[str, Findings] = {}
+        self.failure: Exception | None = None
+        self.asked: list[DeploymentSpec] = []
+
+    def of(self, spec: DeploymentSpec) -> Findings:
+        self.asked.append(spec)
+        if self.failure is not None:
+            raise self.failure
+        return self.findings.get(spec.path, Findings((), (f"group {spec.name}",)))
 
 
 class FakeAlerts:

@@ -51,6 +51,9 @@ def stack(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(f"{workflow.upper()}_WORKFLOW_ARN", arn)
     for topic in ("SCALE", "COST", "OPERATIONS"):
         monkeypatch.setenv(f"{topic}_TOPIC_ARN", f"arn:aws:sns:us-east-1:123456789012:{topic}")
+    for path in ("bedrock", "import", "jumpstart", "fleet"):
+        arn = f"arn:aws:lambda:us-east-1:123456789012:function:drive-{path}"
+        monkeypatch.setenv(f"DRIVE_{path.upper()}_FUNCTION_ARN", arn)
     secret = boto3.client("secretsmanager").create_secret(Name="admin", SecretString="a" * 64)["ARN"]
     monkeypatch.setenv("ADMIN_SECRET_ARN", secret)
     yield

@@ -13,6 +13,7 @@ import aiohttp
 from tests.sandbox.cloud.clock import SandboxClock
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.engine import EngineConfig
+from tests.sandbox.runtime import invocations
 from tests.sandbox.runtime.admin import Admin
 from tests.sandbox.runtime.alert_collector import AlertCollector
 from tests.sandbox.runtime.aws_edge import AwsEdge
@@ -94,7 +95,7 @@ class Sandbox:
         admin = Admin(self.permissions, self.emulation, self.functions, self.options.stack)
         custom = CustomResources(self.aws_endpoint_url, self.functions.invoke_event)
         own = [*admin.routes(), *custom.routes()]
-        emulated = self.emulation.routes(self._session)
+        emulated = [*self.emulation.routes(self._session), *invocations.routes(self.functions)]
         servers.serve(AwsEdge(moto_url, self.permissions, self._session, emulated, own, door).app(), edge)
 
         self.deployed = self._deploy(transformation.result(), moto_url)

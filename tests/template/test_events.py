@@ -12,7 +12,7 @@ from moto.events.models import EventPattern
 from spillway.domain.paths import path as paths
 from spillway.services.events.benchmark_steps import BenchmarkStep
 from spillway.services.events.deployment_steps import DeploymentStep
-from spillway.services.events.driver import DriverEvent
+from spillway.services.events.driver import DriverEvent, Rehearse
 from spillway.services.events.load_test import read_smoke_test, read_worker_order
 from spillway.services.events.notices import Notice
 from spillway.services.events.stack_guard import read_guard_request
@@ -74,7 +74,7 @@ class Recorder:
 
 
 CLASSES: dict[str, tuple[type, ...]] = {
-    **{f"drive_{path}": get_args(DriverEvent) for path in paths.Path},
+    **{f"drive_{path}": (*get_args(DriverEvent), Rehearse) for path in paths.Path},
     "advance_deployment": get_args(DeploymentStep),
     "advance_benchmark": get_args(BenchmarkStep),
     "react_to_event": get_args(Notice),

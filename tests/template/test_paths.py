@@ -6,6 +6,7 @@ import pytest
 
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.registry import profile_of
+from spillway.settings import Settings
 from tests.template.transform import REPOSITORY, definition
 
 ALL = {path.value for path in Path}
@@ -62,6 +63,16 @@ def test_a_driver_may_read_its_deployment(template: dict[str, Any], path: Path) 
         "dynamodb:GetItem" in actions(statement) and table in (statement["Resource"], *statement["Resource"])
         for statement in statements(properties)
     )
+
+
+def test_the_control_api_may_ask_every_driver(template: dict[str, Any]) -> None:
+    properties = template["Resources"]["ControlApiFunction"]["Properties"]
+    arns = {path: {"Fn::GetAtt": [f"Drive{path.capitalize()}Function", "Arn"]} for path in ALL}
+    (allowed,) = (each["Resource"] for each in statements(properties) if "lambda:InvokeFunction" in actions(each))
+    assert sorted(allowed, key=str) == sorted(arns.values(), key=str)
+    named = {path: f"DRIVE_{path.upper()}_FUNCTION_ARN" for path in ALL}
+    assert {path: properties["Environment"]["Variables"].get(name) for path, name in named.items()} == arns
+    assert Settings({name: path for path, name in named.items()}).driver_arns == {path: path for path in ALL}
 
 
 def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:

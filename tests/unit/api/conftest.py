@@ -21,6 +21,7 @@ from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import CurrentPrices, ManagePrices
 from spillway.services.plan_costs import PlanCosts
+from spillway.services.rehearse_deployments import RehearseDeployments
 from spillway.services.show_costs import ShowCosts
 from spillway.services.show_deployments import ShowDeployments
 from tests.builders import NOW
@@ -33,6 +34,7 @@ from tests.fakes import (
     FakeKeys,
     FakeOnce,
     FakePrices,
+    FakeRehearsals,
     FakeReviews,
     FakeRoutes,
     FakeSubscribers,
@@ -79,6 +81,7 @@ class World:
     workflows: FakeWorkflows = field(default_factory=FakeWorkflows)
     keys: FakeKeys = field(default_factory=FakeKeys)
     once: FakeOnce = field(default_factory=FakeOnce)
+    rehearsals: FakeRehearsals = field(default_factory=FakeRehearsals)
     prices: FakePrices = field(default_factory=FakePrices)
     credits: FakeCredits = field(default_factory=FakeCredits)
     reviews: FakeReviews = field(default_factory=FakeReviews)
@@ -93,6 +96,7 @@ class World:
         costs = ShowCosts(self.deployments, self.usage, prices, benchmarks(), self.region, lambda: self.now, self.bills)
         return ControlApi(
             manage=ManageDeployments(self.deployments, self.routes, self.workflows, lambda: self.now),
+            rehearse=RehearseDeployments(self.deployments, self.rehearsals, prices, "us-east-1", lambda: self.now),
             show=ShowDeployments(
                 self.deployments,
                 self.routes,

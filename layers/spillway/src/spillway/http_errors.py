@@ -5,7 +5,7 @@ The gateway imports this at every cold start: nothing heavy belongs here.
 
 from typing import Any
 
-from spillway.domain.errors import Rejected, Retryable, SpillwayError, Superseded
+from spillway.domain.errors import Rejected, Retryable, SpillwayError, Superseded, TimedOut
 
 _TYPES = {
     401: "authentication_error",
@@ -42,6 +42,8 @@ def status_of(err: SpillwayError) -> int:
             return err.status
         case Superseded():
             return 409
+        case TimedOut():
+            return 504
         case Retryable():
             return 503
         case _:
@@ -57,6 +59,8 @@ def error_json(err: SpillwayError) -> dict[str, Any]:
             return error_shape(
                 409, "Somebody else changed this at the same moment. Look at it and try again.", "conflict"
             )
+        case TimedOut():
+            return error_shape(504, f"{err}: try again in a moment.", "timed_out")
         case Retryable():
             return error_shape(503, "AWS could not take this now: try again in a moment.", "unavailable")
         case _:

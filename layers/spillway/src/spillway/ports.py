@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from spillway.domain.costs.credits import CreditLedger
     from spillway.domain.decision import Decision
     from spillway.domain.deployments.deployment import Deployment, Inventory
+    from spillway.domain.deployments.findings import Findings
+    from spillway.domain.deployments.spec import DeploymentSpec
     from spillway.domain.observations.capacity import Capacity
     from spillway.domain.observations.signals import Signal
     from spillway.domain.observations.traffic import Load
@@ -213,10 +215,14 @@ class Once(Protocol):
 
 
 class Driver(Protocol):
-    """The five verbs of one path, and its target. Every one may be repeated and does no harm the second time."""
+    """The five verbs of one path, what it makes, and its target. Every verb may be repeated and does no harm then."""
 
     def preflight(self, deployment: Deployment) -> None:
         """Check model, permissions and quota before anything is made; raise Rejected or CapacityUnavailable."""
+        ...
+
+    def makes(self, deployment: Deployment) -> Sequence[str]:
+        """Name what ``provision`` makes and ``release`` deletes, in the words of the latter. Asks nobody."""
         ...
 
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
@@ -237,6 +243,14 @@ class Driver(Protocol):
 
     def target(self, deployment: Deployment) -> Target:
         """Return the place to send requests to once the deployment is ready."""
+        ...
+
+
+class Rehearsals(Protocol):
+    """The drivers, asked by the control API about specs that have no record yet."""
+
+    def of(self, spec: DeploymentSpec) -> Findings:
+        """Return what a path's checks find of a spec, making nothing; TimedOut, or Retryable when AWS does not say."""
         ...
 
 

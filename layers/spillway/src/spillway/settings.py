@@ -55,6 +55,10 @@ class Settings:
     scale_workflow_arn = _variable("SCALE_WORKFLOW_ARN")
     retire_workflow_arn = _variable("RETIRE_WORKFLOW_ARN")
     benchmark_workflow_arn = _variable("BENCHMARK_WORKFLOW_ARN")
+    drive_bedrock_function_arn = _variable("DRIVE_BEDROCK_FUNCTION_ARN")
+    drive_import_function_arn = _variable("DRIVE_IMPORT_FUNCTION_ARN")
+    drive_jumpstart_function_arn = _variable("DRIVE_JUMPSTART_FUNCTION_ARN")
+    drive_fleet_function_arn = _variable("DRIVE_FLEET_FUNCTION_ARN")
     admin_secret_arn = _variable("ADMIN_SECRET_ARN")
     endpoint_role_arn = _variable("ENDPOINT_ROLE_ARN")
     import_role_arn = _variable("IMPORT_ROLE_ARN")
@@ -79,6 +83,16 @@ class Settings:
             "scale": self.scale_workflow_arn,
             "retire": self.retire_workflow_arn,
             "benchmark": self.benchmark_workflow_arn,
+        }
+
+    @property
+    def driver_arns(self) -> dict[str, str]:
+        """Return the driver's function of each path by the path's name."""
+        return {
+            "bedrock": self.drive_bedrock_function_arn,
+            "import": self.drive_import_function_arn,
+            "jumpstart": self.drive_jumpstart_function_arn,
+            "fleet": self.drive_fleet_function_arn,
         }
 
     @property

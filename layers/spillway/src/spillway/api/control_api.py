@@ -33,6 +33,7 @@ from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import ManagePrices
 from spillway.services.plan_costs import PlanCosts
+from spillway.services.rehearse_deployments import RehearseDeployments
 from spillway.services.show_costs import ShowCosts
 from spillway.services.show_deployments import ShowDeployments
 
@@ -42,6 +43,7 @@ class ControlApi:
     """Everything that the control API uses from outside."""
 
     manage: ManageDeployments
+    rehearse: RehearseDeployments
     show: ShowDeployments
     benchmarks: ManageBenchmarks
     costs: ShowCosts
@@ -71,7 +73,7 @@ def build_api(services: ControlApi) -> APIGatewayRestResolver:
     )
     api.enable_swagger(path=DOCS_PATH)
     api.use(middlewares=[only_known_queries])
-    add_deployment_routes(api, services.manage, services.show, services.once)
+    add_deployment_routes(api, services.manage, services.rehearse, services.show, services.once)
     add_benchmark_routes(api, services.benchmarks, services.once)
     add_cost_routes(api, services.costs)
     add_plan_routes(api, services.plans)

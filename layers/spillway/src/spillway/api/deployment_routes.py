@@ -1,11 +1,13 @@
 """The routes under ``/deployments``."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response, content_types
 from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 
+from spillway.api.dry_run import DryRun, DryRunBody, dry_run_of
 from spillway.api.idempotency import answered_once
 from spillway.api.json_responses import Cursor, Identifier, Limit, accepted, errors
 from spillway.api.models import DecisionPage, DeploymentDetail, DeploymentPage, DeploymentRecord
@@ -14,9 +16,11 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.ports import Once
 from spillway.services.manage_deployments import ManageDeployments
+from spillway.services.rehearse_deployments import Rehearsal, RehearseDeployments
 from spillway.services.show_deployments import ShowDeployments
 
 _TAGS = ["deployments"]
+_Answer: TypeAlias = Response[DeploymentRecord | DryRunBody]
 _PATCH = Body(
     description="A JSON merge patch (RFC 7396) of capacity, thresholds, spill, budget and request_log; "
     "null restores a default.",
@@ -25,10 +29,14 @@ _PATCH = Body(
 
 
 def add_deployment_routes(
-    api: APIGatewayRestResolver, manage: ManageDeployments, show: ShowDeployments, once: Once
+    api: APIGatewayRestResolver,
+    manage: ManageDeployments,
+    rehearse: RehearseDeployments,
+    show: ShowDeployments,
+    once: Once,
 ) -> None:
     """Register the routes; those that change something answer 202 with the record as it stands."""
-    _add_changes(api, manage, show, once)
+    _add_changes(api, manage, rehearse, show, once)
     _add_views(api, show)
 
     @api.post(
@@ -50,9 +58,17 @@ def add_deployment_routes(
         return _accepted(manage.sleep(name), show)
 
 
-def _add_changes(api: APIGatewayRestResolver, manage: ManageDeployments, show: ShowDeployments, once: Once) -> None:
-    @api.post("/deployments", summary="Ask for a model", tags=_TAGS, responses=errors(202, 409))
-    def create_deployment(spec: DeploymentSpec) -> Response[DeploymentRecord]:
+def _add_changes(
+    api: APIGatewayRestResolver,
+    manage: ManageDeployments,
+    rehearse: RehearseDeployments,
+    show: ShowDeployments,
+    once: Once,
+) -> None:
+    @api.post("/deployments", summary="Ask for a model", tags=_TAGS, responses=_changing(409))
+    def create_deployment(spec: DeploymentSpec, dry_run: DryRun = False) -> _Answer:
+        if dry_run:
+            return _rehearsed(rehearse.create(spec))
         payload = spec.model_dump(mode="json", by_alias=True)
         answer = answered_once(
             api,
@@ -67,18 +83,24 @@ def _add_changes(api: APIGatewayRestResolver, manage: ManageDeployments, show: S
         "/deployments/<name>",
         summary="Change a deployment",
         tags=_TAGS,
-        responses=errors(202, 404, 409),
+        responses=_changing(404, 409),
     )
-    def change_deployment(name: Identifier, patch: Annotated[dict[str, Any], _PATCH]) -> Response[DeploymentRecord]:
+    def change_deployment(
+        name: Identifier, patch: Annotated[dict[str, Any], _PATCH], dry_run: DryRun = False
+    ) -> _Answer:
+        if dry_run:
+            return _rehearsed(rehearse.change(name, patch))
         return _accepted(manage.change(name, patch), show)
 
     @api.delete(
         "/deployments/<name>",
         summary="Retire a deployment",
         tags=_TAGS,
-        responses=errors(202, 404, 409),
+        responses=_changing(404, 409),
     )
-    def retire_deployment(name: Identifier) -> Response[DeploymentRecord]:
+    def retire_deployment(name: Identifier, dry_run: DryRun = False) -> _Answer:
+        if dry_run:
+            return _rehearsed(rehearse.retire(name))
         return _accepted(manage.retire(name), show)
 
 
@@ -103,7 +125,21 @@ def _add_views(api: APIGatewayRestResolver, show: ShowDeployments) -> None:
         return DecisionPage(items=decisions_of(found), next_cursor=next_cursor)
 
 
-def _accepted(deployment: Deployment, show: ShowDeployments) -> Response[DeploymentRecord]:
+def _changing(*also: int) -> dict[int, OpenAPIResponse]:
+    """Return what a call that changes something answers: a dry run of it answers 200 instead of 202."""
+    would: OpenAPIResponse = {"description": "A dry run", "content": {"application/json": {"model": DryRunBody}}}
+    record: OpenAPIResponse = {
+        "description": HTTPStatus.ACCEPTED.phrase,
+        "content": {"application/json": {"model": DeploymentRecord}},
+    }
+    return {**errors(HTTPStatus.ACCEPTED, *also), HTTPStatus.OK: would, HTTPStatus.ACCEPTED: record}
+
+
+def _rehearsed(rehearsal: Rehearsal) -> _Answer:
+    return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, dry_run_of(rehearsal))
+
+
+def _accepted(deployment: Deployment, show: ShowDeployments) -> Response[Any]:
     return accepted(f"/deployments/{deployment.name}", _record(deployment, show), HTTPStatus.ACCEPTED)
 
 

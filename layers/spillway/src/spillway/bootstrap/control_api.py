@@ -5,6 +5,7 @@ from functools import partial
 
 from spillway import clock
 from spillway.adapters.aws.clients import client
+from spillway.adapters.aws.driver_functions import WAIT_SECONDS, DriverFunctions
 from spillway.adapters.aws.sns_subscribers import SnsSubscribers
 from spillway.adapters.aws.workflows import StepFunctions
 from spillway.adapters.dynamodb.benchmarks_table import BenchmarksTable
@@ -28,9 +29,13 @@ from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import CurrentPrices, ManagePrices
 from spillway.services.plan_costs import PlanCosts
+from spillway.services.rehearse_deployments import RehearseDeployments
 from spillway.services.show_costs import ShowCosts
 from spillway.services.show_deployments import ShowDeployments
 from spillway.settings import Settings
+
+# The bill is compared where it is told in time; costs are shown without it.
+_BILL_SECONDS = 8
 
 
 def control_api_services(settings: Settings) -> ControlApi:
@@ -55,6 +60,13 @@ def control_api_services(settings: Settings) -> ControlApi:
             deployments=deployments,
             routes=routes,
             workflows=workflows,
+            now=clock.utc_now,
+        ),
+        rehearse=RehearseDeployments(
+            deployments=deployments,
+            rehearsals=DriverFunctions(partial(client, "lambda", within=WAIT_SECONDS), settings.driver_arns),
+            prices=prices,
+            region=settings.region,
             now=clock.utc_now,
         ),
         benchmarks=ManageBenchmarks(
@@ -99,4 +111,4 @@ def control_api_services(settings: Settings) -> ControlApi:
 def _bills(settings: Settings) -> CostExplorer | None:
     if not settings.compares_with_bill:
         return None
-    return CostExplorer(client("ce", COST_EXPLORER_REGION, hasty=True), settings.stack)
+    return CostExplorer(client("ce", COST_EXPLORER_REGION, within=_BILL_SECONDS), settings.stack)

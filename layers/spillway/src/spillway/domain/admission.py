@@ -14,6 +14,7 @@ from spillway.domain.paths.instance_types import is_written_as_type
 from spillway.domain.paths.profile import InstancePrices
 from spillway.domain.pricing.price_book import known_instance_types, price_book
 
+_CHANGEABLE_IN = frozenset(Status) - {Status.FAILED, Status.RETIRING, Status.RETIRED}
 CHANGEABLE = ("capacity", "thresholds", "spill", "budget", "request_log")
 _FIXED = {
     "name": "clients call the model by it",
@@ -49,6 +50,28 @@ def changed(spec: DeploymentSpec, patch: Mapping[str, Any]) -> DeploymentSpec:
                 allowed=CHANGEABLE,
             )
     return admitted(DeploymentSpec.model_validate(merged))
+
+
+def after(deployment: Deployment, patch: Mapping[str, Any]) -> DeploymentSpec:
+    """Return the spec of a deployment after a merge patch; Conflict in a state in which none is taken, and as above."""
+    if deployment.status not in _CHANGEABLE_IN:
+        raise Conflict(f"{deployment.name} is {deployment.status}, so its spec cannot be changed")
+    spec = changed(deployment.spec, patch)
+    ensure_endpoint_can(deployment, spec)
+    return spec
+
+
+def name_in_use(name: str) -> Conflict:
+    """Return the error for a name that a deployment has; a retired one frees its name."""
+    return Conflict(f"the name '{name}' is in use", param="name", code="name_in_use")
+
+
+def ensure_can_retire(deployment: Deployment, now: datetime) -> None:
+    """Raise Conflict while a deployment is being retired, NotFound once it is."""
+    if deployment.status is Status.RETIRED:
+        raise NotFound(f"no deployment is named '{deployment.name}': it is retired", param="name")
+    if deployment.status is Status.RETIRING and deployment.is_claimed(now):
+        raise Conflict(f"{deployment.name} is being retired already")
 
 
 def ensure_endpoint_can(deployment: Deployment, spec: DeploymentSpec) -> None:

@@ -8,6 +8,7 @@
     │   ├── NotFound         404
     │   └── Conflict         409
     ├── Retryable            the same call may work in a moment (throttled, 5xx, time-out)
+    │   └── TimedOut         what was waited for did not answer in time
     ├── CapacityUnavailable  AWS has no such instance now, or the quota does not cover it
     ├── NotReady             asked-for capacity did not come up before the deadline
     ├── SmokeTestFailed      the target answered, but not with a completion
@@ -76,6 +77,10 @@ class Conflict(Rejected):
 
 class Retryable(SpillwayError):
     """The same call may work in a moment."""
+
+
+class TimedOut(Retryable):
+    """What was waited for did not answer in time; its sentence is the caller's to read."""
 
 
 class CapacityUnavailable(SpillwayError):

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.errors import NotReady, Superseded
+from spillway.domain.deployments.findings import Findings, findings_to_json, problem_of
+from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.deployments.status import Status
+from spillway.domain.errors import CapacityUnavailable, NotReady, Rejected, Superseded
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.paths.targets import target_to_json
 from spillway.ports import Deployments, Driver
-from spillway.services.events.driver import DriverEvent, Preflight, Probe, Provision, Release, Scale
+from spillway.services.events.driver import DriverEvent, Preflight, Probe, Provision, Rehearse, Release, Scale
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,10 @@ class DriverTask:
     deployments: Deployments
     now: Callable[[], datetime]
 
-    def run(self, event: DriverEvent) -> dict[str, Any]:
+    def run(self, event: DriverEvent | Rehearse) -> dict[str, Any]:
         """Do one verb; Superseded when another execution works on the deployment now."""
+        if isinstance(event, Rehearse):
+            return findings_to_json(self._rehearsed(event.spec))
         deployment, owner = self.deployments.get(event.deployment), event.execution
         if owner is not None and deployment.workflow != owner:
             raise Superseded(f"{deployment.name} is worked on by {deployment.workflow or 'nobody'}, not by {owner}")
@@ -45,6 +50,17 @@ class DriverTask:
                 return self._release(deployment, event)
             case _:
                 assert_never(event)
+
+    def _rehearsed(self, spec: DeploymentSpec) -> Findings:
+        """Return what the checks find of a spec; its record is this one's alone, and nothing is made."""
+        now = self.now()
+        deployment = Deployment(spec, Status.REQUESTED, "", created_at=now, updated_at=now)
+        resources = tuple(self.driver.makes(deployment))
+        try:
+            self.driver.preflight(deployment)
+        except (Rejected, CapacityUnavailable) as err:
+            return Findings((problem_of(err),), resources)
+        return Findings((), resources)
 
     def _probe(self, deployment: Deployment, event: Probe) -> dict[str, Any]:
         capacity = self.driver.probe(deployment)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from spillway.domain.admission import admitted, changed, ensure_can, ensure_endpoint_can
+from spillway.domain.admission import admitted, after, ensure_can, ensure_can_retire
 from spillway.domain.decision import Action, Code, Reason, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.schedule import floor_at
+from spillway.domain.deployments.schedule import floor_at, out_of_bounds
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
@@ -23,7 +23,6 @@ from spillway.ports import Deployments, Routes, Workflows
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
-_CHANGEABLE_IN = frozenset(Status) - {Status.FAILED, Status.RETIRING, Status.RETIRED}
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,7 @@ class ManageDeployments:
         """
         for _ in range(_ATTEMPTS):
             deployment = self.deployments.get(name)
-            if deployment.status not in _CHANGEABLE_IN:
-                raise Conflict(f"{name} is {deployment.status}, so its spec cannot be changed")
-            spec = changed(deployment.spec, patch)
-            ensure_endpoint_can(deployment, spec)
+            spec = after(deployment, patch)
             if spec == deployment.spec:
                 return deployment
             try:
@@ -86,11 +82,8 @@ class ManageDeployments:
 
     def retire(self, name: str) -> Deployment:
         """Start the retire workflow; Conflict while it runs, NotFound once it is done."""
-        deployment, now = self.deployments.get(name), self.now()
-        if deployment.status is Status.RETIRED:
-            raise NotFound(f"no deployment is named '{name}': it is retired", param="name")
-        if deployment.status is Status.RETIRING and deployment.is_claimed(now):
-            raise Conflict(f"{name} is being retired already")
+        deployment = self.deployments.get(name)
+        ensure_can_retire(deployment, self.now())
         execution = self._start("retire", "retire", deployment)
         logger.info("retirement requested", extra={"deployment": name, "execution": execution})
         return replace(deployment, workflow=execution)
@@ -156,10 +149,8 @@ class ManageDeployments:
         raise Retryable(f"the route of {deployment.name} keeps changing")
 
     def _fitted(self, deployment: Deployment) -> Deployment:
-        now, spec = self.now(), deployment.spec
-        wanted = min(max(deployment.desired, floor_at(spec, now)), spec.capacity.max)
-        at_rest = deployment.status in (Status.SERVING, Status.ASLEEP) and not deployment.is_claimed(now)
-        if not spec.profile.has_instances or wanted == deployment.desired or not at_rest:
+        wanted = out_of_bounds(deployment, self.now())
+        if wanted is None:
             return deployment
         sentence = f"{deployment.desired} instance(s) are outside the new capacity bounds; {wanted} will be."
         reason = Reason(Code.OUT_OF_BOUNDS, sentence, deployment.desired, wanted, "instances")

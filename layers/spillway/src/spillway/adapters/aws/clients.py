@@ -8,8 +8,6 @@ from botocore.config import Config
 
 from spillway import __name__ as package
 
-_HASTY = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=8)
-
 
 @cache
 def client_config() -> Config:
@@ -26,11 +24,13 @@ def client_config() -> Config:
     )
 
 
-def client(service: str, region: str | None = None, *, hasty: bool = False) -> Any:
+def client(service: str, region: str | None = None, *, within: int | None = None) -> Any:
     """Return a new client of one AWS service; region, credentials and endpoint come from the SDK's own settings.
 
-    A ``region`` is given only for a service that is elsewhere than the stack. A ``hasty`` one asks once and waits for
-    seconds: for what an answer can do without.
+    A ``region`` is given only for a service that is elsewhere than the stack. With ``within`` it asks
+    once and waits that many seconds: for what somebody is waiting for.
     """
-    config = client_config().merge(_HASTY) if hasty else client_config()
+    config = client_config()
+    if within is not None:
+        config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=within))
     return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]

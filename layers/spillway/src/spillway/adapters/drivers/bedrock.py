@@ -53,6 +53,10 @@ class BedrockDriver:
         if is_on_marketplace(model_id) and not self.may_subscribe:
             raise _refused(self._unsubscribed(model_id))
 
+    def makes(self, deployment: Deployment) -> Sequence[str]:
+        """Name nothing: Bedrock itself needs nothing made."""
+        return []
+
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Return the id to call; Bedrock itself needs nothing made."""
         return {RESOLVED: self._resolve(deployment)[1]}

@@ -39,6 +39,10 @@ class ImportDriver:
             )
         self._role()
 
+    def makes(self, deployment: Deployment) -> Sequence[str]:
+        """Name the model; its import's job is the first of its kind that has a moment in its name."""
+        return [f"imported model {self._names(deployment).imported_model}"]
+
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Begin the import, once in a deployment's life; a repeat finds the first one's job or model."""
         names, job = self._names(deployment), self._job_name(deployment)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from spillway.adapters.aws.errors import translated
 from spillway.adapters.dynamodb.cursor import decode_cursor, encode_cursor
+from spillway.domain.admission import name_in_use
 from spillway.domain.deployments.deployment import Deployment, Inventory
 from spillway.domain.deployments.measured_capacity import measured_from_json, measured_to_json
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
-from spillway.domain.errors import Conflict, NotFound, Superseded
+from spillway.domain.errors import NotFound, Superseded
 from spillway.domain.paths.targets import target_from_json, target_to_json
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class DeploymentsTable:
             except self._client.exceptions.ConditionalCheckFailedException as err:
                 if _is_stored(err, deployment):
                     return
-                raise Conflict(f"the name '{deployment.name}' is in use", param="name", code="name_in_use") from err
+                raise name_in_use(deployment.name) from err
 
     def update(self, deployment: Deployment) -> Deployment:
         """Store the next version of a record that nobody else wrote meanwhile."""

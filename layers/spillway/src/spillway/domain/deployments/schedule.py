@@ -3,7 +3,9 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec, WarmWindow
+from spillway.domain.deployments.status import Status
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -17,6 +19,14 @@ def floor_at(spec: DeploymentSpec, now: datetime) -> int:
     alone = 0 if may_wait or not spec.profile.has_instances else 1
     windows = (window.min for window in spec.capacity.warm_windows if is_open(window, now))
     return min(max(spec.capacity.min, alone, *windows, 0), spec.capacity.max)
+
+
+def out_of_bounds(deployment: Deployment, now: datetime) -> int | None:
+    """Return how many instances a deployment at rest has to be brought to; None where its number is within bounds."""
+    spec = deployment.spec
+    wanted = min(max(deployment.desired, floor_at(spec, now)), spec.capacity.max)
+    at_rest = deployment.status in (Status.SERVING, Status.ASLEEP) and not deployment.is_claimed(now)
+    return wanted if spec.profile.has_instances and wanted != deployment.desired and at_rest else None
 
 
 def is_open(window: WarmWindow, now: datetime) -> bool:

@@ -39,7 +39,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 class ModelSpec(Frozen):
     """The model: a Hugging Face, JumpStart or Bedrock id, and the user's own weights if any."""
 
-    id: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
+    id: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
     weights: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$", max_length=1024)] | None = None
     accept_eula: bool = False
 

@@ -1,10 +1,11 @@
-"""What the workflows' tasks ask of a driver: the events of ``drive_bedrock``, ``drive_fleet`` and their like."""
+"""What workflows' tasks, and dry runs, ask of a driver: the events of ``drive_fleet`` and its like."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
+from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.services.events.reading import TaskEvent, read
 
 
@@ -58,11 +59,25 @@ class Release(TaskEvent):
     deadline: AwareDatetime
 
 
+class Rehearse(TaskEvent):
+    """Check a spec that has no record, as ``preflight`` does, and name what it would make; the control API asks."""
+
+    verb: Literal["rehearse"]
+    spec: DeploymentSpec
+
+    @property
+    def deployment(self) -> str:
+        """The name that the deployment would have."""
+        return self.spec.name
+
+
 DriverEvent: TypeAlias = Preflight | Provision | Probe | Scale | Release
 
-_KINDS: TypeAdapter[DriverEvent] = TypeAdapter(Annotated[DriverEvent, Field(discriminator="verb")])
+_KINDS: TypeAdapter[DriverEvent | Rehearse] = TypeAdapter(
+    Annotated[DriverEvent | Rehearse, Field(discriminator="verb")]
+)
 
 
-def read_driver_event(event: Mapping[str, Any]) -> DriverEvent:
-    """Return the verb that a task asks for; InvalidRequest for what is none."""
+def read_driver_event(event: Mapping[str, Any]) -> DriverEvent | Rehearse:
+    """Return the verb that a task, or the control API, asks for; InvalidRequest for what is none."""
     return read(event, _KINDS)

@@ -21,6 +21,10 @@ class DisabledFleetDriver:
             allowed=[path.value for path in Path if not profile_of(path).runs_engine],
         )
 
+    def makes(self, deployment: Deployment) -> Sequence[str]:
+        """Name nothing."""
+        return []
+
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Refuse like ``preflight``."""
         self.preflight(deployment)

@@ -48,6 +48,16 @@ class FleetDriver:
         self.checks.check(deployment.spec)
         self._look(self._names(deployment))
 
+    def makes(self, deployment: Deployment) -> Sequence[str]:
+        """Name route, launch template and group; instances have no names before they run."""
+        names = self._names(deployment)
+        return [
+            f"target group {names.target_group}",
+            f"listener rule to target group {names.target_group}",
+            f"launch template {names.base}",
+            f"Auto Scaling group {names.base}",
+        ]
+
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Make route, launch template and group, or what is missing of them; a group that is there is resized."""
         names, offer = self._names(deployment), self.checks.offer(deployment.spec)

@@ -60,6 +60,11 @@ class JumpstartDriver:
                 "Ask for more in Service Quotas, or lower capacity.max."
             )
 
+    def makes(self, deployment: Deployment) -> Sequence[str]:
+        """Name model, endpoint config, endpoint and component, which all bear the same name."""
+        base = self._names(deployment).base
+        return [f"{kind} {base}" for kind in ("model", "endpoint config", "endpoint", "inference component")]
+
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Make what can be made now; once the endpoint is in service, that is the component with its copies.
 

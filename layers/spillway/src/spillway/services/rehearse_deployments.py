@@ -1,0 +1,111 @@
+"""What a call would do to a deployment: everything is checked as the call would, and nothing is made or written."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from spillway.domain.admission import admitted, after, ensure_can_retire, name_in_use
+from spillway.domain.deployments.findings import Findings
+from spillway.domain.deployments.schedule import floor_at, out_of_bounds
+from spillway.domain.deployments.spec import DeploymentSpec, ModelSpec
+from spillway.domain.deployments.status import Status
+from spillway.domain.errors import NotFound
+from spillway.domain.paths.path import Billing, Path
+from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, TokenPrice
+from spillway.ports import Deployments, Rehearsals
+
+
+class Would(StrEnum):
+    """What the call would do."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    RETIRE = "retire"
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What would follow: ``spec`` with every default, and the one that stands ``before`` it, None where none does.
+
+    ``workflow`` is what would be started, if anything, ``desired`` the instances that it would ask for, and ``floor``
+    the fewest that stay. ``price`` is that of an instance, or on Bedrock that of tokens, None where it is unknown.
+    """
+
+    would: Would
+    spec: DeploymentSpec
+    findings: Findings
+    workflow: str | None
+    desired: int
+    floor: int
+    before: DeploymentSpec | None = None
+    price: HourlyPrice | TokenPrice | None = None
+
+
+@dataclass(frozen=True)
+class RehearseDeployments:
+    """Each method raises what its call would raise before it begins anything."""
+
+    deployments: Deployments
+    rehearsals: Rehearsals
+    prices: Callable[[], PriceBook]
+    region: str
+    now: Callable[[], datetime]
+
+    def create(self, spec: DeploymentSpec) -> Rehearsal:
+        """Rehearse a new deployment; Conflict for a name in use, Retryable when the checks got no answer."""
+        wanted = admitted(spec)
+        if self._is_in_use(spec.name):
+            raise name_in_use(spec.name)
+        floor = floor_at(wanted, self.now())
+        found, price = self._found(wanted), self._price(wanted)
+        return Rehearsal(Would.CREATE, wanted, found, "deploy", max(floor, 1), floor, price=price)
+
+    def change(self, name: str, patch: Mapping[str, Any]) -> Rehearsal:
+        """Rehearse a merge patch; the new spec is checked as if it were to be deployed."""
+        deployment = self.deployments.get(name)
+        spec = after(deployment, patch)
+        bounded = out_of_bounds(replace(deployment, spec=spec), self.now())
+        return Rehearsal(
+            Would.CHANGE,
+            spec,
+            replace(self._found(spec), resources=()),
+            None if bounded is None else "scale",
+            deployment.desired if bounded is None else bounded,
+            floor_at(spec, self.now()),
+            deployment.spec,
+            self._price(spec),
+        )
+
+    def retire(self, name: str) -> Rehearsal:
+        """Rehearse the end of a deployment: the resources are those that would be released."""
+        deployment = self.deployments.get(name)
+        ensure_can_retire(deployment, self.now())
+        found = replace(self.rehearsals.of(deployment.spec), problems=())
+        return Rehearsal(Would.RETIRE, deployment.spec, found, "retire", 0, 0, deployment.spec)
+
+    def _is_in_use(self, name: str) -> bool:
+        try:
+            return self.deployments.get(name).status is not Status.RETIRED
+        except NotFound:
+            return False
+
+    def _found(self, spec: DeploymentSpec) -> Findings:
+        """Return what the path's driver finds, and Bedrock's of the spill target."""
+        found = self.rehearsals.of(spec)
+        if spec.spill is None:
+            return found
+        model = ModelSpec(id=spec.spill.model_id, accept_eula=spec.model.accept_eula)
+        spill = self.rehearsals.of(DeploymentSpec(name=spec.name, model=model, path=Path.BEDROCK))
+        problems = (replace(each, param=_OF_SPILL.get(each.param or "", each.param)) for each in spill.problems)
+        return replace(found, problems=(*found.problems, *problems))
+
+    def _price(self, spec: DeploymentSpec) -> HourlyPrice | TokenPrice | None:
+        if spec.path.billing is Billing.TOKEN:
+            return self.prices().tokens(spec.profile.model_id(spec.model.id), self.region)
+        return self.prices().instance_of(spec, self.region)
+
+
+# The spill target is no field of the spec that its driver sees.
+_OF_SPILL = {"model.id": "spill.model_id"}
