@@ -358,6 +358,16 @@ class FakeDriver:
             raise self.failures[verb]
 
 
+class FakeRegions:
+    """Knows the regions of the models in ``regions``, and those of no other."""
+
+    def __init__(self) -> None:
+        self.regions: dict[str, tuple[str, ...]] = {}
+
+    def of(self, model_ids: Sequence[str]) -> Mapping[str, tuple[str, ...] | None]:
+        return {model: self.regions.get(model) for model in model_ids}
+
+
 class FakeRehearsals:
     """Finds what ``findings`` has for a spec's path, else nothing wrong; ``failure`` is raised instead."""
 

@@ -47,6 +47,7 @@ def test_a_record_comes_back_as_it_was_stored(store: Deployments) -> None:
         hold_until=NOW + timedelta(minutes=10),
         restore=2,
         measured=a_measured(),
+        serves_in={"us.a": ("us-east-1", "us-west-2"), "b": None},
     )
     store.create(deployment)
     assert store.get(deployment.name) == deployment

@@ -60,6 +60,14 @@ async def test_the_same_idempotency_key_again_gets_the_first_answer_again(operat
     assert operator.statuses("repeated").count("provisioning") == 1
 
 
+async def test_a_cross_region_profile_names_the_regions_that_may_answer(operator: Operator) -> None:
+    profile = {"path": "bedrock", "model": {"id": f"us.{SPILL_MODEL}"}, "spill": None, "capacity": None}
+    made = await operator.ask_for("across", **profile)
+    regions = {f"us.{SPILL_MODEL}": ["us-east-1", "us-east-2", "us-west-2"]}
+    assert made.body["serves_in"] == regions
+    assert (await operator.until("across", "serving"))["serves_in"] == regions
+
+
 async def test_an_idempotency_key_with_another_body_is_refused(operator: Operator) -> None:
     operator.adopt("first-body")
     headers = {"Idempotency-Key": "one-key"}

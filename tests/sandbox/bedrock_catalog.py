@@ -38,12 +38,18 @@ class ImportedModel:
     tags: dict[str, str] = field(default_factory=dict)
 
 
+# Where a cross-region profile that is called from us-east-1 may answer, by the geography before its name: one model ARN
+# for each region, and for a global one the caller's own and one without a region (Bedrock's user guide).
+GEOGRAPHIES = {"us": ("us-east-1", "us-east-2", "us-west-2"), "global": ("us-east-1", "")}
+
+
 @dataclass
 class Catalog:
-    """Foundation models by id, the cross-region profiles in front of some, and imported models by ARN."""
+    """Foundation models by id, cross-region profiles with the regions of their geography, imported models by ARN."""
 
     models: dict[str, FoundationModel]
     profiles: dict[str, str]
+    regions: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(GEOGRAPHIES))
     imported: dict[str, ImportedModel] = field(default_factory=dict)
 
     def foundation(self, identifier: str) -> FoundationModel | None:

@@ -130,7 +130,10 @@ class BedrockControl:
             "inferenceProfileName": f"{geography} {self.catalog.profiles[profile]}",
             "inferenceProfileArn": f"arn:aws:bedrock:{self._region}:{self._account}:inference-profile/{profile}",
             "inferenceProfileId": profile,
-            "models": [{"modelArn": self._arn(self.catalog.profiles[profile])}],
+            "models": [
+                {"modelArn": f"arn:aws:bedrock:{region}::foundation-model/{self.catalog.profiles[profile]}"}
+                for region in self.catalog.regions[profile.split(".", 1)[0]]
+            ],
             "status": "ACTIVE",
             "type": "SYSTEM_DEFINED",
         }

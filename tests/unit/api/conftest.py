@@ -34,6 +34,7 @@ from tests.fakes import (
     FakeKeys,
     FakeOnce,
     FakePrices,
+    FakeRegions,
     FakeRehearsals,
     FakeReviews,
     FakeRoutes,
@@ -81,6 +82,7 @@ class World:
     workflows: FakeWorkflows = field(default_factory=FakeWorkflows)
     keys: FakeKeys = field(default_factory=FakeKeys)
     once: FakeOnce = field(default_factory=FakeOnce)
+    regions: FakeRegions = field(default_factory=FakeRegions)
     rehearsals: FakeRehearsals = field(default_factory=FakeRehearsals)
     prices: FakePrices = field(default_factory=FakePrices)
     credits: FakeCredits = field(default_factory=FakeCredits)
@@ -95,8 +97,10 @@ class World:
         prices = CurrentPrices(price_book_of(self.region), self.prices, lambda: self.now)
         costs = ShowCosts(self.deployments, self.usage, prices, benchmarks(), self.region, lambda: self.now, self.bills)
         return ControlApi(
-            manage=ManageDeployments(self.deployments, self.routes, self.workflows, lambda: self.now),
-            rehearse=RehearseDeployments(self.deployments, self.rehearsals, prices, "us-east-1", lambda: self.now),
+            manage=ManageDeployments(self.deployments, self.routes, self.workflows, self.regions, lambda: self.now),
+            rehearse=RehearseDeployments(
+                self.deployments, self.rehearsals, self.regions, prices, "us-east-1", lambda: self.now
+            ),
             show=ShowDeployments(
                 self.deployments,
                 self.routes,

@@ -90,7 +90,10 @@ async def test_profiles_point_at_their_models(client: Any) -> None:
     profiles = (await ask(client.list_inference_profiles, typeEquals="SYSTEM_DEFINED"))["inferenceProfileSummaries"]
     assert f"us.{LLAMA}" in {profile["inferenceProfileId"] for profile in profiles}
     profile = await ask(client.get_inference_profile, inferenceProfileIdentifier=f"us.{LLAMA}")
-    assert profile["models"] == [{"modelArn": f"arn:aws:bedrock:us-east-1::foundation-model/{LLAMA}"}]
+    # One for each region that may answer.
+    assert [model["modelArn"] for model in profile["models"]] == [
+        f"arn:aws:bedrock:{region}::foundation-model/{LLAMA}" for region in ("us-east-1", "us-east-2", "us-west-2")
+    ]
     by_arn = await ask(client.get_inference_profile, inferenceProfileIdentifier=profile["inferenceProfileArn"])
     assert by_arn["inferenceProfileId"] == f"us.{LLAMA}"
     none = await ask(client.list_inference_profiles, typeEquals="APPLICATION")

@@ -246,6 +246,14 @@ class Driver(Protocol):
         ...
 
 
+class ModelRegions(Protocol):
+    """Bedrock's catalog, asked which regions may answer."""
+
+    def of(self, model_ids: Sequence[str]) -> Mapping[str, tuple[str, ...] | None]:
+        """Return the regions by the id that calls use; None where Bedrock does not say. Never raises for that."""
+        ...
+
+
 class Rehearsals(Protocol):
     """The drivers, asked by the control API about specs that have no record yet."""
 

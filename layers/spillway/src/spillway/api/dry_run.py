@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
+from spillway.api.models import ServesIn
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.frozen import Frozen
 from spillway.domain.pricing.price_book import HourlyPrice, TokenPrice
@@ -60,6 +61,7 @@ class DryRunBody(Frozen):
     workflow: Annotated[str | None, Field(description="What would be started; null where nothing would")]
     desired: Annotated[int, Field(description="Instances (model copies, on SageMaker) that it would ask for")]
     resources: Annotated[tuple[str, ...], Field(description="What would be made, or by DELETE released, by name")]
+    serves_in: ServesIn
     price: Annotated[WouldCost | None, Field(description="null where it is unknown, and of a DELETE")]
 
 
@@ -76,6 +78,7 @@ def dry_run_of(rehearsal: Rehearsal) -> DryRunBody:
         workflow=rehearsal.workflow,
         desired=rehearsal.desired,
         resources=found.resources,
+        serves_in=dict(rehearsal.serves_in),
         price=_price(rehearsal),
     )
 

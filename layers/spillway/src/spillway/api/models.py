@@ -14,6 +14,15 @@ from spillway.domain.frozen import LEAST, Frozen
 _TEN_YEARS = 10 * 366 * 24 * 3600
 
 
+ServesIn = Annotated[
+    dict[str, tuple[str, ...] | None],
+    Field(
+        description="The regions that may answer, by the Bedrock model or profile that is called (spill target too); "
+        "'global' is any, null is unknown"
+    ),
+]
+
+
 class DeploymentRecord(Frozen):
     """A deployment: what was asked for with every default filled in, and where it stands."""
 
@@ -29,6 +38,7 @@ class DeploymentRecord(Frozen):
         tuple[str, ...],
         Field(description="Instance types and models that it may use and that have no known price in this region"),
     ]
+    serves_in: ServesIn
     created_at: datetime
     updated_at: Annotated[datetime, Field(description="When the status last changed")]
 

@@ -39,6 +39,7 @@ def record_of(deployment: Deployment, unpriced: Sequence[str]) -> DeploymentReco
         workflow=deployment.workflow,
         resources=dict(deployment.resources),
         unpriced=tuple(unpriced),
+        serves_in=dict(deployment.serves_in),
         created_at=deployment.created_at,
         updated_at=deployment.updated_at,
     )

@@ -1,7 +1,7 @@
 """What a call would do to a deployment: everything is checked as the call would, and nothing is made or written."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,7 @@ from spillway.domain.deployments.status import Status
 from spillway.domain.errors import NotFound
 from spillway.domain.paths.path import Billing, Path
 from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, TokenPrice
-from spillway.ports import Deployments, Rehearsals
+from spillway.ports import Deployments, ModelRegions, Rehearsals
 
 
 class Would(StrEnum):
@@ -31,6 +31,7 @@ class Rehearsal:
 
     ``workflow`` is what would be started, if anything, ``desired`` the instances that it would ask for, and ``floor``
     the fewest that stay. ``price`` is that of an instance, or on Bedrock that of tokens, None where it is unknown.
+    ``serves_in`` is as a deployment has it.
     """
 
     would: Would
@@ -41,6 +42,7 @@ class Rehearsal:
     floor: int
     before: DeploymentSpec | None = None
     price: HourlyPrice | TokenPrice | None = None
+    serves_in: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class RehearseDeployments:
 
     deployments: Deployments
     rehearsals: Rehearsals
+    regions: ModelRegions
     prices: Callable[[], PriceBook]
     region: str
     now: Callable[[], datetime]
@@ -59,8 +62,16 @@ class RehearseDeployments:
         if self._is_in_use(spec.name):
             raise name_in_use(spec.name)
         floor = floor_at(wanted, self.now())
-        found, price = self._found(wanted), self._price(wanted)
-        return Rehearsal(Would.CREATE, wanted, found, "deploy", max(floor, 1), floor, price=price)
+        return Rehearsal(
+            Would.CREATE,
+            wanted,
+            self._found(wanted),
+            "deploy",
+            max(floor, 1),
+            floor,
+            price=self._price(wanted),
+            serves_in=self.regions.of(wanted.bedrock_models),
+        )
 
     def change(self, name: str, patch: Mapping[str, Any]) -> Rehearsal:
         """Rehearse a merge patch; the new spec is checked as if it were to be deployed."""
@@ -76,6 +87,7 @@ class RehearseDeployments:
             floor_at(spec, self.now()),
             deployment.spec,
             self._price(spec),
+            self.regions.of(spec.bedrock_models),
         )
 
     def retire(self, name: str) -> Rehearsal:

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from spillway.adapters.aws.errors import VALIDATION_CODES, code_of, is_gone, translated
+from spillway.adapters.aws.bedrock_catalog import BedrockCatalog, Resolved
+from spillway.adapters.aws.errors import translated
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.observations.capacity import Capacity
@@ -15,7 +14,6 @@ from spillway.domain.paths.targets import BedrockTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient
-    from mypy_boto3_bedrock.type_defs import GetFoundationModelResponseTypeDef
 
 RESOLVED = "bedrock_model_id"
 
@@ -33,7 +31,7 @@ class BedrockDriver:
 
     def preflight(self, deployment: Deployment) -> None:
         """Check that the model exists, is offered in this region, and may be called by this account."""
-        model_id, _ = self._resolve(deployment)
+        model_id = self._resolve(deployment).model_id
         with translated(param="model.id"):
             found = self.bedrock.get_foundation_model_availability(modelId=model_id)
         if found["regionAvailability"] != "AVAILABLE":
@@ -59,7 +57,7 @@ class BedrockDriver:
 
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Return the id to call; Bedrock itself needs nothing made."""
-        return {RESOLVED: self._resolve(deployment)[1]}
+        return {RESOLVED: self._resolve(deployment).called_id}
 
     def probe(self, deployment: Deployment) -> Capacity:
         """Say ready: Bedrock always is."""
@@ -87,46 +85,8 @@ class BedrockDriver:
             "test subscribe: deploy the stack with AllowModelSubscriptions=true"
         )
 
-    def _resolve(self, deployment: Deployment) -> tuple[str, str]:
-        """Return the foundation model's id, and the id that calls must use."""
-        asked = bedrock_id(deployment.spec.model.id)
-        if model := self._foundation_model(asked):
-            details = model["modelDetails"]
-            base = details["modelId"]
-            if "ON_DEMAND" in details.get("inferenceTypesSupported", []):
-                return base, asked
-            return base, self._profile_of(base)
-        with translated(param="model.id"):
-            try:
-                profile = self.bedrock.get_inference_profile(inferenceProfileIdentifier=asked)
-            except ClientError as err:
-                if is_gone(err) or code_of(err) in VALIDATION_CODES:
-                    raise _refused(f"Bedrock has no model or inference profile '{asked}' in {self.region}") from err
-                raise
-        return profile["models"][0].get("modelArn", asked).rsplit("/", 1)[-1], asked
-
-    def _foundation_model(self, model_id: str) -> "GetFoundationModelResponseTypeDef | None":
-        with translated():
-            try:
-                return self.bedrock.get_foundation_model(modelIdentifier=model_id)
-            except ClientError as err:
-                if is_gone(err) or code_of(err) in VALIDATION_CODES:
-                    return None
-                raise
-
-    def _profile_of(self, model_id: str) -> str:
-        """Return the profile that carries a model; one that stays in the geography comes before a global one."""
-        with translated():
-            pages = self.bedrock.get_paginator("list_inference_profiles").paginate(typeEquals="SYSTEM_DEFINED")
-            found = [
-                profile["inferenceProfileId"]
-                for page in pages
-                for profile in page["inferenceProfileSummaries"]
-                if any(model.get("modelArn", "").endswith(f"/{model_id}") for model in profile["models"])
-            ]
-        if not found:
-            raise _refused(f"{model_id} can't be called on demand in {self.region}, and no inference profile has it")
-        return min(found, key=lambda profile: (profile.startswith("global."), profile))
+    def _resolve(self, deployment: Deployment) -> Resolved:
+        return BedrockCatalog(self.region, self.bedrock).resolve(bedrock_id(deployment.spec.model.id))
 
 
 def _refused(sentence: str) -> InvalidRequest:

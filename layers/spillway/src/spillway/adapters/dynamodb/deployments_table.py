@@ -126,6 +126,7 @@ def item_of(deployment: Deployment) -> dict[str, Any]:
         "target": json.dumps(target_to_json(deployment.target)) if deployment.target else None,
         "hold_until": deployment.hold_until.isoformat() if deployment.hold_until else None,
         "workflow": deployment.workflow,
+        "serves_in": json.dumps(dict(deployment.serves_in)) if deployment.serves_in else None,
         "measured": json.dumps(measured_to_json(deployment.measured)) if deployment.measured else None,
     }
     numbers = {
@@ -157,5 +158,10 @@ def deployment_of(item: dict[str, Any]) -> Deployment:
         target=target_from_json(json.loads(plain["target"])) if "target" in plain else None,
         hold_until=datetime.fromisoformat(plain["hold_until"]) if "hold_until" in plain else None,
         restore=int(plain["restore"]) if "restore" in plain else None,
+        serves_in=_regions_from(plain.get("serves_in", "{}")),
         measured=measured_from_json(json.loads(plain["measured"])) if "measured" in plain else None,
     )
+
+
+def _regions_from(text: str) -> dict[str, tuple[str, ...] | None]:
+    return {model: None if regions is None else tuple(regions) for model, regions in json.loads(text).items()}

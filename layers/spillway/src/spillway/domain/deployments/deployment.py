@@ -25,6 +25,8 @@ class Deployment:
     ``target`` is where the primary answers, None before it was ever ready. Before ``hold_until`` nothing wakes or
     scales it by itself: a start that just failed would only fail again. ``workflow`` names the execution at work on it,
     and ``restore`` the instances to go back to if that execution fails. ``measured`` is what its last benchmark found.
+    ``serves_in`` are the regions that may answer, by the Bedrock id that is called, as Bedrock said when the deployment
+    was asked for or its spill target last changed; None where it did not say.
     """
 
     spec: DeploymentSpec
@@ -41,6 +43,7 @@ class Deployment:
     hold_until: datetime | None = None
     restore: int | None = None
     measured: Measured | None = None
+    serves_in: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from spillway.domain.engines.registry import DEFAULT_ENGINE, ENGINES, engine_of
 from spillway.domain.frozen import LEAST, Frozen
-from spillway.domain.paths.path import Path
+from spillway.domain.paths.path import Billing, Path
 from spillway.domain.paths.profile import PathProfile
 from spillway.domain.paths.registry import profile_of
 
@@ -216,6 +216,12 @@ class DeploymentSpec(Frozen):
         """
         types = self.capacity.instance_types or self.profile.instance_types(self.model.id)
         return tuple(self.profile.instance_type(name) for name in types)
+
+    @property
+    def bedrock_models(self) -> tuple[str, ...]:
+        """The ids of Bedrock's catalog that may answer for it: its own on that path, and the spill target's."""
+        own = (self.profile.model_id(self.model.id),) if self.path.billing is Billing.TOKEN else ()
+        return (*own, self.spill.model_id) if self.spill else own
 
     @model_validator(mode="after")
     def _has_the_weights_that_its_path_needs(self) -> "DeploymentSpec":

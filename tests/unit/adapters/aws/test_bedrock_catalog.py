@@ -1,0 +1,95 @@
+"""Which regions may answer for a model, as Bedrock's catalog tells it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
+
+from spillway.adapters.aws.bedrock_catalog import ServingRegions
+
+MODEL = "meta.llama3-3-70b-instruct-v1:0"
+US = ("us-east-1", "us-east-2", "us-west-2")
+
+
+@pytest.fixture
+def stub() -> Iterator[Stubber]:
+    client = boto3.client("bedrock", "us-east-1", aws_access_key_id="t", aws_secret_access_key="t")
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def regions_of(stub: Stubber, *models: str) -> Any:
+    client: Any = stub.client
+    return ServingRegions("us-east-1", lambda: client).of(models)
+
+
+def profile(name: str, *regions: str) -> dict[str, Any]:
+    return {
+        "inferenceProfileName": name,
+        "inferenceProfileArn": f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{name}",
+        "inferenceProfileId": name,
+        "models": [{"modelArn": f"arn:aws:bedrock:{region}::foundation-model/{MODEL}"} for region in regions],
+        "status": "ACTIVE",
+        "type": "SYSTEM_DEFINED",
+    }
+
+
+def model_exists(stub: Stubber, *inference_types: str) -> None:
+    arn = f"arn:aws:bedrock:us-east-1::foundation-model/{MODEL}"
+    details = {"modelArn": arn, "modelId": MODEL, "inferenceTypesSupported": list(inference_types)}
+    stub.add_response("get_foundation_model", {"modelDetails": details}, {"modelIdentifier": MODEL})
+
+
+def no_model_but_a_profile(stub: Stubber, name: str, *regions: str) -> None:
+    stub.add_client_error("get_foundation_model", "ValidationException", "The provided model identifier is invalid.")
+    stub.add_response("get_inference_profile", profile(name, *regions), {"inferenceProfileIdentifier": name})
+
+
+def test_a_model_that_is_called_on_demand_stays_in_the_region(stub: Stubber) -> None:
+    model_exists(stub, "ON_DEMAND")
+    assert regions_of(stub, MODEL) == {MODEL: ("us-east-1",)}
+
+
+def test_a_cross_region_profile_names_every_region_of_it(stub: Stubber) -> None:
+    no_model_but_a_profile(stub, f"us.{MODEL}", *US)
+    assert regions_of(stub, f"us.{MODEL}") == {f"us.{MODEL}": US}
+
+
+def test_a_model_that_needs_a_profile_has_that_ones_regions_under_its_id(stub: Stubber) -> None:
+    model_exists(stub)
+    found = {"inferenceProfileSummaries": [profile(f"global.{MODEL}", "us-east-1", ""), profile(f"us.{MODEL}", *US)]}
+    stub.add_response("list_inference_profiles", found, {"typeEquals": "SYSTEM_DEFINED"})
+    assert regions_of(stub, MODEL) == {f"us.{MODEL}": US}
+
+
+def test_a_global_profile_says_so(stub: Stubber) -> None:
+    no_model_but_a_profile(stub, f"global.{MODEL}", "us-east-1", "")
+    assert regions_of(stub, f"global.{MODEL}") == {f"global.{MODEL}": ("us-east-1", "global")}
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalServerException"])
+def test_what_bedrock_does_not_say_is_unknown_and_the_next_model_is_asked(stub: Stubber, code: str) -> None:
+    stub.add_client_error("get_foundation_model", code, "no")
+    no_model_but_a_profile(stub, f"us.{MODEL}", *US)
+    assert regions_of(stub, "qwen.qwen3-32b-v1:0", f"us.{MODEL}") == {"qwen.qwen3-32b-v1:0": None, f"us.{MODEL}": US}
+
+
+def test_a_model_that_there_is_not_is_unknown(stub: Stubber) -> None:
+    for call in ("get_foundation_model", "get_inference_profile"):
+        stub.add_client_error(call, "ValidationException", "The provided model identifier is invalid.")
+    assert regions_of(stub, "meta.none") == {"meta.none": None}
+
+
+def test_no_answer_is_unknown() -> None:
+    def late() -> Any:
+        raise ReadTimeoutError(endpoint_url="https://bedrock.us-east-1.amazonaws.com")
+
+    assert ServingRegions("us-east-1", late).of([MODEL]) == {MODEL: None}
+
+
+def test_nobody_is_asked_where_there_is_no_model_of_bedrocks() -> None:
+    assert ServingRegions("us-east-1", lambda: pytest.fail("asked")).of([]) == {}
