@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
+from yarl import URL
 
 from tests.builders import SPILL_MODEL, spec_body
 from tests.e2e.operator import Answer, Operator, ask_at_once
@@ -58,6 +59,13 @@ async def test_the_same_idempotency_key_again_gets_the_first_answer_again(operat
     again = await operator.call("POST", "/deployments", body, headers=headers)
     assert (again.status, again.body["created_at"], again.body["status"]) == (202, first, "requested")
     assert operator.statuses("repeated").count("provisioning") == 1
+
+
+@pytest.mark.parametrize("name", ["%0A", "a%0Ab", "%00", "%F0%9F%92%A5", "..%2F..", "%25"])
+async def test_no_path_is_so_odd_that_its_answer_has_another_shape(operator: Operator, name: str) -> None:
+    for path in (f"/deployments/{name}", f"/deployments/{name}/benchmarks/{name}", f"/keys/{name}"):
+        answer = await operator.call("DELETE", URL(f"{path}", encoded=True).raw_path)
+        assert (answer.status, answer.error["type"]) == (404, "not_found_error"), f"{path}: {answer.body}"
 
 
 async def test_a_cross_region_profile_names_the_regions_that_may_answer(operator: Operator) -> None:

@@ -38,6 +38,10 @@ class Authorizer:
     ttl_seconds: float
 
 
+# What ANY stands for (API Gateway's guide); TRACE and others lead nowhere.
+_ANY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+
 @dataclass(frozen=True)
 class Api:
     """A REST API: its routes, most specific first, its authorizers and its own answers."""
@@ -52,7 +56,7 @@ class Api:
     def match(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """Return the route for a request and its path parameters, or None."""
         for route in self.routes:
-            if route.method in (method, "ANY"):
+            if method in (_ANY if route.method == "ANY" else (route.method,)):
                 parameters = _parameters(route.resource, path)
                 if parameters is not None:
                     return route, parameters

@@ -48,7 +48,8 @@ class Front:
     def app(self) -> web.Application:
         """Return the application."""
         app = web.Application(client_max_size=REQUEST_LIMIT_BYTES + 1)
-        app.router.add_route("*", "/{path:.*}", self.handle)
+        # A dot is no line feed, which a path may have as %0A.
+        app.router.add_route("*", r"/{path:[\s\S]*}", self.handle)
         return app
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

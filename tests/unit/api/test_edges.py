@@ -154,6 +154,11 @@ def test_no_route_takes_a_query_parameter_that_it_does_not_know(world: World) ->
     assert world.call("GET", "/docs?format=json&colour=red", scopes=None).error["allowed"] == ["format"]
 
 
+def test_a_query_of_what_does_not_exist_is_still_a_wrong_path_or_method(world: World) -> None:
+    assert world.call("GET", "/nowhere?colour=red").status == 404
+    assert world.call("PUT", "/deployments?limit=1").status == 405
+
+
 def test_a_query_parameter_that_is_there_twice_is_refused(world: World) -> None:
     answer = world.call("GET", "/deployments?limit=1&limit=2")
     assert (answer.status, answer.error["param"]) == (400, "limit")

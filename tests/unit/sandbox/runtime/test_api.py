@@ -51,6 +51,12 @@ def test_the_most_specific_route_wins() -> None:
     assert api(paths).match("GET", "/things") is None
 
 
+def test_any_is_the_seven_methods_that_api_gateway_means_by_it() -> None:
+    found = api({"/things": {"x-amazon-apigateway-any-method": integration("one")}})
+    taken = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+    assert {each for each in (*taken, "TRACE", "QUERY", "CONNECT", "ANY") if found.match(each, "/things")} == taken
+
+
 def test_a_route_with_an_authorizer_that_is_not_there_is_an_error() -> None:
     with pytest.raises(TemplateError, match="no authorizer Keys"):
         api({"/": {"get": {**integration("one"), "security": [{"Keys": []}]}}})

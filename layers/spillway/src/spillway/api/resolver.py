@@ -37,6 +37,9 @@ class Resolver(APIGatewayRestResolver):
 def only_known_queries(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
     """Refuse a parameter that the route does not know, or that is there twice: it would change nothing, unnoticed."""
     route = app.context["_route"]
+    if route.responses is None and route.openapi_path != DOCS_PATH:
+        # Powertools' stand-in for a route that there is not: that is what is to be said.
+        return next_middleware(app)
     # Swagger's own route declares nothing; its page and ours ask for the document itself.
     known = ["format"] if route.openapi_path == DOCS_PATH else [each.alias for each in route.dependant.query_params]
     given = Counter({name: len(values) for name, values in app.current_event.resolved_query_string_parameters.items()})
