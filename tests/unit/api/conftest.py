@@ -15,15 +15,15 @@ from functions.control_api import app
 from spillway.api.control_api import ControlApi, build_api
 from spillway.domain.pricing.price_book import price_book_of
 from spillway.domain.pricing.throughput import benchmarks
+from spillway.services.deployments.manage_deployments import ManageDeployments
+from spillway.services.deployments.rehearse_deployments import RehearseDeployments
+from spillway.services.deployments.show_deployments import ShowDeployments
 from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_credits import ManageCredits
-from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import CurrentPrices, ManagePrices
 from spillway.services.plan_costs import PlanCosts
-from spillway.services.rehearse_deployments import RehearseDeployments
 from spillway.services.show_costs import ShowCosts
-from spillway.services.show_deployments import ShowDeployments
 from tests.builders import NOW
 from tests.fakes import (
     FakeBenchmarks,

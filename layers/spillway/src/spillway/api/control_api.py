@@ -27,15 +27,15 @@ from spillway.api.resolver import DOCS_PATH, Resolver, only_known_queries
 from spillway.api.validation import parsed_body
 from spillway.http_errors import error_json
 from spillway.ports import Once, TopicSubscribers
+from spillway.services.deployments.manage_deployments import ManageDeployments
+from spillway.services.deployments.rehearse_deployments import RehearseDeployments
+from spillway.services.deployments.show_deployments import ShowDeployments
 from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_credits import ManageCredits
-from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import ManagePrices
 from spillway.services.plan_costs import PlanCosts
-from spillway.services.rehearse_deployments import RehearseDeployments
 from spillway.services.show_costs import ShowCosts
-from spillway.services.show_deployments import ShowDeployments
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from spillway.api.views import decisions_of, detail_of, record_of
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.ports import Once
-from spillway.services.manage_deployments import ManageDeployments
-from spillway.services.rehearse_deployments import Rehearsal, RehearseDeployments
-from spillway.services.show_deployments import ShowDeployments
+from spillway.services.deployments.manage_deployments import ManageDeployments
+from spillway.services.deployments.rehearse_deployments import Rehearsal, RehearseDeployments
+from spillway.services.deployments.show_deployments import ShowDeployments
 
 _TAGS = ["deployments"]
 _Answer: TypeAlias = Response[DeploymentRecord | DryRunBody]

@@ -10,7 +10,7 @@ from spillway.api.models import ServesIn
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.frozen import Frozen
 from spillway.domain.pricing.price_book import HourlyPrice, TokenPrice
-from spillway.services.rehearse_deployments import Rehearsal, Would
+from spillway.services.deployments.rehearse_deployments import Rehearsal, Would
 
 DryRun = Annotated[
     bool, Query(description="Check everything as the call would, and answer 200 with what it would do; nothing is made")

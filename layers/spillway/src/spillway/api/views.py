@@ -24,7 +24,7 @@ from spillway.domain.decision import Decision, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.paths.targets import target_to_json
 from spillway.domain.routing.route import Route
-from spillway.services.show_deployments import Detail
+from spillway.services.deployments.show_deployments import Detail
 
 
 def record_of(deployment: Deployment, unpriced: Sequence[str]) -> DeploymentRecord:

@@ -24,15 +24,15 @@ from spillway.api.control_api import ControlApi
 from spillway.bootstrap.common import all_topics
 from spillway.domain.pricing.price_book import price_book_of
 from spillway.domain.pricing.throughput import benchmarks
+from spillway.services.deployments.manage_deployments import ManageDeployments
+from spillway.services.deployments.rehearse_deployments import RehearseDeployments
+from spillway.services.deployments.show_deployments import ShowDeployments
 from spillway.services.manage_benchmarks import ManageBenchmarks
 from spillway.services.manage_credits import ManageCredits
-from spillway.services.manage_deployments import ManageDeployments
 from spillway.services.manage_keys import ManageKeys
 from spillway.services.manage_prices import CurrentPrices, ManagePrices
 from spillway.services.plan_costs import PlanCosts
-from spillway.services.rehearse_deployments import RehearseDeployments
 from spillway.services.show_costs import ShowCosts
-from spillway.services.show_deployments import ShowDeployments
 from spillway.settings import Settings
 
 # The bill is compared where it is told in time; costs are shown without it.

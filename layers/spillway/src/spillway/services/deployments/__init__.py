@@ -1,0 +1,1 @@
+"""What users do to deployments, see of them, and try on."""
