@@ -12,10 +12,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.prove.verdict import Verdict
-
 from spillway.domain.access.keys import id_of
 from tests.prove import tools
+from tests.prove.verdict import Verdict
 from tests.sandbox.runtime.options import Options
 from tests.sandbox.sandbox import Sandbox
 

@@ -27,5 +27,7 @@ JUDGES: tuple[Judge, ...] = (
     Judge("openapi", "the control API's document, by openapi-spec-validator and redocly", seconds=120),
     Judge("template", "the template after the transform, by cfn-lint and checkov", seconds=180),
     Judge("dynamodb", "the suites of all tables, on AWS's own DynamoDB Local", seconds=240),
-    Judge("stepfunctions", "the state machines, on aws-local-stepfunctions", seconds=360),
+    Judge("stepfunctions", "the state machines, on aws-local-stepfunctions", seconds=240),
+    # Most of a sample's time would be the sandbox's start.
+    Judge("api", "the control API in the sandbox by its own document, by schemathesis", seconds=300, in_sample=False),
 )
