@@ -151,8 +151,7 @@ class Operator:
 
     async def alerts(self, name: str, news: str = "") -> list[dict[str, Any]]:
         """Return the alerts about a deployment, of one kind of news if named."""
-        found = await asyncio.to_thread(self.sandbox.alerts.notifications)
-        alerts = [json.loads(each.message) for each in found]
+        alerts = await asyncio.to_thread(self.sandbox.alerts.alerts)
         return [each for each in alerts if each["id"].startswith(f"{name}/{news}")]
 
     async def alerted(self, name: str, news: str) -> dict[str, Any]:
@@ -162,6 +161,16 @@ class Operator:
             assert time.monotonic() < deadline, f"no alert {news} about {name}"
             await asyncio.sleep(POLL_SECONDS)
         return found[-1]
+
+    async def failed_executions(self, name: str) -> list[dict[str, Any]]:
+        """Wait until the operations topic is told of a deployment's workflows, and return what it was told."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            told = await asyncio.to_thread(self.sandbox.alerts.operations)
+            if found := [each for each in told if f":{name}-" in each["execution"]]:
+                return found
+            assert time.monotonic() < deadline, f"nothing was told of {name}'s workflows"
+            await asyncio.sleep(POLL_SECONDS)
 
     def events(self, detail_type: str, name: str) -> list[dict[str, Any]]:
         """Return the details of our events about a deployment, oldest first."""

@@ -57,8 +57,7 @@ def _in_service(sandbox: Sandbox, name: str) -> list[Machine]:
 
 def _states(sandbox: Sandbox, name: str) -> list[str]:
     """Return the states of the alerts about lost capacity, in order."""
-    alerts = [json.loads(each.message) for each in sandbox.alerts.notifications()]
-    return [each["state"] for each in alerts if each["id"].startswith(f"{name}/capacity_lost")]
+    return [each["state"] for each in sandbox.alerts.alerts() if each["id"].startswith(f"{name}/capacity_lost")]
 
 
 async def put_to_sleep(operator: Operator, name: str) -> None:

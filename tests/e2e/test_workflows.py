@@ -103,6 +103,9 @@ async def test_what_cannot_come_up_says_why_leaves_nothing_and_alerts_once(opera
         assert int(answer.headers["Retry-After"]) > 0
     await operator.retired(doomed.name)
     assert len(await operator.alerts(doomed.name, "deploy_failed/")) == 1
+    (told,) = await operator.failed_executions(doomed.name)
+    assert told["workflow"].endswith("-deploy")
+    assert told["what"].endswith("ended as FAILED.")
 
 
 async def test_a_name_that_failed_can_be_used_again_once_it_is_retired(operator: Operator) -> None:

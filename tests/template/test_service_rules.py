@@ -65,17 +65,6 @@ def test_a_policy_over_two_topics_is_found(resource: list[str]) -> None:
     assert policy_problems(StaticStack(template)) == ["Policy: A names something else"]
 
 
-def test_no_alarm_adds_metrics_that_may_lack_a_datapoint(stack: StaticStack) -> None:
-    expressions = [
-        query["Expression"]
-        for _, alarm in _resources(stack, "AWS::CloudWatch::Alarm")
-        for query in alarm["Properties"].get("Metrics", [])
-        if "Expression" in query
-    ]
-    assert expressions
-    assert not [each for each in expressions if "+" in each and "FILL" not in each]
-
-
 def _cache_seconds(parameters: Mapping[str, str]) -> object:
     stack = StaticStack(transformed(parameters), parameters)
     (authorizer,) = stack.properties("PublicApi")["Body"]["components"]["securitySchemes"].values()

@@ -136,16 +136,43 @@ def _statements(template: dict[str, Any], role: str) -> Any:
     return _properties(template, role)["Policies"][-1]["PolicyDocument"]["Statement"]
 
 
+def _topic_statement(template: dict[str, Any]) -> Any:
+    return _properties(template, "OperationsTopicPolicy")["PolicyDocument"]["Statement"][-1]
+
+
+def _queue_users(template: dict[str, Any]) -> Any:
+    statement = _properties(template, "DeadLetterQueuePolicy")["PolicyDocument"]["Statement"][-1]
+    return statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (
             lambda t: _properties(t, "ReactToEventFunctionWakeRequested")["Targets"][0].update(Arn="arn:aws:lambda:x"),
-            "ReactToEventFunctionWakeRequested: its target arn:aws:lambda:x is no function",
+            "ReactToEventFunctionWakeRequested: its target arn:aws:lambda:x is no function or topic",
         ),
         (
             lambda t: t["Resources"].pop("ReactToEventFunctionWakeRequestedPermission"),
             "ReactToEventFunctionWakeRequested: may not invoke its target",
+        ),
+        (
+            lambda t: _topic_statement(t).update(Condition={"ArnEquals": {"aws:SourceArn": "arn:aws:events:x"}}),
+            "WorkflowFailedRule: may not publish on its target",
+        ),
+        (
+            lambda t: _topic_statement(t).update(Principal={"Service": "cloudwatch.amazonaws.com"}),
+            "WorkflowFailedRule: may not publish on its target",
+        ),
+        (
+            lambda t: _queue_users(t).remove({"Fn::GetAtt": ["WorkflowFailedRule", "Arn"]}),
+            "WorkflowFailedRule: may not use its dead-letter queue",
+        ),
+        (
+            lambda t: _properties(t, "WorkflowFailedRule")["Targets"][0]["InputTransformer"].update(
+                InputTemplate="<name> failed"
+            ),
+            "WorkflowFailedRule: what it would send is no JSON",
         ),
         (
             lambda t: _properties(t, "CheckUtilizationFunctionEveryMinute")["Target"].pop("DeadLetterConfig"),

@@ -67,8 +67,11 @@ def _named(statement: Statement, element: str, matches: Any, *, optional: bool =
 def _is_principal(principal: Any, context: Context) -> bool:
     if principal == "*":
         return True
-    named = _listed(principal.get("AWS", [])) if isinstance(principal, Mapping) else []
-    return "*" in named or context.get("aws:PrincipalArn") in named
+    named = principal if isinstance(principal, Mapping) else {}
+    roles, services = (_listed(named.get(kind, [])) for kind in ("AWS", "Service"))
+    return (
+        "*" in roles or context.get("aws:PrincipalArn") in roles or context.get("aws:PrincipalServiceName") in services
+    )
 
 
 def _checked(pattern: str) -> str:

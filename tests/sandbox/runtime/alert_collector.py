@@ -8,6 +8,9 @@ from typing import Any
 from tests.sandbox.cloud.subscriptions import COLLECTOR
 from tests.sandbox.runtime.template_stack import TemplateStack
 
+# What goes through it is about the control plane itself, and has a form of its own.
+OPERATIONS = "OperationsTopic"
+
 
 @dataclass(frozen=True)
 class Notification:
@@ -42,6 +45,14 @@ class AlertCollector:
                         self._seen.append(_read(topic, json.loads(message["Body"])))
                         self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             return list(self._seen)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the product's alerts among them."""
+        return [json.loads(each.message) for each in self.notifications() if each.topic != OPERATIONS]
+
+    def operations(self) -> list[dict[str, Any]]:
+        """Return what the operations topic was told."""
+        return [json.loads(each.message) for each in self.notifications() if each.topic == OPERATIONS]
 
 
 def _read(topic: str, envelope: dict[str, Any]) -> Notification:

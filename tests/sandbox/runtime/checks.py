@@ -6,7 +6,7 @@ from typing import Any
 from tests.sandbox.cloud.calls import AwsError
 from tests.sandbox.runtime.deployed import Deployed
 from tests.sandbox.runtime.permissions import Evaluate, Permissions, Refusal
-from tests.sandbox.runtime.resource_policies import EVENTS, InvokePermissions
+from tests.sandbox.runtime.resource_policies import EVENTS, InvokePermissions, TopicPolicies
 from tests.sandbox.runtime.signatures import read_scope
 
 # A state machine's or a target's service, as boto3 names the client.
@@ -29,12 +29,14 @@ class Checks:
         self._evaluate: Evaluate | None = None
         self._roles: dict[str, str] = {}
         self._invokers: InvokePermissions | None = None
+        self._topics: TopicPolicies | None = None
 
     def know(self, deployed: Deployed, evaluate: Evaluate) -> None:
         """Take the roles, and the state machines' among them, from the stack."""
         stack = deployed.stack
         self._evaluate = evaluate
         self._invokers = InvokePermissions(stack)
+        self._topics = TopicPolicies(stack)
         self.permissions.know(deployed.role_arns)
         for logical_id in stack.of_type("AWS::StepFunctions::StateMachine"):
             self._roles[stack.ref(logical_id)] = stack.properties(logical_id)["RoleArn"]
@@ -53,7 +55,7 @@ class Checks:
         service, operation, parameter = _TARGET_CALLS[arn.split(":")[2]]
         if role := target.get("RoleArn"):
             self._check(role, service, operation, {parameter: arn})
-        elif service == "lambda" and not (self._invokers and self._invokers.allow(arn, EVENTS, source_arn)):
+        elif not self._lets_in(service, arn, source_arn):
             message = self.permissions.deny(source_arn, service, operation, f"{arn} gives EventBridge no permission")
             raise AwsError("AccessDeniedException", message, 403)
 
@@ -63,6 +65,16 @@ class Checks:
         if scope is None:
             return False
         return self.permissions.refusal_of_key(scope.access_key_id, "aws-marketplace", "Subscribe", {}) is None
+
+    def _lets_in(self, service: str, arn: str, source_arn: str) -> bool:
+        """Whether the target's own policy lets EventBridge in."""
+        match service:
+            case "lambda":
+                return self._invokers is not None and self._invokers.allow(arn, EVENTS, source_arn)
+            case "sns":
+                return self._topics is not None and self._topics.allow(arn, EVENTS)
+            case _:
+                return True
 
     def _check(self, role: str, service: str, operation: str, params: Mapping[str, Any]) -> None:
         message = self.permissions.refusal(role, service, operation, params)

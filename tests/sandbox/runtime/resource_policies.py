@@ -1,7 +1,10 @@
-"""Which services may invoke a function, as the template's Lambda permissions say."""
+"""Which services may invoke a function or publish on a topic, as the template's permissions and policies say."""
 
 from fnmatch import fnmatchcase
+from typing import Any
 
+from tests.sandbox.iam.evaluate import evaluate
+from tests.sandbox.iam.static_stack import StaticStack
 from tests.sandbox.runtime.deployed import Deployed
 from tests.sandbox.runtime.intrinsics import TemplateError
 from tests.sandbox.runtime.template_stack import TemplateStack
@@ -26,6 +29,24 @@ class InvokePermissions:
             (name, service) == (known, principal) and fnmatchcase(source_arn, pattern)
             for known, principal, pattern in self._known
         )
+
+
+class TopicPolicies:
+    """The ``AWS::SNS::TopicPolicy`` resources of a stack."""
+
+    def __init__(self, stack: TemplateStack | StaticStack) -> None:
+        self._statements: dict[str, list[Any]] = {}
+        for properties in map(stack.properties, stack.of_type("AWS::SNS::TopicPolicy")):
+            for topic in properties["Topics"]:
+                self._statements[topic] = properties["PolicyDocument"]["Statement"]
+
+    def allow(self, topic: str, service: str) -> bool:
+        """Whether a service may publish on a topic, telling nothing of what it publishes for.
+
+        So EventBridge does: its guide says that a topic's policy may have no condition for it.
+        """
+        context = {"aws:PrincipalServiceName": service}
+        return evaluate(self._statements.get(topic, []), "sns:Publish", topic, context).allowed
 
 
 def check_api(deployed: Deployed) -> None:
