@@ -1,5 +1,7 @@
 """The composition root of the check."""
 
+from datetime import timedelta
+
 from spillway import clock
 from spillway.adapters.aws.clients import client
 from spillway.adapters.aws.event_bus import EventBus
@@ -14,6 +16,9 @@ from spillway.adapters.observe.load_metrics import LoadMetrics
 from spillway.bootstrap.common import alerts_on_every_topic, current_prices
 from spillway.services.check import Check
 from spillway.settings import Settings
+
+# A look a minute would pay for reading the whole price book ten times as often as anybody changes a price.
+_PRICES_FRESH = timedelta(minutes=10)
 
 
 def check_service(settings: Settings) -> Check:
@@ -30,7 +35,7 @@ def check_service(settings: Settings) -> Check:
         workflows=StepFunctions(client("stepfunctions"), {"scale": settings.scale_workflow_arn}),
         alerts=alerts_on_every_topic(settings),
         events=EventBus(client("events"), settings.event_bus),
-        prices=current_prices(settings),
+        prices=current_prices(settings, _PRICES_FRESH),
         region=settings.region,
         now=clock.utc_now,
         megabytes=settings.lambda_megabytes,

@@ -1,20 +1,21 @@
 """What the composition roots of several functions build alike."""
 
+from datetime import timedelta
+
 from spillway import clock
 from spillway.adapters.aws.clients import client
 from spillway.adapters.aws.sns_alerts import SnsAlerts
 from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.domain.alerts.alert import Topic
 from spillway.domain.pricing.price_book import price_book_of
-from spillway.services.manage_prices import CurrentPrices
+from spillway.services.manage_prices import FRESH, CurrentPrices
 from spillway.settings import Settings
 
 
-def current_prices(settings: Settings) -> CurrentPrices:
-    """Build the price book in force."""
-    return CurrentPrices(
-        price_book_of(settings.region), PricesTable(client("dynamodb"), settings.prices_table), clock.utc_now
-    )
+def current_prices(settings: Settings, fresh: timedelta = FRESH) -> CurrentPrices:
+    """Build the price book in force, which is read again after ``fresh``."""
+    table = PricesTable(client("dynamodb"), settings.prices_table)
+    return CurrentPrices(price_book_of(settings.region), table, clock.utc_now, fresh)
 
 
 def alerts_on_every_topic(settings: Settings) -> SnsAlerts:

@@ -15,16 +15,19 @@ from spillway.ports import Prices
 logger = logging.getLogger(__name__)
 
 # A price is a day old anyway; the overrides that another process stored count after this long.
-_FRESH = timedelta(minutes=1)
+FRESH = timedelta(minutes=1)
 
 
 class CurrentPrices:
-    """The packaged snapshot with what is stored over it, read again once a minute.
+    """The packaged snapshot with what is stored over it, read again once it is not ``fresh`` any more.
 
     While the table does not answer, the last reading stays in force, and the snapshot where there is none.
     """
 
-    def __init__(self, snapshot: PriceBook, prices: Prices, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, snapshot: PriceBook, prices: Prices, now: Callable[[], datetime], fresh: timedelta = FRESH
+    ) -> None:
+        self._fresh = fresh
         self._snapshot = snapshot
         self._prices = prices
         self._now = now
@@ -33,7 +36,7 @@ class CurrentPrices:
     def __call__(self) -> PriceBook:
         """Return the price book in force."""
         now = self._now()
-        if self._read is None or now - self._read[0] >= _FRESH:
+        if self._read is None or now - self._read[0] >= self._fresh:
             self._read = now, self._in_force()
         return self._read[1]
 
