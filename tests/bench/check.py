@@ -18,10 +18,12 @@ from spillway.adapters.aws.workflows import StepFunctions
 from spillway.adapters.dynamodb.checks_table import ChecksTable
 from spillway.adapters.dynamodb.decisions_table import DecisionsTable
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable, item_of
+from spillway.adapters.dynamodb.loads_table import LoadsTable
 from spillway.adapters.dynamodb.routes_table import RoutesTable
 from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.capacity_reader import AwsCapacityReader
-from spillway.adapters.observe.load_metrics import LoadMetrics
+from spillway.adapters.observe.engine_metrics import EngineMetrics
+from spillway.adapters.observe.loads import Loads
 from spillway.domain.alerts.alert import Topic
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
@@ -38,6 +40,7 @@ from tests.bench.memory_aws import (
     MemoryEc2,
     MemoryMessages,
     MemorySageMaker,
+    tell_loads,
 )
 from tests.builders import SPILL_MODEL, a_spec
 
@@ -60,9 +63,12 @@ class _World:
         self.dynamodb = MemoryDynamoDB(self.calls)
         deployments = [_deployment(number) for number in range(size)]
         self.dynamodb.tables["deployments"] = {each.name: item_of(each) for each in deployments}
-        self.quiet = {each.name for each in deployments if each.status is Status.ASLEEP}
+        self.asked = {
+            each.name: int(each.spec.path is Path.FLEET) for each in deployments if each.status is Status.SERVING
+        }
         endpoints = [Names(STACK, each.name).base for each in deployments if each.spec.path is Path.JUMPSTART]
-        self.autoscaling: Any = MemoryAutoScaling(self.calls)
+        asleep = {Names(STACK, each.name).base for each in deployments if each.status is Status.ASLEEP}
+        self.autoscaling: Any = MemoryAutoScaling(self.calls, asleep)
         self.sagemaker: Any = MemorySageMaker(self.calls, endpoints, START)
         serving = [each.name for each in deployments if each.status is Status.SERVING and each.spec.path is Path.FLEET]
         self.ec2: Any = MemoryEc2(self.calls, f"{STACK}-", serving, START)
@@ -73,6 +79,8 @@ class _World:
 
     def look(self) -> tuple[float, Counter[str], int]:
         """Look once; return the seconds, the calls by operation, and the deployments that failed."""
+        for name, instances in self.asked.items():
+            tell_loads(self.dynamodb, name, instances, self.now)
         self.calls.clear()
         started = time.perf_counter()
         looked = self.check.run("bench")
@@ -89,14 +97,14 @@ class _World:
     def _check(self) -> Check:
         dynamodb: Any = self.dynamodb
         messages: Any = MemoryMessages(self.calls)
-        cloudwatch: Any = MemoryCloudWatch(self.calls, self.quiet)
+        cloudwatch: Any = MemoryCloudWatch(self.calls)
         return Check(
             deployments=DeploymentsTable(dynamodb, "deployments"),
             routes=RoutesTable(dynamodb, "routes"),
             decisions=DecisionsTable(dynamodb, "decisions"),
             memories=ChecksTable(dynamodb, "checks"),
             instance_times=UsageTable(dynamodb, "usage"),
-            loads=LoadMetrics(cloudwatch),
+            loads=Loads(LoadsTable(dynamodb, "loads"), EngineMetrics(cloudwatch)),
             capacities=AwsCapacityReader(STACK, self.autoscaling, self.sagemaker, self.ec2),
             workflows=StepFunctions(messages, {"scale": "arn"}),
             alerts=SnsAlerts(messages, dict.fromkeys(Topic, "arn")),
@@ -136,12 +144,13 @@ def _deployment(number: int) -> Deployment:
         created_at=START - timedelta(days=30),
         updated_at=START - timedelta(days=1),
         desired=0 if status is Status.ASLEEP else 1,
-        target=_target(path, name),
+        target=target_of(path, name),
         resources={"instance_type": "g6e.xlarge"},
     )
 
 
-def _target(path: Path, name: str) -> Target:
+def target_of(path: Path, name: str) -> Target:
+    """Return where a deployment on a path answers."""
     match path:
         case Path.FLEET:
             return FleetTarget(name)

@@ -178,7 +178,15 @@ def _start(port: int, upstream: int) -> "subprocess.Popen[bytes]":
         "PYTHONPATH": f"{_REPOSITORY}/layers/spillway/src:{_REPOSITORY}/functions/serve_openai",
         **{
             name: name.lower()
-            for name in ("ROUTES_TABLE", "USAGE_TABLE", "KEYS_TABLE", "LIMITS_TABLE", "PRICES_TABLE", "EVENT_BUS")
+            for name in (
+                "ROUTES_TABLE",
+                "USAGE_TABLE",
+                "LOADS_TABLE",
+                "KEYS_TABLE",
+                "LIMITS_TABLE",
+                "PRICES_TABLE",
+                "EVENT_BUS",
+            )
         },
         "SPILLWAY_STACK": "soak",
         "FLEETS_URL": f"{url}/fleets",

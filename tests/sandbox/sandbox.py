@@ -138,7 +138,6 @@ class Sandbox:
         )
         self.emulation = Emulation(self.clock, engines, hooks, self.options.times)
         self._closing.callback(self.emulation.stop)
-        self.functions.on_line(lambda _, line: self.emulation.emf.ingest(line))
         return self.emulation.start()
 
     def _start_servers(self) -> Servers:

@@ -403,3 +403,25 @@ def test_a_permission_on_a_tag_is_none_on_what_is_not_there(policies: RolePolici
     assert _actions_on_a_tag(fleet_stack) == set(ON_A_TAG)
     for action, (function, service, operation, params) in ON_A_TAG.items():
         assert f"may not do {action} on " in str(refusal(policies, function, service, operation, **params))
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "is_allowed"),
+    [
+        ("llama#engines#5981234", "Loads", True),
+        # What deployments were asked is the gateway's to say.
+        ("llama#traffic#5981234", "Loads", False),
+        ("llama#engines#5981234", "Usage", False),
+    ],
+)
+def test_an_instance_tells_how_full_its_engine_is_and_nothing_else(
+    policies: RolePolicies, key: str, name: str, is_allowed: bool
+) -> None:
+    arn = next(arn for arn, role in policies.roles.items() if role == "FleetInstanceRole")
+    told = {
+        "TableName": table(name),
+        "Key": {"id": {"S": key}},
+        "UpdateExpression": "SET #instance = :gauges, expires_at = :expires",
+        "ExpressionAttributeNames": {"#instance": "i-0aaaaaaaaaaaaaaaa"},
+    }
+    assert (policies.refusal(arn, "dynamodb", "UpdateItem", told) is None) is is_allowed

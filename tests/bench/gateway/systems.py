@@ -101,6 +101,7 @@ def all_systems(peers: Peers) -> list[System]:
         "PYTHONPATH": source,
         "ROUTES_TABLE": "routes",
         "USAGE_TABLE": "usage",
+        "LOADS_TABLE": "loads",
         "LIMITS_TABLE": "limits",
         "PRICES_TABLE": "prices",
         "KEYS_TABLE": "keys",

@@ -14,7 +14,7 @@ from tests.sandbox.cloud.departures import Departures, target_groups_of
 from tests.sandbox.cloud.faults import Faults
 from tests.sandbox.cloud.hooks import LAUNCHING, abandoned, hook_detail, launching_hook
 from tests.sandbox.cloud.launching import Refused, choose
-from tests.sandbox.cloud.machines import DEPLOYMENT_TAG, Machine, Phase, runs_proxy, served_model_name
+from tests.sandbox.cloud.machines import DEPLOYMENT_TAG, Machine, Phase, loads_table, runs_proxy, served_model_name
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.cloud.ports import Emit, EngineHost
 
@@ -141,6 +141,7 @@ class Fleet:
         model = served_model_name(plan.user_data) or deployment
         machine = Machine(instance, state, group.name, deployment, model, plan.spot, self.clock.time())
         machine.proxied = runs_proxy(plan.user_data)
+        machine.loads_table = loads_table(plan.user_data)
         self.machines[machine.id] = machine
         self.launched.append(machine)
         activity = self.activities.begin(

@@ -40,6 +40,7 @@ class Machine:
     drain_until: float | None = None
     replaced: bool = False
     proxied: bool = False
+    loads_table: str | None = None
     ended_at: float | None = None
     engine: EngineHandle | None = field(default=None, repr=False)
 
@@ -95,6 +96,12 @@ def served_model_name(user_data: object) -> str | None:
 def runs_proxy(user_data: object) -> bool:
     """Whether a launch template's user data starts a proxy in front of the engine."""
     return "docker run --detach --name proxy" in _text(user_data)
+
+
+def loads_table(user_data: object) -> str | None:
+    """Return the table that a launch template's user data has the agent tell; None where it tells CloudWatch."""
+    found = re.search(r"aws dynamodb update-item --table-name (\S+)", _text(user_data))
+    return found[1] if found else None
 
 
 def _text(user_data: object) -> str:

@@ -48,6 +48,9 @@ def _request(operation: str, params: Mapping[str, Any], place: Place, enclosing:
     # DynamoDB fills this key only when the request names attributes; a bare Scan or Query returns them all.
     if attributes := sorted(set(_attributes(params))):
         context["dynamodb:Attributes"] = attributes
+    if len(key := params.get("Key", {})) == 1:
+        # The partition key's value; which of two attributes is the partition key, a call doesn't say.
+        context["dynamodb:LeadingKeys"] = [value for each in key.values() for value in each.values()]
     if enclosing:
         context["dynamodb:EnclosingOperation"] = enclosing
     if "ReturnValues" in params:

@@ -17,7 +17,6 @@ from tests.sandbox.cloud import fleet_api, hub, machine_images, price_list, sage
 from tests.sandbox.cloud.agents import start_agents
 from tests.sandbox.cloud.clock import SandboxClock
 from tests.sandbox.cloud.delivery import Delivery
-from tests.sandbox.cloud.emf import Emf
 from tests.sandbox.cloud.events import Events
 from tests.sandbox.cloud.fleet import Fleet, FleetTimes
 from tests.sandbox.cloud.leftovers import tagged_leftovers
@@ -67,7 +66,6 @@ class Emulation:
         self.moto = MotoCloud()
         self.faults = self.moto.faults
         self.metrics = Metrics()
-        self.emf = Emf(self.metrics)
         self.delivery = Delivery(hooks.invoke_event, hooks.on_target)
         self.events = Events(clock, self.delivery)
         self.scheduler = Scheduler(clock, self.delivery)

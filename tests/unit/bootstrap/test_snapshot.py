@@ -16,7 +16,7 @@ from tests.builders import NOW
 
 SNAPSTART = {
     "AWS_REGION": "eu-west-1",
-    **{f"{name}_TABLE": name.lower() for name in ("ROUTES", "USAGE", "LIMITS", "PRICES")},
+    **{f"{name}_TABLE": name.lower() for name in ("ROUTES", "USAGE", "LOADS", "LIMITS", "PRICES")},
     "EVENT_BUS": "bus",
     "AWS_LAMBDA_FUNCTION_NAME": "serve",
     "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",

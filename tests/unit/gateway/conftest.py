@@ -21,6 +21,7 @@ TABLES = {
     "prices": ["id"],
     "keys": ["id"],
     "limits": ["id"],
+    "loads": ["id"],
 }
 
 

@@ -27,7 +27,7 @@ from spillway.gateway.limits.prices import TokenPrices
 from spillway.gateway.metering.meter import Meter
 from spillway.gateway.metering.text_log import Event, TextLog
 from spillway.gateway.relay import Relay, stream_head
-from spillway.gateway.request_record import UsageBucket
+from spillway.gateway.request_record import TrafficMinute, UsageBucket
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from tests.builders import NOW, a_route
 from tests.unit.gateway.limits.doubles import SharedTable
@@ -151,6 +151,24 @@ class FakeCounters:
 
 
 @dataclass
+class FakeTraffic:
+    """What the check is told, minute by minute."""
+
+    added: list[tuple[TrafficMinute, dict[str, int]]] = field(default_factory=list)
+    down: bool = False
+
+    async def add(self, bucket: TrafficMinute, counts: Mapping[str, int], moment: int) -> None:
+        if self.down:
+            raise StoreUnavailable("down")
+        assert moment // 60 == bucket.minute
+        self.added.append((bucket, dict(counts)))
+
+    @property
+    def counts(self) -> list[dict[str, int]]:
+        return [counts for _, counts in self.added]
+
+
+@dataclass
 class FakeStoredPrices:
     stored: StoredPrices = field(default_factory=StoredPrices)
     down: bool = False
@@ -203,6 +221,7 @@ class World:
     gateway: Gateway
     desk: FakeDesk
     counters: FakeCounters
+    traffic: FakeTraffic
     clock: FakeClock
     lines: list[dict[str, Any]]
     limits: SharedTable
@@ -225,7 +244,8 @@ def a_world(
     Gateways on the same ``limits`` share their keys' limits; those of a server write costs together.
     """
     fakes = FakeRoutes({route.name: route for route in routes or (a_route(),)})
-    desk, counters, clock, table = FakeDesk(), FakeCounters(), FakeClock(), limits or SharedTable()
+    desk, clock, table = FakeDesk(), FakeClock(), limits or SharedTable()
+    counters, traffic = FakeCounters(), FakeTraffic()
     upstreams = FakeUpstreams(scripts)
     lines: list[dict[str, Any]] = []
     prices, sink = FakeStoredPrices(), FakeSink()
@@ -255,7 +275,7 @@ def a_world(
                 head=stream_head,
             ),
             relay=Relay(clock.monotonic, idle_seconds),
-            meter=Meter(counters, clock.now, clock.monotonic, log),
+            meter=Meter(counters, traffic, clock.now, clock.monotonic, log),
             monotonic=clock.monotonic,
             comment_every_seconds=comment_seconds,
             texts=TextLog(sink, clock.now, log),
@@ -272,7 +292,7 @@ def a_world(
         log=log,
         close=close,
     )
-    return World(upstreams, fakes, gateway, desk, counters, clock, lines, table, prices, sink)
+    return World(upstreams, fakes, gateway, desk, counters, traffic, clock, lines, table, prices, sink)
 
 
 @dataclass

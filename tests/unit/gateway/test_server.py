@@ -54,7 +54,7 @@ class Served:
 
 
 def environment(endpoint: str, **more: str) -> dict[str, str]:
-    tables = {f"{name}_TABLE": name.lower() for name in ("ROUTES", "USAGE", "KEYS", "LIMITS", "PRICES")}
+    tables = {f"{name}_TABLE": name.lower() for name in ("ROUTES", "USAGE", "LOADS", "KEYS", "LIMITS", "PRICES")}
     return {**ENVIRONMENT, **tables, "EVENT_BUS": "default", "AWS_ENDPOINT_URL": endpoint, **more}
 
 

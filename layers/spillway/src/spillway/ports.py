@@ -319,10 +319,10 @@ class InstanceTimes(Protocol):
 
 
 class LoadReader(Protocol):
-    """CloudWatch, in batches."""
+    """What gateway and instances leave for the check, in batches."""
 
     def read(self, wanted: Mapping[str, Set[Signal]], since: datetime, now: datetime) -> Mapping[str, Load]:
-        """Return every name's whole minutes from ``since`` on and the latest state of its engines, as far as wanted."""
+        """Return every name's minutes from ``since`` to the running one, and its engines' latest state, as wanted."""
         ...
 
 

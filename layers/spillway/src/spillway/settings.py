@@ -42,6 +42,7 @@ class Settings:
     keys_table = _variable("KEYS_TABLE")
     limits_table = _variable("LIMITS_TABLE")
     checks_table = _variable("CHECKS_TABLE")
+    loads_table = _variable("LOADS_TABLE")
     idempotency_table = _variable("IDEMPOTENCY_TABLE")
     prices_table = _variable("PRICES_TABLE")
     reviews_table = _variable("REVIEWS_TABLE")

@@ -90,6 +90,7 @@ def world(aws: None) -> FleetWorld:
         security_group_id=group,
         listener_arn=listener["Listeners"][0]["ListenerArn"],
         instance_profile_arn=profile,
+        loads_table="loads",
         public_ip=True,
         hugging_face_secret_arn=TOKEN_SECRET,
     )

@@ -409,7 +409,7 @@ async def test_an_openai_client_sees_no_difference() -> None:
         bedrock = await call(world, streaming(stream_options={"include_usage": True}))
     assert fleet.text == bedrock.text == "hello"
     assert bedrock.headers["x-spillway-target"] == "bedrock"
-    assert world.lines[0]["BedrockCompletionTokens"] == 4
+    assert world.traffic.counts[0]["bedrock_completion_tokens"] == 4
 
 
 _JSON = st.recursive(

@@ -117,7 +117,7 @@ async def test_a_cold_copy_is_started_by_a_request_that_the_spill_target_answers
         ("spill", "bedrock"),
     ]
     # Bedrock bills the spill target by the token, the imported model by the minute.
-    assert ["BedrockCompletionTokens" in line for line in world.lines] == [True, False, False, True]
+    assert ["bedrock_completion_tokens" in counts for counts in world.traffic.counts] == [True, False, False, True]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -16,7 +16,7 @@ from tests.builders import NOW, a_deployment, a_price_book, a_spec
 
 NINE, HOUR = NOW.replace(minute=0), timedelta(hours=1)
 SOURCE = Source("a test", "2026-11-24")
-# A request costs 10 + 2 + 6 + 4/2 micro-dollars and nothing for its log and its answer; a gigabyte-second 100.
+# A request costs 10 + 2 + 2 * 6 + 4/2 micro-dollars and nothing for its log and its answer; a gigabyte-second 100.
 MICRO_USD = {
     "api_gateway_request": 10,
     "lambda_request": 2,
@@ -50,8 +50,8 @@ def test_requests_share_by_their_number_and_the_time_they_occupied() -> None:
     hours = {"aa": Hours((used("key_a", 3, 2.5), used("key_b", 1, 40)))}
     parts, unknown = shared_parts([there("aa")], hours, Hours(), prices())
     assert [(part.key, part.path, part.amounts.shared_micro_usd) for part in parts] == [
-        ("key_a", "fleet", 3 * 20 + 250),
-        ("key_b", "fleet", 20 + 4000),
+        ("key_a", "fleet", 3 * 26 + 250),
+        ("key_b", "fleet", 26 + 4000),
     ]
     assert unknown == set(NOT_COUNTED)
     assert total([part.amounts for part in parts]).micro_usd == 0

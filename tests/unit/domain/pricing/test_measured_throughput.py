@@ -9,13 +9,11 @@ import pytest
 from spillway.domain.decision import Action, Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.economics.in_check import advance, is_measured
-from spillway.domain.observations.signals import Signal
 from spillway.domain.observations.traffic import Load
 from spillway.domain.pricing.measured_throughput import own_throughput, own_throughputs
 from spillway.domain.pricing.price_book import Source, TokenPrice
 from spillway.domain.scaling.check_state import Memory, Snapshot
 from spillway.domain.scaling.policy import decide, remember
-from spillway.domain.scaling.required_metrics import signals_of
 from tests.builders import NOW, a_capacity, a_deployment, a_spec, minutes_of
 from tests.measuring_builders import a_measured
 
@@ -47,7 +45,6 @@ def a_fleet(stated: float | None = None, types: tuple[str, ...] = ("g6e.xlarge",
 def test_the_stated_capacity_comes_before_the_measured_one(deployment: Deployment, tokens: float | None) -> None:
     assert deployment.tokens_per_minute_per_instance == tokens
     assert is_measured(deployment) is (tokens is not None)
-    assert (Signal.PRIMARY_TOKENS in signals_of(deployment)) is (tokens is not None)
 
 
 def test_a_measured_fleet_is_weighed_in_dollars_by_its_measure() -> None:

@@ -129,7 +129,8 @@ async def test_everything_failed() -> None:
     assert answer.error["code"] == "engine_saturated"
     assert "429" not in answer.body.decode()
     assert world.lines[0]["detail"] == "primary: refused; spill: HTTP 429"
-    assert world.lines[0]["FailedRequests"] == 1
+    assert world.lines[0]["failed"] is True
+    assert world.traffic.counts == [{"requests": 1}]
     assert world.counters.added[0].counts == {"requests": 1, "failed": 1, "reason_engine_saturated": 1}
 
 

@@ -97,7 +97,7 @@ async def test_a_wait_in_vain_ends_the_stream_with_an_error(path: str) -> None:
     assert b'"code":"asleep"' in answer.body
     assert b'"type":"service_unavailable"' in answer.body
     assert answer.body.endswith(b"data: [DONE]\n\n") == (path != "/v1/responses")
-    assert (world.lines[0]["status"], world.lines[0]["broken"], world.lines[0]["FailedRequests"]) == (503, True, 1)
+    assert (world.lines[0]["status"], world.lines[0]["broken"], world.lines[0]["failed"]) == (503, True, True)
 
 
 async def test_a_long_prefill_of_the_last_choice_hears_comments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,9 +151,9 @@ async def test_a_client_that_goes_away_while_it_waits_ends_the_wait() -> None:
 
     async with asyncio.timeout(1):
         await call(world, streaming(), on_send=leave)
-    assert [line.get("Requests") for line in world.lines] == [1, None]
+    assert world.traffic.counts == [{"requests": 1}]
+    assert [line["message"] for line in world.lines] == ["request waits", "request"]
     assert world.lines[1]["status"] == 499
-    assert "_aws" not in world.lines[1]
 
 
 async def test_a_quick_answer_has_no_comments() -> None:
@@ -161,19 +161,23 @@ async def test_a_quick_answer_has_no_comments() -> None:
     assert b": " not in answer.body.replace(b"data: ", b"")
 
 
-@pytest.mark.parametrize(("seconds", "lines"), [(60.0, [1, None]), (0.05, [1])])
-async def test_a_long_wait_is_counted_as_it_begins_and_only_once(seconds: float, lines: list[int | None]) -> None:
+ANSWERED = {"primary_requests": 1, "primary_tokens": 10}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(60.0, [{"requests": 1}, ANSWERED]), (0.05, [{"requests": 1}])], ids=["long", "short"]
+)
+async def test_a_long_wait_is_counted_as_it_begins_and_only_once(seconds: float, told: list[dict[str, int]]) -> None:
     world = a_world(dataclasses.replace(COLD, first_byte_seconds=seconds, wakes=False), fleet=[completion()])
     ready = dataclasses.replace(READY, wakes=False)
     begun: list[int] = []
 
     async def comes() -> None:
         await asyncio.sleep(0.02)
-        begun.append(len(world.lines))
+        begun.append(len(world.traffic.added))
         if seconds > 1:
             await comes_up(world, ready)
 
     await asyncio.gather(call(world), comes())
-    assert begun == [len(lines) - 1]
-    assert [line.get("Requests") for line in world.lines] == lines
-    assert world.lines[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Deployment"]]
+    assert begun == [len(told) - 1]
+    assert world.traffic.counts == told

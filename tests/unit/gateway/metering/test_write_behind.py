@@ -16,7 +16,9 @@ HOUR = UsageBucket("llama", 494_313, "primary", "fleet", "key_1")
 OTHER = HOUR._replace(key_id="key_2")
 
 
-def a_counter(seconds: float = SECONDS) -> tuple[WriteBehindCounters, FakeCounters, list[Mapping[str, Any]]]:
+def a_counter(
+    seconds: float = SECONDS,
+) -> tuple[WriteBehindCounters[UsageBucket], FakeCounters, list[Mapping[str, Any]]]:
     table, lines = FakeCounters(), list[Mapping[str, Any]]()
     return WriteBehindCounters(table, seconds, lines.append), table, lines
 

@@ -9,7 +9,7 @@ import pytest
 
 from spillway.domain.decision import Code
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.request_record import UsageBucket
+from spillway.gateway.request_record import TrafficMinute, UsageBucket
 from tests.unit.gateway.doubles import (
     CONTEXT,
     GOOD_STREAM,
@@ -126,17 +126,11 @@ async def test_metering() -> None:
         "reason_ready": 1,
     }
     assert moment == int(world.clock.now().timestamp())
+    minute = TrafficMinute("support-llama", moment // 60)
+    assert world.traffic.added == [(minute, {"requests": 1, "primary_requests": 1, "primary_tokens": 10})]
     line = world.lines[0]
-    assert line["_aws"]["Timestamp"] == int(world.clock.now().timestamp() * 1000)
-    directive = line["_aws"]["CloudWatchMetrics"][0]
-    assert (directive["Namespace"], directive["Dimensions"]) == ("Spillway", [["Deployment"]])
-    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
-        "Requests": "Count",
-        "PrimaryRequests": "Count",
-        "PrimaryTokens": "Count",
-        "TimeToFirstToken": "Milliseconds",
-    }
-    assert (line["Deployment"], line["Requests"], line["PrimaryTokens"]) == ("support-llama", 1, 10)
+    assert (line["deployment"], line["failed"]) == ("support-llama", False)
+    assert line["first_token_ms"] == line["duration_ms"] == 0.0
     assert (line["key_id"], line["target"], line["role"], line["status"]) == ("key_1", "fleet", "primary", 200)
     assert "hel" not in json.dumps(line)
 
@@ -144,9 +138,18 @@ async def test_metering() -> None:
 async def test_spilled_tokens_are_counted_by_kind() -> None:
     world = a_world(fleet=BROKEN, bedrock=[completion()])
     await call(world)
-    line = world.lines[0]
-    assert (line["SpilledRequests"], line["BedrockPromptTokens"], line["BedrockCompletionTokens"]) == (1, 7, 3)
-    assert "PrimaryTokens" not in line
+    assert world.traffic.counts == [{"requests": 1, "bedrock_prompt_tokens": 7, "bedrock_completion_tokens": 3}]
+    assert world.lines[0]["role"] == "spill"
+
+
+@pytest.mark.parametrize("down", ["counters", "traffic"])
+async def test_a_count_that_a_table_does_not_take_is_in_the_log_and_keeps_the_other(down: str) -> None:
+    world = a_world(fleet=GOOD_STREAM)
+    getattr(world, down).down = True
+    await call(world, streaming())
+    (lost,) = [line for line in world.lines if line["message"] == "usage not counted"]
+    assert (lost["request_id"], lost["detail"]) == (world.lines[0]["request_id"], "down")
+    assert len(world.counters.added) + len(world.traffic.added) == 1
 
 
 async def test_a_table_that_takes_no_usage_harms_no_answer() -> None:

@@ -5,6 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError
 
+from spillway.adapters.drivers.fleet.config import FleetConfig
+from spillway.adapters.drivers.fleet.user_data import user_data
+from spillway.adapters.dynamodb.loads_table import LoadsTable
+from spillway.domain.deployments.resource_names import Names
+from spillway.domain.observations.signals import Signal
+from tests.builders import a_spec
 from tests.sandbox.cloud.activities import LAUNCH_FAILED, LAUNCH_OK, TERMINATED
 from tests.sandbox.cloud.clock import ManualClock
 from tests.sandbox.cloud.load_balancer import Forward, Refusal
@@ -147,7 +153,26 @@ def test_load_balancer_health_replaces_what_never_answers(cloud: FleetCloud) -> 
     assert len(cloud.named(TERMINATED)) == 1
 
 
-def test_the_agent_puts_one_datapoint_a_minute_for_each_instance(cloud: FleetCloud) -> None:
+def test_the_agent_tells_the_table_that_its_boot_script_names(cloud: FleetCloud, clients: Clients) -> None:
+    dynamodb = clients("dynamodb")
+    dynamodb.create_table(
+        TableName="loads",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    config = FleetConfig("s", "us-east-1", "vpc", ("s",), "sg", "listener", "profile", "loads", False, None)
+    cloud.make(desired=2, user_data=user_data(a_spec(name="chat"), Names("s", "chat"), config))
+    cloud.clock.advance(301)
+    for engine in cloud.engines.all.values():
+        engine.present = EngineLoad(running=3, waiting=2, kv_cache_use=0.5)
+    cloud.clock.advance(120)
+    now = cloud.clock.now()
+    load = LoadsTable(dynamodb, "loads").read({"chat": {Signal.ENGINES}}, now, now)["chat"]
+    assert (load.running, load.waiting, load.kv_cache_use) == (6.0, 4.0, 0.5)
+
+
+def test_an_agent_of_before_there_was_the_table_puts_a_datapoint_a_minute(cloud: FleetCloud) -> None:
     cloud.make(desired=2)
     cloud.clock.advance(301)
     for engine in cloud.engines.all.values():

@@ -1,46 +1,14 @@
-"""Metrics arrive by the API and by log lines, and are read by statistic, period and page."""
+"""Metrics are read by statistic, period and page."""
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from tests.sandbox.cloud.emf import Emf
 from tests.sandbox.cloud.metrics import Metrics, reduce
 from tests.sandbox.cloud.moto_cloud import MotoCloud
 from tests.unit.sandbox.cloud.conftest import Clients
 
 AT = datetime(2026, 11, 24, 9, 0, 30, tzinfo=UTC)
-
-
-def line(**values: Any) -> str:
-    """Return a gateway's EMF line."""
-    meta = {
-        "Timestamp": int(AT.timestamp() * 1000),
-        "CloudWatchMetrics": [
-            {
-                "Namespace": "Spillway",
-                "Dimensions": [["Deployment"], []],
-                "Metrics": [{"Name": "Requests", "Unit": "Count"}, {"Name": "TimeToFirstToken"}],
-            }
-        ],
-    }
-    return json.dumps({"_aws": meta, "Deployment": "chat", **values})
-
-
-def test_a_log_line_in_emf_becomes_metrics_at_its_own_time() -> None:
-    metrics = Metrics()
-    assert Emf(metrics).ingest(line(Requests=1, TimeToFirstToken=[120.0, 80.0]))
-
-    end = AT.timestamp() + 1
-    assert metrics.read("Spillway", "Requests", {"Deployment": "chat"}, 0, end) == [(AT.timestamp(), 1.0)]
-    assert [value for _, value in metrics.read("Spillway", "TimeToFirstToken", {}, 0, end)] == [80.0, 120.0]
-
-
-@pytest.mark.parametrize("text", ["INIT_START", "{}", '{"_aws": 1}', '{"_aws": {"Timestamp": 1}}', '{"_aws" broken'])
-def test_any_other_line_is_let_pass(text: str) -> None:
-    assert not Emf(Metrics()).ingest(text)
 
 
 def test_reads_keep_namespaces_and_dimensions_apart_and_come_in_pages(moto: MotoCloud, clients: Clients) -> None:

@@ -9,10 +9,12 @@ from spillway.adapters.aws.workflows import StepFunctions
 from spillway.adapters.dynamodb.checks_table import ChecksTable
 from spillway.adapters.dynamodb.decisions_table import DecisionsTable
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
+from spillway.adapters.dynamodb.loads_table import LoadsTable
 from spillway.adapters.dynamodb.routes_table import RoutesTable
 from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.capacity_reader import AwsCapacityReader
-from spillway.adapters.observe.load_metrics import LoadMetrics
+from spillway.adapters.observe.engine_metrics import EngineMetrics
+from spillway.adapters.observe.loads import Loads
 from spillway.bootstrap.common import alerts_on_every_topic, current_prices
 from spillway.services.check import Check
 from spillway.settings import Settings
@@ -30,7 +32,7 @@ def check_service(settings: Settings) -> Check:
         decisions=DecisionsTable(dynamodb, settings.decisions_table),
         memories=ChecksTable(dynamodb, settings.checks_table),
         instance_times=UsageTable(dynamodb, settings.usage_table),
-        loads=LoadMetrics(client("cloudwatch")),
+        loads=Loads(LoadsTable(dynamodb, settings.loads_table), EngineMetrics(client("cloudwatch"))),
         capacities=capacity_reader(settings),
         workflows=StepFunctions(client("stepfunctions"), {"scale": settings.scale_workflow_arn}),
         alerts=alerts_on_every_topic(settings),

@@ -8,12 +8,19 @@ import uuid
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from spillway import clock
 from spillway.adapters.aws.http import AwsHttp, open_session
 from spillway.adapters.aws.log_group import LogGroup
 from spillway.adapters.dynamodb.gateway_keys import GatewayKeys
-from spillway.adapters.dynamodb.gateway_tables import DynamoUsageCounters, DynamoWakeDesk, GatewayPrices, GatewayRoutes
+from spillway.adapters.dynamodb.gateway_tables import (
+    DynamoTrafficCounters,
+    DynamoUsageCounters,
+    DynamoWakeDesk,
+    GatewayPrices,
+    GatewayRoutes,
+)
 from spillway.adapters.dynamodb.limits_table import LimitsTable
 from spillway.bootstrap.upstreams import build_upstreams
 from spillway.gateway.app import Gateway
@@ -35,7 +42,7 @@ from spillway.gateway.metering.write_behind import WriteBehindCounters
 from spillway.gateway.relay import Relay, stream_head
 from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Authenticator
 from spillway.gateway.request.key_check import KeyCheck
-from spillway.gateway.request_record import UsageCounters
+from spillway.gateway.request_record import TrafficCounters, UsageCounters
 from spillway.gateway.timeouts import LATE_SECONDS
 from spillway.settings import Settings
 
@@ -45,6 +52,14 @@ _WRITE_EVERY_SECONDS = 1.0
 _YOUNG_OBJECTS = 20_000
 # The system's, not a generator of ours: environments restored from one snapshot would all draw alike.
 _draw = random.SystemRandom().random
+
+
+class _Writer(Protocol):
+    """What writes later, and has to once more before the end."""
+
+    async def close(self) -> None: ...
+
+
 PRICES = Path(__file__).parents[1] / "data" / "prices.json"
 
 
@@ -69,11 +84,16 @@ def _gateway(settings: Settings, aws: AwsHttp, authenticator: Authenticator) -> 
     routes = GatewayRoutes(aws, settings.routes_table)
     desk = DynamoWakeDesk(aws, settings.routes_table, settings.event_bus)
     counters: UsageCounters = DynamoUsageCounters(aws, settings.usage_table)
+    traffic: TrafficCounters = DynamoTrafficCounters(aws, settings.loads_table)
     limiter = build_limiter(aws, settings)
-    later = None
+    writers: list[_Writer] = [limiter]
     if not settings.on_lambda:
-        counters = later = WriteBehindCounters(counters, _WRITE_EVERY_SECONDS, print_line)
+        counters = usage_later = WriteBehindCounters(counters, _WRITE_EVERY_SECONDS, print_line)
+        traffic = traffic_later = WriteBehindCounters(traffic, _WRITE_EVERY_SECONDS, print_line)
+        writers += [usage_later, traffic_later]
     texts = build_text_log(aws, settings) if settings.has("TEXT_LOG_GROUP") else None
+    if texts is not None:
+        writers.append(texts)
     cache = RouteCache(routes.get, time.monotonic)
     completions = Completions(
         dispatch=Dispatch(
@@ -85,7 +105,7 @@ def _gateway(settings: Settings, aws: AwsHttp, authenticator: Authenticator) -> 
             head=stream_head,
         ),
         relay=Relay(time.monotonic, settings.gateway_idle_seconds),
-        meter=Meter(counters, clock.utc_now, time.monotonic, print_line, settings.lambda_megabytes),
+        meter=Meter(counters, traffic, clock.utc_now, time.monotonic, print_line, settings.lambda_megabytes),
         monotonic=time.monotonic,
         texts=texts,
         freezes=settings.on_lambda,
@@ -100,7 +120,7 @@ def _gateway(settings: Settings, aws: AwsHttp, authenticator: Authenticator) -> 
         limiter=limiter,
         new_id=lambda: uuid.uuid4().hex,
         log=print_line,
-        close=partial(_close, completions.late, [each for each in (limiter, later, texts) if each is not None], aws),
+        close=partial(_close, completions.late, writers, aws),
         authenticator=authenticator,
     )
 
@@ -135,9 +155,7 @@ def build_text_log(aws: AwsHttp, settings: Settings) -> TextLog:
     return TextLog(group, clock.utc_now, print_line, None if settings.on_lambda else _WRITE_EVERY_SECONDS)
 
 
-async def _close(
-    late: set[asyncio.Task[None]], writers: Sequence[Limiter | WriteBehindCounters | TextLog], aws: AwsHttp
-) -> None:
+async def _close(late: set[asyncio.Task[None]], writers: Sequence[_Writer], aws: AwsHttp) -> None:
     """Let what was used be written, then let go of the connections."""
     if late:
         await asyncio.wait(late, timeout=LATE_SECONDS)

@@ -71,7 +71,7 @@ class Completions:
             record.status = CLIENT_GONE
             raise
         finally:
-            settling = [self.meter.settle(record)]
+            settling = [self.meter.settle(record), self.meter.tell(record)]
             if settle is not None:
                 settling.append(settle(record))
             if exchange.copy is not None and self.texts is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from spillway.domain.decision import Code
@@ -33,7 +33,7 @@ StreamHead = Callable[[str, str], Headers]
 class RequestContext:
     """One request on its way to whoever answers it; ``alive`` where its answer is a stream.
 
-    ``asked`` is what its headers ask for, ``count`` puts it into the metrics before its end. ``background`` is what was
+    ``asked`` is what its headers ask for, ``count`` tells the check of it before its end. ``background`` is what was
     begun beside it and has to end before its answer does.
     """
 
@@ -41,7 +41,7 @@ class RequestContext:
     route: Route
     asked: RoutingHeaders
     record: Record
-    count: Callable[[Record], None]
+    count: Callable[[Record], Coroutine[None, None, None]]
     alive: KeepAlive | None = None
     background: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -92,7 +92,7 @@ class Dispatch:
         if not context.request.stream:
             seconds = min(seconds, LONGEST_SILENCE_SECONDS)
         if seconds > COUNT_AT_ONCE_SECONDS:
-            context.count(context.record)
+            context.background.append(asyncio.create_task(context.count(context.record)))
         path = route.primary.path if route.primary else "none"
         context.keep_alive(self.head, path, route.code, f"waiting for {route.name} ({route.code})")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from spillway.domain.routing.route import Choice
 from spillway.gateway.streaming.usage import Usage
@@ -16,6 +16,7 @@ class Record:
     """One request to a known deployment, filled in as it goes. Moments are seconds of a monotonic clock.
 
     ``role`` and ``path`` stay ``none`` when nobody answered; the status counts as ours until something else is known.
+    ``is_counted``: the check has been told of it before its end.
     """
 
     request_id: str
@@ -53,9 +54,23 @@ class UsageBucket(NamedTuple):
     key_id: str
 
 
-class UsageCounters(Protocol):
-    """The ``usage`` table; raises StoreUnavailable."""
+class TrafficMinute(NamedTuple):
+    """Where the check finds what a deployment was asked; ``minute`` is one since the epoch."""
 
-    async def add(self, bucket: UsageBucket, counts: Mapping[str, int], moment: int) -> None:
+    deployment: str
+    minute: int
+
+
+BucketT = TypeVar("BucketT", UsageBucket, TrafficMinute, contravariant=True)
+
+
+class Counters(Protocol[BucketT]):
+    """A table of counters; raises StoreUnavailable."""
+
+    async def add(self, bucket: BucketT, counts: Mapping[str, int], moment: int) -> None:
         """Add to the counters of one bucket; ``moment`` (seconds since the epoch) is the last request's end."""
         ...
+
+
+UsageCounters: TypeAlias = Counters[UsageBucket]
+TrafficCounters: TypeAlias = Counters[TrafficMinute]

@@ -124,7 +124,9 @@ async def proxies(folder: Path) -> AsyncIterator[Proxies]:
 
 
 def _write_scripts(folder: Path) -> None:
-    config = FleetConfig("spillway", "us-east-1", "vpc-1", ("subnet-1",), "sg-1", "listener", "profile", False, None)
+    config = FleetConfig(
+        "spillway", "us-east-1", "vpc-1", ("subnet-1",), "sg-1", "listener", "profile", "loads", False, None
+    )
     script = user_data(a_spec(), Names("spillway", "llama"), config)
     parts = {"base.cfg": "CONFIG", "spillway-peers": "PEERS"}
     for name, mark in parts.items():

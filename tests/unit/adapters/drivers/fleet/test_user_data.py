@@ -16,7 +16,9 @@ from spillway.domain.engines.vllm import VLLM
 from tests.builders import a_spec
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-AbCdEf"
-CONFIG = FleetConfig("spillway", "us-east-1", "vpc-1", ("subnet-1",), "sg-1", "listener", "profile", False, SECRET)
+CONFIG = FleetConfig(
+    "spillway", "us-east-1", "vpc-1", ("subnet-1",), "sg-1", "listener", "profile", "loads", False, SECRET
+)
 NAMES = Names("spillway", "support-llama")
 NEW = """# HELP vllm:num_requests_running Number of requests.
 # TYPE vllm:num_requests_running gauge

@@ -10,13 +10,14 @@ from typing import Any
 import orjson
 
 from spillway.adapters.aws.http import AwsError, AwsHttp, AwsUnreachable
+from spillway.adapters.dynamodb.load_keys import LOADS_KEPT_SECONDS, block_of, counter, traffic_id
 from spillway.adapters.dynamodb.price_items import OVERRIDES, reading_id, stored_prices
 from spillway.adapters.dynamodb.usage_keys import KEPT_FOR, traffic_key
 from spillway.domain.observations.hours import hour_of
 from spillway.domain.pricing.price_layers import PriceTable, StoredPrices
 from spillway.domain.routing.route import Route, route_from_json
 from spillway.gateway.errors import StoreUnavailable
-from spillway.gateway.request_record import UsageBucket
+from spillway.gateway.request_record import TrafficMinute, UsageBucket
 from spillway.gateway.timeouts import SCAN_SECONDS, TABLE_SECONDS
 
 _KEPT_SECONDS = int(KEPT_FOR.total_seconds())
@@ -78,17 +79,22 @@ class DynamoUsageCounters:
     async def add(self, bucket: UsageBucket, counts: Mapping[str, int], moment: int) -> None:
         """Add to the counters of one bucket; raises StoreUnavailable."""
         deployment, hour, role, path, key_id = bucket
-        names = {f"#c{index}": name for index, name in enumerate(counts)}
-        values = {f":c{index}": {"N": str(count)} for index, count in enumerate(counts.values())}
-        added = ", ".join(f"#c{index} :c{index}" for index in range(len(counts)))
-        payload = {
-            "TableName": self.table,
-            "Key": {"deployment": {"S": deployment}, "bucket": {"S": traffic_key(_hour(hour), role, path, key_id)}},
-            "UpdateExpression": f"ADD {added} SET expires_at = :expires",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {**values, ":expires": {"N": str(moment + _KEPT_SECONDS)}},
-        }
-        await dynamo(self.aws, "UpdateItem", payload)
+        key = {"deployment": deployment, "bucket": traffic_key(_hour(hour), role, path, key_id)}
+        await dynamo(self.aws, "UpdateItem", _addition(self.table, key, counts, moment + _KEPT_SECONDS))
+
+
+@dataclass(frozen=True)
+class DynamoTrafficCounters:
+    """Adds to the ``loads`` table."""
+
+    aws: AwsHttp
+    table: str
+
+    async def add(self, bucket: TrafficMinute, counts: Mapping[str, int], moment: int) -> None:
+        """Add to the counters of one minute; raises StoreUnavailable."""
+        named = {counter(name, bucket.minute): count for name, count in counts.items()}
+        key = {"id": traffic_id(bucket.deployment, block_of(bucket.minute))}
+        await dynamo(self.aws, "UpdateItem", _addition(self.table, key, named, moment + LOADS_KEPT_SECONDS))
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,19 @@ async def dynamo(aws: AwsHttp, operation: str, payload: Mapping[str, Any], secon
         raise StoreUnavailable(str(err)) from err
     except AwsUnreachable as err:
         raise StoreUnavailable(str(err)) from err
+
+
+def _addition(table: str, key: Mapping[str, str], counts: Mapping[str, int], expires: int) -> dict[str, Any]:
+    names = {f"#c{index}": name for index, name in enumerate(counts)}
+    values = {f":c{index}": {"N": str(count)} for index, count in enumerate(counts.values())}
+    added = ", ".join(f"#c{index} :c{index}" for index in range(len(counts)))
+    return {
+        "TableName": table,
+        "Key": {name: {"S": value} for name, value in key.items()},
+        "UpdateExpression": f"ADD {added} SET expires_at = :expires",
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": {**values, ":expires": {"N": str(expires)}},
+    }
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,6 @@
 """The running estimate of a deployment's month, minute by minute, that budgets are held against.
 
-The exact figures come from the ``usage`` table; this one comes from metrics that are read in batches anyway, so that
+The exact figures come from the ``usage`` table; this one comes from counts that are read in batches anyway, so that
 a budget costs no read of its own.
 """
 

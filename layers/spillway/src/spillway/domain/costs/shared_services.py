@@ -17,18 +17,20 @@ from spillway.domain.pricing.price_book import LOAD_BALANCER, PriceBook, Source
 
 # Nothing of the check's own reads and writes is metered, nor what workflows and key limits do.
 NOT_COUNTED = (
-    "the check's calls of DynamoDB and CloudWatch",
+    "the check's calls of DynamoDB",
     "workflows, alerts, metrics, storage and the reads and writes of keys' limits",
 )
 _MB_MS_PER_GB_SECOND = 1024 * 1000
 _LOG_GB_PER_REQUEST = 1e-6
 _OUT_GB_PER_REQUEST = 4e-6
+# The hour's counters and the minute's.
+_WRITES_PER_REQUEST = 2.0
 # An eventually consistent read is half a unit; routes are cached, so not even every request makes one.
 _READS_PER_REQUEST = 0.5
 _PER_REQUEST = {
     "api_gateway_request": 1.0,
     "lambda_request": 1.0,
-    "dynamodb_write": 1.0,
+    "dynamodb_write": _WRITES_PER_REQUEST,
     "dynamodb_read": _READS_PER_REQUEST,
     "cloudwatch_logs_gb": _LOG_GB_PER_REQUEST,
     "data_out_gb": _OUT_GB_PER_REQUEST,

@@ -1,4 +1,4 @@
-"""The rule in the check: a deployment's own prices, measured start and metrics, minute by minute."""
+"""The rule in the check: a deployment's own prices, measured start and counts, minute by minute."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,13 +1,10 @@
-"""What can be observed of a deployment: CloudWatch bills each of them every time it is read."""
+"""What can be observed of a deployment: each is read, and paid for, only where a decision can depend on it."""
 
 from enum import StrEnum
 
 
 class Signal(StrEnum):
-    """What can be read about a deployment."""
+    """What can be read about a deployment: what the gateway counted of it, and what its engines say of themselves."""
 
-    REQUESTS = "requests"
-    PRIMARY_REQUESTS = "primary_requests"
-    BEDROCK_TOKENS = "bedrock_tokens"
-    PRIMARY_TOKENS = "primary_tokens"
+    TRAFFIC = "traffic"
     ENGINES = "engines"

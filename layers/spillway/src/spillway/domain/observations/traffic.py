@@ -1,13 +1,13 @@
-"""What the metrics say about one deployment's traffic."""
+"""What was counted of one deployment's traffic."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-# Metrics of the running minute are not there yet, and those of the last one may be late.
+# A request is counted when it ends, and by a clock that may be behind this one.
 RECENT = timedelta(minutes=3)
-# A minute's datapoint may show up late; this long after the minute's end it is taken as final.
+# A count may show up late; this long after a minute's end what was counted in it is taken as final.
 SETTLED_AFTER = timedelta(minutes=2)
-# Metrics are read at most this far back. After a longer gap between two checks nobody knows what was asked meanwhile:
+# Counts are read at most this far back. After a longer gap between two checks nobody knows what was asked meanwhile:
 # idleness is counted anew, and those minutes are weighed by nobody.
 LONGEST_GAP = timedelta(minutes=15)
 
@@ -32,7 +32,7 @@ class Load:
     """Recent minutes with traffic (newest first) and the engines' state.
 
     ``running`` and ``waiting`` are the engines' requests in flight and in queue (all instances together);
-    ``kv_cache_use`` is the fullest instance's share, 0 to 1. None means that no datapoint was found: unknown, not zero.
+    ``kv_cache_use`` is the fullest instance's share, 0 to 1. None means that none of them told: unknown, not zero.
     """
 
     minutes: tuple[Minute, ...] = ()

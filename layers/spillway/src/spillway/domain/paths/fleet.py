@@ -29,8 +29,8 @@ FLEET = PathProfile(
     instance_prices=InstancePrices.EC2,
     instance_types=fleet_instance_types,
     instance_type=ec2_instance_type,
-    metrics=frozenset({Signal.REQUESTS}),
+    signals=frozenset({Signal.TRAFFIC}),
     # Only its own instances tell about their engines, and only while there are any.
-    serving_metrics=frozenset({Signal.ENGINES}),
+    serving_signals=frozenset({Signal.ENGINES}),
     runs_engine=True,
 )

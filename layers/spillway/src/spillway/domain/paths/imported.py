@@ -10,6 +10,6 @@ IMPORT = PathProfile(
     model_id=hugging_face_id,
     instance_prices=InstancePrices.MODEL_UNITS,
     # It is billed for the minutes in which it answers.
-    metrics=frozenset({Signal.REQUESTS, Signal.PRIMARY_REQUESTS, Signal.PRIMARY_TOKENS}),
+    signals=frozenset({Signal.TRAFFIC}),
     needs_weights=True,
 )

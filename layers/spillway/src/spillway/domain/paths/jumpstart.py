@@ -28,6 +28,6 @@ JUMPSTART = PathProfile(
     capacity=CapacitySource.ENDPOINT,
     instance_prices=InstancePrices.SAGEMAKER,
     instance_type=sagemaker_instance_type,
-    metrics=frozenset({Signal.REQUESTS}),
+    signals=frozenset({Signal.TRAFFIC}),
     is_fixed_at_creation=True,
 )

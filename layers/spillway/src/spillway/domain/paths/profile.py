@@ -40,8 +40,8 @@ class PathProfile:
     ``model_id`` returns the id that the path's service knows a model by, ``instance_types`` the types that a model runs
     on when the user names none (most wanted first, none where the service chooses); both take any id of a model, and
     raise InvalidRequest when it leads to nothing.
-    ``instance_type`` writes a type as the path's service does. ``metrics`` are what the check needs of every
-    deployment, ``serving_metrics`` what it needs beside them of one that serves.
+    ``instance_type`` writes a type as the path's service does. ``signals`` are what the check needs of every
+    deployment, ``serving_signals`` what it needs beside them of one that serves.
 
     ``runs_engine``: its instances run the engine that the deployment asks for, behind the stack's load balancer.
     ``needs_weights``: it takes no model but the user's own. ``is_fixed_at_creation``: the instances' type and greatest
@@ -54,8 +54,8 @@ class PathProfile:
     instance_prices: InstancePrices | None = None
     instance_types: Callable[[str], tuple[str, ...]] = _no_types
     instance_type: Callable[[str], str] = _as_it_is
-    metrics: Set[Signal] = frozenset()
-    serving_metrics: Set[Signal] = frozenset()
+    signals: Set[Signal] = frozenset()
+    serving_signals: Set[Signal] = frozenset()
     runs_engine: bool = False
     needs_weights: bool = False
     is_fixed_at_creation: bool = False

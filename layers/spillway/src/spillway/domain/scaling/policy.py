@@ -156,7 +156,7 @@ def _idle(snapshot: Snapshot, floor: int, now: datetime) -> Decision | None:
         return None
     limit = snapshot.deployment.spec.thresholds.idle_after_seconds
     idle = (now - idle_since(snapshot.deployment, snapshot.memory)).total_seconds()
-    # A request may show up in the metrics this much later, so nothing can be called idle sooner.
+    # A request may be counted this much later, so nothing can be called idle sooner.
     if idle < max(limit, RECENT.total_seconds()):
         return None
     sentence = f"No request for {idle:.0f} s; the threshold is {limit} s."

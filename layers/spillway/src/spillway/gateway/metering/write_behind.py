@@ -7,12 +7,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.metering.log import Log
-from spillway.gateway.request_record import UsageBucket, UsageCounters
+from spillway.gateway.request_record import Counters, TrafficMinute, UsageBucket
 
 _AT_ONCE = 16
+BucketT = TypeVar("BucketT", UsageBucket, TrafficMinute)
 
 
 class Writer:
@@ -51,19 +53,19 @@ class _Sum:
     moment: int = 0
 
 
-class WriteBehindCounters:
+class WriteBehindCounters(Generic[BucketT]):
     """Adds up what requests used and writes each bucket once in ``seconds``.
 
     A server that crashes takes that many seconds' counts with it; the requests' log lines still have them.
     """
 
-    def __init__(self, counters: UsageCounters, seconds: float, log: Log) -> None:
-        self._counters = counters
+    def __init__(self, counters: Counters[BucketT], seconds: float, log: Log) -> None:
+        self._counters: Counters[BucketT] = counters
         self._log = log
-        self._sums: dict[UsageBucket, _Sum] = {}
+        self._sums: dict[BucketT, _Sum] = {}
         self._writer = Writer(self._write, seconds)
 
-    async def add(self, bucket: UsageBucket, counts: Mapping[str, int], moment: int) -> None:
+    async def add(self, bucket: BucketT, counts: Mapping[str, int], moment: int) -> None:
         """Add to the counters of one bucket; never waits."""
         found = self._sums.get(bucket)
         if found is None:
@@ -84,7 +86,7 @@ class WriteBehindCounters:
             await asyncio.gather(*(self._write_one(bucket, total) for bucket, total in some))
         return False
 
-    async def _write_one(self, bucket: UsageBucket, total: _Sum) -> None:
+    async def _write_one(self, bucket: BucketT, total: _Sum) -> None:
         try:
             await self._counters.add(bucket, total.counts, total.moment)
         except StoreUnavailable as err:

@@ -26,6 +26,7 @@ class FleetConfig:
     security_group_id: str
     listener_arn: str
     instance_profile_arn: str
+    loads_table: str
     public_ip: bool
     hugging_face_secret_arn: str | None
 
@@ -40,6 +41,7 @@ def fleet_config(settings: Settings) -> FleetConfig:
         security_group_id=settings.fleet_security_group_id,
         listener_arn=settings.fleet_listener_arn,
         instance_profile_arn=settings.fleet_instance_profile_arn,
+        loads_table=settings.loads_table,
         public_ip=settings.fleet_public_ip == "true",
         hugging_face_secret_arn=settings.hugging_face_secret_arn if settings.has("HUGGING_FACE_SECRET_ARN") else None,
     )

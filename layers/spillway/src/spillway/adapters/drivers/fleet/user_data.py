@@ -28,6 +28,7 @@ def user_data(spec: DeploymentSpec, names: Names, config: FleetConfig) -> str:
         "DEPLOYMENT": spec.name,
         "GROUP": names.base,
         "HOOK": HOOK_NAME,
+        "LOADS_TABLE": config.loads_table,
         "IMAGE": engine.image,
         "PROXY_IMAGE": PROXY_IMAGE if has_proxy(spec.capacity.max) else "",
         "TOKEN_SECRET": "" if spec.model.weights else config.hugging_face_secret_arn or "",

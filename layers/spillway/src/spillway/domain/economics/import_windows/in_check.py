@@ -1,4 +1,4 @@
-"""The rule for imported models in the check: minute by minute, with the deployment's own prices and metrics."""
+"""The rule for imported models in the check: minute by minute, with the deployment's own prices and counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -67,8 +67,8 @@ docker run --detach --name engine --entrypoint @@ENTRYPOINT@@ --restart always -
 @@PROXY@@
 cat > /usr/local/bin/spillway-agent <<'AGENT'
 #!/bin/bash
-# Once a minute: requests running and waiting, and the KV cache's share in use. One datapoint is one instance's value.
-# On the minute, so that every minute has exactly one of each instance.
+# Once a minute: requests running and waiting, and the KV cache's share in use, under the instance's id, where the check
+# reads them, five minutes to an item. Soon after the minute's beginning, so that every minute has one word of each.
 # A gauge that was renamed is read by all its names. Engines of one server are added up, their fullest cache counts.
 set -uo pipefail
 read_metrics() {
@@ -82,11 +82,13 @@ read_metrics() {
 }
 while sleep $((60 - $(date +%s) % 60)); do
   read -r running waiting cache < <(read_metrics) || continue
-  dimensions="[{\"Name\":\"Deployment\",\"Value\":\"$1\"}]"
-  aws cloudwatch put-metric-data --namespace Spillway/Engine --metric-data "[
-    {\"MetricName\":\"RequestsRunning\",\"Dimensions\":$dimensions,\"Value\":$running,\"Unit\":\"Count\"},
-    {\"MetricName\":\"RequestsWaiting\",\"Dimensions\":$dimensions,\"Value\":$waiting,\"Unit\":\"Count\"},
-    {\"MetricName\":\"KvCacheUse\",\"Dimensions\":$dimensions,\"Value\":$cache,\"Unit\":\"None\"}]"
+  now=$(date +%s)
+  aws dynamodb update-item --table-name @@LOADS_TABLE@@ \
+    --key "{\"id\":{\"S\":\"$1#engines#$((now / 300))\"}}" \
+    --update-expression 'SET #instance = :gauges, expires_at = :expires' \
+    --expression-attribute-names "{\"#instance\":\"$2\"}" \
+    --expression-attribute-values "{\":expires\":{\"N\":\"$((now + 86400))\"},\":gauges\":{\"M\":{
+      \"at\":{\"N\":\"$now\"},\"running\":{\"N\":\"$running\"},\"waiting\":{\"N\":\"$waiting\"},\"cache\":{\"N\":\"$cache\"}}}}"
 done
 AGENT
 chmod 755 /usr/local/bin/spillway-agent
@@ -97,7 +99,7 @@ Description=Report the engine's load
 After=docker.service
 [Service]
 Environment=AWS_DEFAULT_REGION=$AWS_DEFAULT_REGION
-ExecStart=/usr/local/bin/spillway-agent $DEPLOYMENT
+ExecStart=/usr/local/bin/spillway-agent $DEPLOYMENT $INSTANCE
 Restart=always
 [Install]
 WantedBy=multi-user.target
