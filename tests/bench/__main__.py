@@ -7,6 +7,7 @@ TABLES = {
     "imports": "Import time and peak memory of each function's module, fresh processes",
     "layers": "Size of the Lambda layers",
     "failover": "From a fleet's death to Bedrock's first token, against Bedrock's own first token",
+    "running_costs": "A month of an idle stack, and of one deployment more, at list prices without free tiers",
     "check": "One check: duration and AWS calls, with everything in memory",
 }
 # Only by name: they take longer than a minute.

@@ -273,9 +273,13 @@ class MemorySageMaker(_Counting):
 
 
 class MemoryMessages(_Counting):
-    """SNS, EventBridge and Step Functions: they take everything."""
+    """SNS, EventBridge and Step Functions: they take everything, and every topic has one subscriber."""
 
     exceptions = _Exceptions
+
+    def get_paginator(self, _operation: str) -> _Pages:
+        pages = [{"Subscriptions": [{"SubscriptionArn": "arn"}]}]
+        return _Pages(self._calls, "ListSubscriptionsByTopic", lambda **_: pages)
 
     def publish(self, **_: Any) -> Item:
         self._count("Publish")

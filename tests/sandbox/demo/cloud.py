@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import ClientSession
 
 from tests.sandbox.demo.ledger import Ledger
-from tests.sandbox.runtime.alert_collector import OPERATIONS
+from tests.sandbox.runtime.alert_collector import is_alert
 
 
 class Cloud:
@@ -79,7 +79,7 @@ class Cloud:
     async def read_alerts(self) -> None:
         """Bring the ledger's list of alerts up to date."""
         found = await self._get("/_sandbox/alerts")
-        self._ledger.alerts = [_alert(one["message"]) for one in found if one["topic"] != OPERATIONS]
+        self._ledger.alerts = [each for one in found if is_alert(each := _alert(one["message"]))]
 
     async def _get(self, path: str, **query: str) -> Any:
         async with self._session.get(f"{self._endpoint}{path}", params=query) as answer:

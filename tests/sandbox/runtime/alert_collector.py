@@ -8,9 +8,6 @@ from typing import Any
 from tests.sandbox.cloud.subscriptions import COLLECTOR
 from tests.sandbox.runtime.template_stack import TemplateStack
 
-# What goes through it is about the control plane itself, and has a form of its own.
-OPERATIONS = "OperationsTopic"
-
 
 @dataclass(frozen=True)
 class Notification:
@@ -48,11 +45,19 @@ class AlertCollector:
 
     def alerts(self) -> list[dict[str, Any]]:
         """Return the product's alerts among them."""
-        return [json.loads(each.message) for each in self.notifications() if each.topic != OPERATIONS]
+        return [each for each in self._messages() if is_alert(each)]
 
     def operations(self) -> list[dict[str, Any]]:
-        """Return what the operations topic was told."""
-        return [json.loads(each.message) for each in self.notifications() if each.topic == OPERATIONS]
+        """Return what else topics were told, which is about the control plane itself."""
+        return [each for each in self._messages() if not is_alert(each)]
+
+    def _messages(self) -> list[dict[str, Any]]:
+        return [json.loads(each.message) for each in self.notifications()]
+
+
+def is_alert(message: dict[str, Any]) -> bool:
+    """Whether a message has the form of the product's alerts."""
+    return str(message.get("schema", "")).startswith("spillway.alert/")
 
 
 def _read(topic: str, envelope: dict[str, Any]) -> Notification:

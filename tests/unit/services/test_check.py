@@ -361,6 +361,23 @@ def test_a_look_meters_what_it_occupies_of_lambda_unless_another_is_at_work(worl
     assert (metered.traffic.requests, metered.traffic.lambda_mb_ms) == (2, 512 * 3000)
 
 
+@pytest.mark.parametrize("deployments", [(), (since_yesterday(status=Status.RETIRED),)], ids=["none", "retired"])
+def test_a_look_that_nobody_shares_is_not_metered(deployments: tuple[Deployment, ...]) -> None:
+    world = World(*deployments)
+    world.service = replace(world.service, megabytes=512)
+    world.look()
+    assert world.usage.hours(CHECKS, NINE, NINE + HOUR).traffic == ()
+
+
+def test_a_look_that_failed_is_metered_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.service = replace(world.service, megabytes=512)
+    monkeypatch.setattr(world.loads, "read", failing(Retryable("throttled"), ""))
+    with pytest.raises(Retryable):
+        world.look()
+    (metered,) = world.usage.hours(CHECKS, NINE, NINE + HOUR).traffic
+    assert metered.traffic.requests == 1
+
+
 def test_a_look_that_cannot_be_metered_is_a_look_all_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.service = replace(world.service, megabytes=512)
     monkeypatch.setattr(world.usage, "add_check", failing(Retryable("throttled"), ""))

@@ -87,11 +87,15 @@ class Check:
         now, began = self.now(), self.monotonic()
         if not self.memories.acquire(owner, now, now + LEASE):
             return None
+        looked: Looked | None = None
         try:
-            return self._look(now)
+            looked = self._look(now)
+            return looked
         finally:
             self.memories.release(owner)
-            self._meter(now, self.monotonic() - began)
+            # What a look at nothing took is shared by nobody.
+            if looked is None or looked.deployments:
+                self._meter(now, self.monotonic() - began)
 
     def _meter(self, now: datetime, seconds: float) -> None:
         if not self.megabytes:
