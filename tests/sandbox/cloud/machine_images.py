@@ -17,7 +17,10 @@ PARAMETERS = tuple(
 
 def install() -> None:
     """Let each parameter name a Linux image that moto has."""
-    image = next(found for found in ec2_backends[ACCOUNT][REGION].amis.values() if _is_amazon_linux(found))
+    backend = ec2_backends[ACCOUNT][REGION]
+    if not backend.amis:  # left so by tests that spare themselves moto's thousands of images
+        backend._load_amis()
+    image = next(found for found in backend.amis.values() if _is_amazon_linux(found))
     for name in PARAMETERS:
         parameter = Parameter(
             account_id=ACCOUNT,
