@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.prove.registry import JUDGES, SAMPLE_SECONDS, Judge
+from tests.prove.registry import JUDGES, SAMPLE_SECONDS, SECONDS, Judge
 from tests.prove.tools import Unavailable
 from tests.prove.verdict import Verdict
 
@@ -40,7 +40,8 @@ def main() -> int:
             continue
         print(f"\n== {judge.name}: {judge.proves}", flush=True)
         turn = time.monotonic()
-        said = _judge_apart(judge, arguments.sample)
+        limit = judge.seconds if arguments.sample else min(judge.seconds, max(0, SECONDS - round(turn - began)))
+        said = _judge_apart(judge, limit, arguments.sample)
         summary.append((judge.name, judge.proves, f"{time.monotonic() - turn:.0f}", said))
     print()
     print(Verdict(tuple(summary)).text(), flush=True)
@@ -65,14 +66,14 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _judge_apart(judge: Judge, sample: bool) -> str:
+def _judge_apart(judge: Judge, limit: int, sample: bool) -> str:
     """Run a judge in a process group of its own, which is ended with all that it started when its time is up."""
     command = [sys.executable, "-m", "tests.prove", "--here", judge.name, *(["--sample"] if sample else [])]
     process = subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
     try:
-        return HOLDS if process.wait(judge.seconds) == 0 else "FAILED"
+        return HOLDS if process.wait(limit) == 0 else "FAILED"
     except subprocess.TimeoutExpired:
-        return f"FAILED: not done within {judge.seconds} seconds"
+        return f"FAILED: not done within {limit} seconds"
     finally:
         _end(process)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.prove import __main__ as prove
-from tests.prove.registry import JUDGES, SECONDS, Judge
+from tests.prove.registry import JUDGES, Judge
 from tests.prove.tools import Unavailable
 from tests.prove.verdict import Verdict
 
@@ -39,16 +39,15 @@ def test_what_a_judge_says_is_the_exit_status(
 
 
 def test_a_judge_is_ended_when_its_time_is_up() -> None:
-    assert prove._judge_apart(Judge("dynamodb", "tables", 0), sample=True) == "FAILED: not done within 0 seconds"
+    assert prove._judge_apart(Judge("dynamodb", "tables", 60), 0, sample=True) == "FAILED: not done within 0 seconds"
 
 
 def test_a_judge_that_cannot_run_fails(capfd: pytest.CaptureFixture[str]) -> None:
-    assert prove._judge_apart(Judge("nobody", "nothing", 60), sample=True) == "FAILED"
+    assert prove._judge_apart(Judge("nobody", "nothing", 60), 60, sample=True) == "FAILED"
     assert "no such judge: nobody" in capfd.readouterr().err
 
 
-def test_all_of_them_have_their_time_within_the_whole() -> None:
-    assert sum(judge.seconds for judge in JUDGES) <= SECONDS
+def test_each_of_them_is_there() -> None:
     assert all(callable(importlib.import_module(f"tests.prove.{judge.name}").judge) for judge in JUDGES)
 
 
