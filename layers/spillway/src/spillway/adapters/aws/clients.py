@@ -1,12 +1,18 @@
 """boto3 clients, all made the same way: bounded waits, standard retries, and a name in AWS's own logs."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from spillway import __name__ as package
+from spillway import data
+
+# What newer SDKs know of a service, for the one that a Lambda runtime brings: AWS names no version of it.
+_NEWER = Path(data.__file__).parent / "sdk"
 
 
 @cache
@@ -33,4 +39,12 @@ def client(service: str, region: str | None = None, *, within: int | None = None
     config = client_config()
     if within is not None:
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=within))
-    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+    return _session().client(service, region_name=region, config=config)  # type: ignore[call-overload]
+
+
+@cache
+def _session() -> boto3.Session:
+    """Return a session whose models of services are completed by ours."""
+    session = botocore.session.get_session()
+    session.get_component("data_loader").search_paths.append(str(_NEWER))
+    return boto3.Session(botocore_session=session)
