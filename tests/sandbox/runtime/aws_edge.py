@@ -75,7 +75,7 @@ class AwsEdge:
         if is_fleets := scope.service == "execute-api":
             call = self._door.call(request.method, path)
         else:
-            call = identify(scope.service, request.method, path, request.headers.get("X-Amz-Target"), body)
+            call = identify(scope.service, request.method, path, request.headers, body)
         message = self._permissions.refusal_of_key(scope.access_key_id, call.service, call.operation, call.params)
         if message:
             return _error(403, "AccessDeniedException", message)

@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
 from botocore.loaders import Loader
-from botocore.model import ServiceModel
+from botocore.model import ServiceModel, Shape, StructureShape
 
 from tests.sandbox.constraints import violation
 
@@ -34,10 +35,13 @@ class RawCall:
     params: dict[str, Any]
 
 
-def identify(signing_name: str, method: str, path: str, target: str | None, body: bytes) -> RawCall:
-    """Return the operation; one with an empty name if the path is none of the service's."""
+def identify(signing_name: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> RawCall:
+    """Return the operation, of REST's parameters those in path and headers; an empty one for none of the service's.
+
+    ``headers`` finds a name in any case.
+    """
     clients = _CLIENTS.get(signing_name, (signing_name,))
-    if target is not None:
+    if target := headers.get("X-Amz-Target"):
         return RawCall(clients[-1], target.rpartition(".")[2], _document(body))
     if signing_name == "bedrock" and _OPENAI.fullmatch(path):
         document = _document(body)
@@ -48,14 +52,25 @@ def identify(signing_name: str, method: str, path: str, target: str | None, body
         for verb, pattern, names, operation in _routes(client):
             if verb == method and (found := pattern.fullmatch(path)):
                 labels = dict(zip(names, map(unquote, found.groups()), strict=True))
-                return RawCall(client, operation, labels)
+                return RawCall(client, operation, labels | _in_headers(client, operation, headers))
     return RawCall(clients[0], "", {})
 
 
 def problem_of(call: RawCall) -> str | None:
-    """Return what the service says of a parameter that it does not take; of REST calls those in the path are known."""
+    """Return what the service says of a parameter that it does not take; of REST calls those in path and headers are known."""
     model = _model(call.service)
     return violation(model, call.operation, call.params) if call.operation in model.operation_names else None
+
+
+def _in_headers(client: str, operation: str, headers: Mapping[str, str]) -> dict[str, str]:
+    shape = _model(client).operation_model(operation).input_shape
+    members = shape.members if isinstance(shape, StructureShape) else {}
+    named = {name: str(member.serialization.get("name")) for name, member in members.items() if _is_header(member)}
+    return {name: headers[header] for name, header in named.items() if header in headers}
+
+
+def _is_header(member: Shape) -> bool:
+    return member.serialization.get("location") == "header"
 
 
 @cache

@@ -44,22 +44,25 @@ ITEM = b'{"TableName": "t"}'
 
 
 @pytest.mark.parametrize(
-    ("service", "path", "target", "body", "expected"),
+    ("service", "path", "headers", "body", "expected"),
     [
-        ("bedrock", "/model/a.b%3A0/converse", None, b"{}", ("bedrock-runtime", "Converse", {"modelId": "a.b:0"})),
-        ("bedrock", "/openai/v1/chat/completions", None, STREAMED,
+        ("bedrock", "/model/a.b%3A0/converse", {}, b"{}", ("bedrock-runtime", "Converse", {"modelId": "a.b:0"})),
+        ("bedrock", "/openai/v1/chat/completions", {}, STREAMED,
          ("bedrock-runtime", "InvokeModelWithResponseStream", {"modelId": "m"})),
-        ("bedrock", "/model-import-jobs", None, b"{}", ("bedrock", "CreateModelImportJob", {})),
-        ("sagemaker", "/endpoints/e/invocations", None, b"x",
+        ("bedrock", "/model-import-jobs", {}, b"{}", ("bedrock", "CreateModelImportJob", {})),
+        ("sagemaker", "/endpoints/e/invocations", {}, b"x",
          ("sagemaker-runtime", "InvokeEndpoint", {"EndpointName": "e"})),
-        ("dynamodb", "/", "DynamoDB_20120810.GetItem", ITEM, ("dynamodb", "GetItem", {"TableName": "t"})),
-        ("bedrock", "/nothing", None, b"", ("bedrock-runtime", "", {})),
+        ("sagemaker", "/endpoints/e/invocations", {"X-Amzn-SageMaker-Inference-Component": "c"}, b"x",
+         ("sagemaker-runtime", "InvokeEndpoint", {"EndpointName": "e", "InferenceComponentName": "c"})),
+        ("dynamodb", "/", {"X-Amz-Target": "DynamoDB_20120810.GetItem"}, ITEM,
+         ("dynamodb", "GetItem", {"TableName": "t"})),
+        ("bedrock", "/nothing", {}, b"", ("bedrock-runtime", "", {})),
     ],
 )  # fmt: skip
 def test_a_raw_request_is_recognised(
-    service: str, path: str, target: str | None, body: bytes, expected: tuple[str, str, dict[str, str]]
+    service: str, path: str, headers: dict[str, str], body: bytes, expected: tuple[str, str, dict[str, str]]
 ) -> None:
-    found = identify(service, "POST", path, target, body)
+    found = identify(service, "POST", path, CIMultiDict(headers), body)
     assert (found.service, found.operation, found.params) == expected
 
 
