@@ -9,7 +9,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 # Where nothing compiled is kept, each process of the tests compiles what it imports: half of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo sandbox test check bench bench-gateway clients bench-policy bench-policy-cases prove findings build lock clean
+.PHONY: setup demo sandbox test check bench bench-gateway clients bench-policy bench-policy-cases prove calls findings build lock clean
 
 setup: $(VENV)/.ready
 
@@ -62,6 +62,10 @@ clients: setup
 # JUDGES="template openapi" runs these alone, SAMPLE=1 looks at less.
 prove: setup
 	$(RUN) -m tests.prove $(if $(SAMPLE),--sample) $(JUDGES)
+
+# Which AWS calls the suite makes, with what parameters and by which permissions: tests/fixtures/aws_calls.json anew.
+calls: setup
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --record-aws-calls=anew
 
 # What real libraries do that one would have guessed otherwise; no part of the gate, since it needs a package index.
 findings:

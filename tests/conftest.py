@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.calls.plugin import ADD, ANEW, RECORD, CallCheck
 from tests.sandbox.constraints import refuse_what_services_refuse
 
 # moto takes names and values that AWS does not.
@@ -28,6 +29,15 @@ FIRST = (
     "/e2e/",
     "/clients/",
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = f"{ADD} this run's AWS calls to those that are recorded, or record them {ANEW}"
+    parser.addoption(RECORD, nargs="?", const=ADD, choices=(ADD, ANEW), help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(CallCheck())
 
 
 @pytest.hookimpl(trylast=True)

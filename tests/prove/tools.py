@@ -30,6 +30,16 @@ def python(work: Path, name: str) -> Path:
     return interpreter
 
 
+def newest(work: Path, package: str) -> Path:
+    """Return the interpreter of an environment with a package's newest release: unpinned, asked for each time."""
+    folder = work / "python" / f"newest-{package}"
+    interpreter, uv = folder / "bin" / "python", Path(sys.executable).parent / "uv"
+    if not interpreter.exists():
+        _run([uv, "venv", "--quiet", "--python", sys.executable, folder], f"an environment for {package}")
+    _run([uv, "pip", "install", "--quiet", "--upgrade", "--python", interpreter, package], f"{package} from PyPI")
+    return interpreter
+
+
 def node(work: Path) -> Path:
     """Return Node's executable."""
     return python(work, "runtimes").parent / "node"

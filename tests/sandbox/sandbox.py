@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.calls.record import SEEN
 from tests.sandbox.cloud.clock import SandboxClock
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.engine import EngineConfig
@@ -160,7 +161,9 @@ class Sandbox:
         check_api(deployed)
         self.functions.register(deployed.functions)
         self.functions.dead_letter = self.emulation.dead_letter
-        self.checks.know(deployed, StackPermissions(deployed, self.emulation.catalog).evaluate)
+        policies = StackPermissions(deployed, self.emulation.catalog)
+        self.checks.know(deployed, policies.evaluate)
+        self._closing.callback(lambda: SEEN.add(self.permissions.shapes, policies.used))
         return deployed
 
     def _start_gateways(self) -> dict[str, GatewayProxy]:

@@ -7,6 +7,7 @@ import pytest
 from spillway.domain.benchmarks.pricing import WORKER_GB
 from spillway.domain.benchmarks.spec import BenchmarkSpec
 from spillway.domain.benchmarks.worker_orders import step_seconds
+from tests.calls.record import Use
 from tests.sandbox.iam.evaluate import evaluate
 from tests.sandbox.iam.policies import RolePolicies
 from tests.sandbox.iam.request import LaunchTemplate, Place
@@ -183,6 +184,18 @@ LISTENER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/bal
                 "Tags": TAGS,
             },
         ),
+        (
+            "DriveJumpstart",
+            "sagemaker",
+            "CreateEndpoint",
+            {"EndpointName": "spillway-llama", "EndpointConfigName": "spillway-llama", "Tags": TAGS},
+        ),
+        (
+            "DriveJumpstart",
+            "sagemaker",
+            "CreateInferenceComponent",
+            {"InferenceComponentName": "spillway-llama", "EndpointName": "spillway-llama", "Tags": TAGS},
+        ),
     ],
 )
 def test_allowed(policies: RolePolicies, function: str, service: str, operation: str, params: dict[str, Any]) -> None:
@@ -318,6 +331,27 @@ def test_refused(
     sentence = refusal(policies, function, service, operation, **params)
     assert sentence is not None
     assert f"may not do {action} on " in sentence
+
+
+def test_what_let_a_call_through_is_kept_as_the_template_names_it(fleet_stack: StaticStack) -> None:
+    policies = RolePolicies(fleet_stack, Place())
+    both = {"EndpointName": "spillway-llama", "EndpointConfigName": "spillway-llama"}
+    assert refusal(policies, "DriveJumpstart", "sagemaker", "CreateEndpoint", **both) is None
+    assert refusal(policies, "AuthorizeRequest", "dynamodb", "GetItem", TableName=table("Keys"), Key={}) is None
+    ours = "sagemaker:${AWS::Region}:${AWS::AccountId}:"
+    assert policies.used == {
+        Use("DriveJumpstartFunctionRole", "sagemaker:CreateEndpoint", f"{ours}endpoint/${{AWS::StackName}}-*"),
+        Use("DriveJumpstartFunctionRole", "sagemaker:CreateEndpoint", f"{ours}endpoint-config/${{AWS::StackName}}-*"),
+        Use("AuthorizeRequestFunctionRole", "dynamodb:GetItem", "KeysTable"),
+    }
+
+
+def test_a_call_that_was_denied_has_used_nothing(fleet_stack: StaticStack) -> None:
+    policies = RolePolicies(fleet_stack, Place())
+    # The endpoint's own permission is there, that of another stack's configuration is not.
+    another = {"EndpointName": "spillway-llama", "EndpointConfigName": "another-llama"}
+    assert refusal(policies, "DriveJumpstart", "sagemaker", "CreateEndpoint", **another) is not None
+    assert policies.used == set()
 
 
 def test_a_distributed_maps_role_may_start_and_watch_its_own_executions_alone(policies: RolePolicies) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.calls.record import CallShape
 from tests.sandbox.cloud.fleet import Fleet
 from tests.sandbox.cloud.machines import DEPLOYMENT_TAG
 from tests.sandbox.runtime.alert_collector import AlertCollector
@@ -51,6 +52,8 @@ class Admin:
             )
         except UnknownKeyError:
             refused = "no role of the stack has this access key"
+        if refused is None and asked["shape"]:
+            self._permissions.shapes.add(CallShape(asked["service"], asked["operation"], asked["shape"]))
         return web.json_response({"allowed": refused is None, "message": refused})
 
     async def _calls(self, request: web.Request) -> web.Response:

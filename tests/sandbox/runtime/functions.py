@@ -7,6 +7,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCES = REPOSITORY / "layers" / "spillway" / "src"
+# The variable that names a folder with another boto3 for the functions.
+FUNCTIONS_SDK = "SPILLWAY_FUNCTIONS_SDK"
 
 
 @dataclass(frozen=True)

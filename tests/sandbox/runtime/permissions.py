@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tests.calls.record import CallShape
 from tests.sandbox.runtime.functions import access_key_id
 
 KEPT_CALLS = 200_000
@@ -48,6 +49,7 @@ class Permissions:
         self._roles: dict[str, str] = {}
         self._calls: deque[RecordedCall] = deque(maxlen=KEPT_CALLS)
         self._lock = threading.Lock()
+        self.shapes: set[CallShape] = set()  # of what was allowed by boto3's clients
 
     def know(self, role_arns: Iterable[str]) -> None:
         """Make roles known, each with its own access key id."""

@@ -57,7 +57,7 @@ def identify(signing_name: str, method: str, path: str, headers: Mapping[str, st
 
 
 def problem_of(call: RawCall) -> str | None:
-    """Return what the service says of a parameter that it does not take; of REST calls those in path and headers are known."""
+    """Return what the service says of a parameter that it does not take; of REST's, in path and headers alone."""
     model = _model(call.service)
     return violation(model, call.operation, call.params) if call.operation in model.operation_names else None
 

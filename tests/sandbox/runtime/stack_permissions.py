@@ -5,6 +5,7 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
+from tests.calls.record import Use
 from tests.sandbox.bedrock_catalog import Catalog
 from tests.sandbox.iam.conditions import PolicyError
 from tests.sandbox.iam.evaluate import Effect, evaluate
@@ -31,6 +32,11 @@ class StackPermissions:
         )
         self._policies = RolePolicies(stack, place)
         self._fleets_policy = deployed.fleets.policy if deployed.fleets else []
+
+    @property
+    def used(self) -> frozenset[Use]:
+        """The permissions that let a call through so far."""
+        return frozenset(self._policies.used)
 
     def evaluate(self, role: str, service: str, operation: str, params: Mapping[str, Any]) -> Refusal | None:
         """Return why a call is denied, or None; a call that nobody taught the sandbox is denied too."""

@@ -15,6 +15,8 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from botocore.loaders import JSONFileLoader
 
+from tests.calls.record import CallShape, call_shape
+
 RECORDED_HEADER = "x-sandbox-recorded"
 
 
@@ -62,7 +64,8 @@ def authorize_calls(endpoint: str) -> None:
     def authorized(self: Any, operation_name: str, api_params: dict[str, Any]) -> Any:
         service = self.meta.service_model.service_name
         principal = self._request_signer._credentials.access_key
-        refused = gate.refusal(principal, service, operation_name, api_params)
+        shape = call_shape(self, operation_name, api_params)
+        refused = gate.refusal(principal, service, operation_name, api_params, shape)
         if refused is not None:
             raise ClientError(_denial(service, refused), operation_name)
         self.meta.events.register_first("before-call", _mark, unique_id="sandbox-recorded")
@@ -79,9 +82,17 @@ class _Gate:
         self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
         self._local = threading.local()
 
-    def refusal(self, principal: str, service: str, operation: str, params: dict[str, Any]) -> str | None:
+    def refusal(
+        self, principal: str, service: str, operation: str, params: dict[str, Any], shape: CallShape | None
+    ) -> str | None:
         """Return why the call is denied, or None."""
-        asked = {"principal": principal, "service": service, "operation": operation, "params": params}
+        asked = {
+            "principal": principal,
+            "service": service,
+            "operation": operation,
+            "params": params,
+            "shape": shape and shape.parameters,
+        }
         answer = self._post(json.dumps(asked, default=_plain).encode())
         return None if answer["allowed"] else str(answer["message"])
 

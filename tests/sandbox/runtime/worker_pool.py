@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from tests.sandbox.runtime import wire
-from tests.sandbox.runtime.functions import REPOSITORY, SOURCES
+from tests.sandbox.runtime.functions import FUNCTIONS_SDK, REPOSITORY, SOURCES
 from tests.sandbox.runtime.log_pump import LogPump
 
 
@@ -30,7 +30,9 @@ class _FirstZygote:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair()
-        environment = {"PYTHONPATH": f"{SOURCES}{os.pathsep}{REPOSITORY}", "PATH": os.environ.get("PATH", "")}
+        sdk = {FUNCTIONS_SDK: os.environ[FUNCTIONS_SDK]} if os.environ.get(FUNCTIONS_SDK) else {}
+        paths = os.pathsep.join([*sdk.values(), str(SOURCES), str(REPOSITORY)])
+        environment = {"PYTHONPATH": paths, "PATH": os.environ.get("PATH", ""), **sdk}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.sandbox.runtime.zygote", str(theirs.fileno())],
             cwd=REPOSITORY,
