@@ -1,4 +1,7 @@
-"""The hourly review on its schedule: a day passes, and what it found is to be seen and was told."""
+"""What is done each hour and each day on a schedule: a day passes, and what came of it is to be seen and was told."""
+
+import asyncio
+from datetime import datetime, timedelta
 
 import pytest
 from moto.scheduler.models import scheduler_backends
@@ -8,7 +11,7 @@ from tests.e2e.operator import PATIENCE_SECONDS, Operator, ask_at_once
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.sandbox import Sandbox
 
-# A day in 18 seconds. Of the schedules only the review's goes on: others would be due all the time.
+# A day in 18 seconds. Of the schedules only these go on: others would be due all the time.
 TIME_FACTOR = 4800
 CHECKS = False
 NAME = "shadowed"
@@ -18,7 +21,7 @@ NAME = "shadowed"
 def asked_for(sandbox: Sandbox) -> None:
     for group in scheduler_backends[ACCOUNT][REGION].schedule_groups.values():
         for schedule in group.schedules.values():
-            if "ReviewCosts" in schedule.target["Arn"]:
+            if any(name in schedule.target["Arn"] for name in ("ReviewCosts", "RefreshPrices", "SmokeTest")):
                 schedule.state = "ENABLED"
     capacity = {"instance_types": ["g6e.xlarge"], "tokens_per_minute_per_instance": 300_000}
     wish = {"path": "bedrock", "model": {"id": SPILL_MODEL}, "capacity": capacity, "spill": None}
@@ -42,3 +45,27 @@ async def test_after_a_day_it_says_whether_a_fleet_would_pay_and_when_credits_ru
     assert "bedrock_pays" in await operator.codes(NAME)
     alert = await operator.alerted("credits", "7")
     assert (alert["topic"], alert["state"], alert["why"]["code"]) == ("cost", "open", "credits_low")
+
+
+async def test_prices_are_read_once_a_day_and_a_users_own_stay(sandbox: Sandbox, operator: Operator) -> None:
+    own = {"table": "ec2", "name": "g6e.xlarge", "usd": [1.5], "note": "ours"}
+    put = await operator.call("PUT", "/prices/overrides", {"overrides": [own]})
+    assert put.status == 200, put.body
+    today = sandbox.clock.now().date()
+
+    async def refreshed() -> bool:
+        found = await operator.call("GET", "/prices?table=ec2")
+        prices = {item["name"]: item for item in found.body["items"]}
+        assert prices["g6e.xlarge"]["usd"] == [1.5]
+        return datetime.fromisoformat(prices["g5.2xlarge"]["as_of"]).date() >= today
+
+    deadline = sandbox.clock.now() + timedelta(days=3)
+    while not await refreshed():
+        assert sandbox.clock.now() < deadline
+        await asyncio.sleep(0.2)
+    # What is read last, so that the reading is not ended in its middle.
+    await operator.eventually(
+        lambda: "DescribeSpotPriceHistory" in {one.operation for one in sandbox.permissions.calls()}
+    )
+    removed = await operator.call("PUT", "/prices/overrides", {"overrides": []})
+    assert removed.status == 200, removed.body

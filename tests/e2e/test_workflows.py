@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.builders import SPILL_MODEL
 from tests.e2e.doomed import DOOMED, Doomed, asked_for
 from tests.e2e.operator import Operator
 from tests.sandbox.cloud.faults import Faults
@@ -106,6 +107,14 @@ async def test_what_cannot_come_up_says_why_leaves_nothing_and_alerts_once(opera
     (told,) = await operator.failed_executions(doomed.name)
     assert told["workflow"].endswith("-deploy")
     assert told["what"].endswith("ended as FAILED.")
+
+
+async def test_a_model_behind_a_cross_region_profile_answers_under_the_profiles_id(operator: Operator) -> None:
+    bedrock = {"path": "bedrock", "model": {"id": f"us.{SPILL_MODEL}"}, "capacity": None, "spill": None}
+    found = await operator.serving("profiled", **bedrock)
+    assert found["route"]["primary"]["model_id"] == f"us.{SPILL_MODEL}"
+    for answer in (await operator.chat("profiled"), await operator.chat("profiled", stream=True)):
+        assert (answer.status, answer.headers["x-spillway-target"]) == (200, "bedrock")
 
 
 async def test_a_name_that_failed_can_be_used_again_once_it_is_retired(operator: Operator) -> None:

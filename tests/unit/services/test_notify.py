@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.alerts.alert import Severity
+from spillway.domain.alerts.alert import Severity, Topic
 from spillway.domain.alerts.kinds import AlertKind
 from spillway.domain.decision import Action, Code, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import Retryable
 from spillway.services.events.deployment_steps import Announce
-from spillway.services.notify import Notify
+from spillway.services.notify import _ACTIONS, _CODES, Notify
 from tests.builders import NOW, a_deployment, a_price_book, a_reason, a_spec
 from tests.fakes import FakeAlerts, FakeDecisions, FakeEvents
 
@@ -63,6 +63,14 @@ def test_without_a_reason_of_its_own_the_deployments_sentence_is_given(
     ((_, decision),) = world.decisions.items["support-llama"]
     assert (decision.action, decision.reason.code, alert.severity) == (action, code, severity)
     assert alert.why.sentence == "CapacityUnavailable: none left."
+
+
+@pytest.mark.parametrize("news", [*_CODES, *_ACTIONS])
+def test_whatever_a_workflow_announces_goes_to_the_one_topic_that_its_function_may_publish_on(news: AlertKind) -> None:
+    world = World()
+    world.announce(news)
+    (alert,) = world.alerts.sent
+    assert alert.topic is Topic.SCALE
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from spillway import clock
 from spillway.adapters.aws.clients import client
 from spillway.adapters.aws.event_bus import EventBus
+from spillway.adapters.aws.sns_alerts import SnsAlerts
 from spillway.adapters.aws.workflows import StepFunctions
 from spillway.adapters.dynamodb.checks_table import ChecksTable
 from spillway.adapters.dynamodb.decisions_table import DecisionsTable
@@ -15,7 +16,8 @@ from spillway.adapters.dynamodb.usage_table import UsageTable
 from spillway.adapters.observe.capacity_reader import AwsCapacityReader
 from spillway.adapters.observe.engine_metrics import EngineMetrics
 from spillway.adapters.observe.loads import Loads
-from spillway.bootstrap.common import alerts_on_every_topic, current_prices
+from spillway.bootstrap.common import current_prices
+from spillway.domain.alerts.alert import Topic
 from spillway.services.check import Check
 from spillway.settings import Settings
 
@@ -35,7 +37,7 @@ def check_service(settings: Settings) -> Check:
         loads=Loads(LoadsTable(dynamodb, settings.loads_table), EngineMetrics(client("cloudwatch"))),
         capacities=capacity_reader(settings),
         workflows=StepFunctions(client("stepfunctions"), {"scale": settings.scale_workflow_arn}),
-        alerts=alerts_on_every_topic(settings),
+        alerts=SnsAlerts(client("sns"), {Topic.SCALE: settings.scale_topic_arn, Topic.COST: settings.cost_topic_arn}),
         events=EventBus(client("events"), settings.event_bus),
         prices=current_prices(settings, _PRICES_FRESH),
         region=settings.region,

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from spillway import clock
 from spillway.adapters.aws.clients import client
-from spillway.adapters.aws.sns_alerts import SnsAlerts
 from spillway.adapters.dynamodb.prices_table import PricesTable
 from spillway.domain.alerts.alert import Topic
 from spillway.domain.pricing.price_book import price_book_of
@@ -16,11 +15,6 @@ def current_prices(settings: Settings, fresh: timedelta = FRESH) -> CurrentPrice
     """Build the price book in force, which is read again after ``fresh``."""
     table = PricesTable(client("dynamodb"), settings.prices_table)
     return CurrentPrices(price_book_of(settings.region), table, clock.utc_now, fresh)
-
-
-def alerts_on_every_topic(settings: Settings) -> SnsAlerts:
-    """Build what sends alerts about capacity and about money."""
-    return SnsAlerts(client("sns"), {Topic.SCALE: settings.scale_topic_arn, Topic.COST: settings.cost_topic_arn})
 
 
 def all_topics(settings: Settings) -> dict[Topic, str]:

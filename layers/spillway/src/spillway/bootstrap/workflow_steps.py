@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from spillway import clock
 from spillway.adapters.aws.clients import client
 from spillway.adapters.aws.event_bus import EventBus
+from spillway.adapters.aws.sns_alerts import SnsAlerts
 from spillway.adapters.aws.workflows import StepFunctions
 from spillway.adapters.dynamodb.decisions_table import DecisionsTable
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable
 from spillway.adapters.dynamodb.routes_table import RoutesTable
-from spillway.bootstrap.common import alerts_on_every_topic, current_prices
+from spillway.bootstrap.common import current_prices
+from spillway.domain.alerts.alert import Topic
 from spillway.ports import Deployments
 from spillway.services.notify import Notify
 from spillway.services.workflow_steps import WorkflowSteps
@@ -42,7 +44,7 @@ def workflow_services(settings: Settings) -> WorkflowServices:
         announce=Notify(
             decisions=DecisionsTable(dynamodb, settings.decisions_table),
             events=events,
-            alerts=alerts_on_every_topic(settings),
+            alerts=SnsAlerts(client("sns"), {Topic.SCALE: settings.scale_topic_arn}),
             prices=current_prices(settings),
             region=settings.region,
             now=clock.utc_now,
