@@ -1,6 +1,5 @@
 """What the template offers against the gateway's cold starts, and that a changed parameter reaches what answers."""
 
-import re
 from typing import Any
 
 import pytest
@@ -51,7 +50,7 @@ def test_the_api_calls_the_alias_and_may(stack: StaticStack) -> None:
 def test_every_parameter_that_the_function_follows_makes_a_new_version(template: dict[str, Any]) -> None:
     """A version is what it was when it was published; SAM sees changes of the text alone, the description these."""
     properties = template["Resources"][FUNCTION]["Properties"]
-    described = set(re.findall(r"\$\{(\w+)\}", properties["VersionDescription"]["Fn::Sub"]))
+    described = set(parameters_in(properties["VersionDescription"], template))
     # The alias has its own; policies and trust are the role's, the limit the function's, and names of tables stay.
     roles = ("ProvisionedConcurrencyConfig", "Policies", "AssumeRolePolicyDocument", "ReservedConcurrentExecutions")
     own = {key: value for key, value in properties.items() if key not in roles}

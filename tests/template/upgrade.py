@@ -132,8 +132,9 @@ def parameters_in(value: Any, template: Template) -> Iterator[str]:
             elif key == "Condition" or key == "Fn::If":
                 name = inner if key == "Condition" else inner[0]
                 yield from parameters_in(template["Conditions"].get(name, {}), template)
-            elif key == "Fn::Sub" and isinstance(inner, str):
-                yield from (name for name in re.findall(r"\$\{(\w+)\}", inner) if name in template["Parameters"])
+            elif key == "Fn::Sub":
+                text = inner if isinstance(inner, str) else inner[0]
+                yield from (name for name in re.findall(r"\$\{(\w+)\}", text) if name in template["Parameters"])
             yield from parameters_in(inner, template)
 
 

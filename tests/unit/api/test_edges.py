@@ -187,3 +187,31 @@ def test_a_fault_of_ours_shows_no_inside(world: World, monkeypatch: pytest.Monke
     assert "request-1" in answer.error["message"]
     assert "division" not in answer.text
     assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "known"),
+    [
+        ("POST /deployments", {"name": "a1", "path": "bedrock", "model": {"id": "x.y"}}, {"name", "model", "path"}),
+        ("POST /deployments/support-llama/benchmarks", {}, {"mix", "concurrency", "seconds_per_step"}),
+        ("POST /keys", {"name": "x", "scopes": ["invoke"]}, {"name", "scopes", "expires_at"}),
+        ("POST /keys/key_1/rotate", {}, {"overlap_seconds"}),
+        ("PATCH /keys/key_1", {}, {"requests_per_minute", "tokens_per_minute", "usd_per_month"}),
+        ("PUT /credits", {"grants": []}, {"grants", "other_usd_per_day"}),
+        ("PUT /prices/overrides", {"overrides": []}, {"overrides"}),
+    ],
+)
+def test_an_unknown_field_is_answered_with_those_of_that_call(
+    world: World, call: str, body: dict[str, Any], known: set[str]
+) -> None:
+    method, path = call.split(" ")
+    answer = world.call(method, path, {**body, "zzz": 1})
+    assert (answer.status, answer.error["param"]) == (400, "zzz")
+    assert known <= set(answer.error["allowed"])
+    assert ("model" in answer.error["allowed"]) is ("model" in known)
+
+
+@pytest.mark.parametrize("span", ["to=9999-12-31T23:59:59Z", "from=0001-01-01", "from=9999-12-31T00:00:00Z"])
+def test_a_moment_at_the_end_of_time_is_refused(world: World, span: str) -> None:
+    answer = world.call("GET", f"/costs?{span}")
+    assert (answer.status, answer.error["param"]) == (400, span.partition("=")[0])

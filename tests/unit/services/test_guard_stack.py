@@ -191,17 +191,49 @@ def test_the_upgrade_that_brings_the_guard_moves_fleets_unless_their_vpc_is_the_
     [
         ("Spillway", "CREATE_IN_PROGRESS", "FAILED"),
         ("spillway", "CREATE_IN_PROGRESS", "SUCCESS"),
-        # A stack that lives with such a name may only run on Bedrock; an upgrade is no time to end that.
-        ("Spillway", "UPDATE_IN_PROGRESS", "SUCCESS"),
+        # A first deploy that failed, was kept, and is tried again.
+        ("Spillway", "UPDATE_IN_PROGRESS", "FAILED"),
     ],
 )
-def test_a_name_that_cannot_work_fails_the_first_deploy_alone(
+def test_a_name_that_cannot_work_fails_the_first_deploy(
     account: Account, change: CloudFormation, stack: str, status: str, outcome: str
 ) -> None:
-    account.stack, account.status = stack, status
+    account.stack, account.status, account.deployments = stack, status, FakeDeployments()
     answer = change.send("Create")
     assert answer["Status"] == outcome
     assert ("sam deploy --stack-name spillway" in answer["Reason"]) is (outcome == "FAILED")
+
+
+def test_a_stack_that_lives_with_a_bad_name_is_upgraded(account: Account, change: CloudFormation) -> None:
+    """It may only run on Bedrock, where no name matters; an upgrade is no time to end that."""
+    account.stack, account.deployments = "Spillway", a_fleet(status=Status.RETIRED)
+    assert change.send("Create")["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        (ON, ELSEWHERE, True),
+        ({**ON, "Zones": "z-az1,z-az2,none"}, {**ON, "Zones": "z-az1,z-az4,none"}, True),
+        ({**ON, "Zones": "z-az1,z-az2,none"}, {**ON, "Zones": "z-az1,z-az2,z-az4"}, False),
+        ({**ELSEWHERE, "SubnetIds": "a,b"}, {**ELSEWHERE, "SubnetIds": "b,c"}, False),
+        (OFF, {**ELSEWHERE, "EnableFleets": "true"}, False),
+        (ELSEWHERE, {**OFF, "VpcId": ""}, False),
+    ],
+)
+@pytest.mark.parametrize("guards", ["true", "false"])
+def test_what_aws_cannot_change_is_refused_though_nothing_runs(
+    account: Account,
+    change: CloudFormation,
+    before: dict[str, str],
+    after: dict[str, str],
+    refused: bool,
+    guards: str,
+) -> None:
+    account.deployments = a_fleet(status=Status.RETIRED)
+    answer = update(change, before, {**after, "GuardRunning": guards})
+    assert ("EnableFleets=false first" in answer["Reason"]) is refused
+    assert (answer["Status"] == "FAILED") is refused
 
 
 def test_the_change_guard_goes_with_the_stack(account: Account, change: CloudFormation) -> None:

@@ -26,6 +26,9 @@ _Bill = Annotated[
 _Format = Annotated[Literal["json", "csv"], Query(alias="format")]
 
 
+# Whole hours and months around a moment have to be moments too.
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
+
 _ANSWER: OpenAPIResponse = {
     "description": "OK",
     "content": {"application/json": {"model": CostReportBody}, "text/csv": {"schema": {"type": "string"}}},
@@ -62,6 +65,9 @@ def moment(text: str | None, param: str) -> datetime | None:
     try:
         # A "+" that a client did not escape arrives as a space.
         at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        moment_of_utc = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as err:
         raise InvalidRequest(f"{param} is not a day such as 2026-11-24 or an ISO 8601 moment", param=param) from err
+    if not _FIRST_YEAR <= moment_of_utc.year <= _LAST_YEAR:
+        raise InvalidRequest(f"{param} must be in the years {_FIRST_YEAR} to {_LAST_YEAR}", param=param)
+    return moment_of_utc

@@ -12,9 +12,11 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from spillway.api.models import NewKey
+from spillway.api.credit_routes import StatedCredits
+from spillway.api.models import ChangedLimits, NewKey, Rotation
 from spillway.api.price_models import PriceOverrides
 from spillway.api.validation import invalid_request
+from spillway.domain.benchmarks.spec import BenchmarkSpec
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.errors import InvalidRequest, NotFound, SpillwayError
 from spillway.domain.planner.request import PlanRequest
@@ -22,8 +24,17 @@ from spillway.http_errors import MethodNotAllowed, error_json, internal_error_js
 
 logger = logging.getLogger(__name__)
 
-# The body of each resource's POST, whose fields an unknown one is answered with.
-_BODIES: dict[str, type[BaseModel]] = {"keys": NewKey, "plans": PlanRequest, "prices": PriceOverrides}
+# The body of each call, whose fields an unknown one is answered with; a PATCH of a deployment says it itself.
+_BODIES: tuple[tuple[re.Pattern[str], type[BaseModel]], ...] = (
+    (re.compile(r"POST /deployments/[^/]+/benchmarks"), BenchmarkSpec),
+    (re.compile(r"\w+ /deployments.*"), DeploymentSpec),
+    (re.compile(r"POST /keys"), NewKey),
+    (re.compile(r"POST /keys/[^/]+/rotate"), Rotation),
+    (re.compile(r"PATCH /keys/[^/]+"), ChangedLimits),
+    (re.compile(r"POST /plans"), PlanRequest),
+    (re.compile(r"PUT /prices/overrides"), PriceOverrides),
+    (re.compile(r"PUT /credits"), StatedCredits),
+)
 _RETRY_AFTER_SECONDS = 5
 _VERBS = ("get", "post", "put", "patch", "delete")
 
@@ -54,8 +65,9 @@ class Failures:
 
     def invalid(self, err: RequestValidationError | ValidationError) -> Response[str]:
         """Answer what pydantic found wrong with the request."""
-        resource = self.api.current_event.path.split("/")[1]
-        return self.on_purpose(invalid_request(err.errors(), _BODIES.get(resource, DeploymentSpec)))
+        called = f"{self.api.current_event.http_method} {self.api.current_event.path}"
+        body = next((model for call, model in _BODIES if call.fullmatch(called)), None)
+        return self.on_purpose(invalid_request(err.errors(), body))
 
     def too_deep(self, _err: RecursionError) -> Response[str]:
         """Answer a body that could be read, but is nested too deep to be looked at."""

@@ -10,6 +10,10 @@ from spillway.services.events.stack_guard import GuardRequest
 
 # CloudFormation takes 4,096 bytes of an answer.
 _NAMED = 5
+_ANOTHER_NETWORK = (
+    "A load balancer stays in its VPC, and a subnet in its zone: VpcId and the zones of subnets change in two updates. "
+    "Set EnableFleets=false first, then EnableFleets=true with the new network."
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,24 @@ class GuardStack:
         match self.status_of(request.stack_id):
             case "CREATE_IN_PROGRESS":
                 return stack_name_problem(self.stack)
-            case "UPDATE_IN_PROGRESS" if request.guards_running and request.moves_fleets:
-                return self._running_fleets()
+            case "UPDATE_IN_PROGRESS":
+                return self._update(request)
             case _:
                 # A roll-back is always allowed.
                 return None
+
+    def _update(self, request: GuardRequest) -> str | None:
+        if request.is_first and self._is_unused():
+            # A first deploy that failed and was kept is tried again as an update.
+            return stack_name_problem(self.stack)
+        if request.guards_running and request.moves_fleets and (running := self._running_fleets()):
+            return running
+        return _ANOTHER_NETWORK if request.moves_network else None
+
+    def _is_unused(self) -> bool:
+        """Whether there never was a deployment: an older stack that lives with a bad name may run on Bedrock alone."""
+        found = self.inventory()
+        return not found.deployments and not found.unreadable
 
     def _running_fleets(self) -> str | None:
         found = self.inventory()

@@ -107,5 +107,5 @@ def hugging_face_id(model_id: str) -> str:
 def unknown_model(path: str, wanted: str, known: list[str]) -> InvalidRequest:
     """Return the error for an id that leads to no model of a path."""
     return InvalidRequest(
-        f"model.id names no model that {path} is known to have: give {wanted}", param="model.id", allowed=known
+        f"this names no model that {path} is known to have: give {wanted}", param="model.id", allowed=known
     )

@@ -30,6 +30,23 @@ class GuardRequest(BaseModel):
         return self.properties.get("GuardRunning") != "false"
 
     @property
+    def is_first(self) -> bool:
+        """Whether the guard is made only now."""
+        return self.kind == "Create"
+
+    @property
+    def moves_network(self) -> bool:
+        """Whether fleets stay switched on over another VPC, or over subnets in other zones, which AWS cannot change.
+
+        A third zone beside the same two is fine.
+        """
+        if self.before is None or not self.before.get(_FLEETS) == self.properties.get(_FLEETS) == "true":
+            return False
+        return self.before.get("VpcId") != self.properties.get("VpcId") or (
+            not self.properties.get("VpcId") and _zones(self.before) != _zones(self.properties)
+        )
+
+    @property
     def moves_fleets(self) -> bool:
         """Whether fleets that may run lose their place: they are switched off, or their network is another one.
 
@@ -43,6 +60,10 @@ class GuardRequest(BaseModel):
 def read_guard_request(event: Mapping[str, Any]) -> GuardRequest:
     """Return what CloudFormation asks; InvalidRequest for an event that is no such request."""
     return read(event, TypeAdapter(GuardRequest))
+
+
+def _zones(properties: Mapping[str, Any]) -> list[str]:
+    return str(properties.get("Zones") or "").split(",")[:2]
 
 
 def _place(properties: Mapping[str, Any]) -> dict[str, Any]:
