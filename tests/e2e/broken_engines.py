@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from tests.sandbox.cloud.ports import EngineHandle, EngineHost, EngineLoad
+from tests.sandbox.engine_command import Command
 from tests.sandbox.runtime.loop_thread import LoopThread
 
 Respond = Callable[[], web.Response]
@@ -35,11 +36,11 @@ class BrokenEngines:
         self._broken = broken
         self._loop = LoopThread("broken-engines")
 
-    def launch(self, instance_key: str, model_name: str) -> EngineHandle:
+    def launch(self, instance_key: str, command: Command) -> EngineHandle:
         """Start one."""
-        if model_name not in self._broken:
-            return self._working.launch(instance_key, model_name)
-        return self._loop.run(self._start(self._broken[model_name]))
+        if command.served_name not in self._broken:
+            return self._working.launch(instance_key, command)
+        return self._loop.run(self._start(self._broken[command.served_name]))
 
     def close(self) -> None:
         """End the loop."""

@@ -1,11 +1,12 @@
 """The bodies of vLLM's answers and stream events, with the fields and the order of the recorded ones."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
 
+from tests.sandbox.engine_output import Kind, Output, Part
 from tests.sandbox.engine_wire import Call
-from tests.sandbox.wording import Wording
 
 FINGERPRINT = "vllm-0.32.0-sandbox"
 DONE = b"data: [DONE]\n\n"
@@ -30,7 +31,7 @@ class Answer:
     created: int
     model: str
     finish_reason: str
-    wording: Wording
+    output: Output
 
     def whole(self, tokens: int) -> dict[str, Any]:
         """Return the body of an answer that is not streamed."""
@@ -50,7 +51,7 @@ class Answer:
 
     def piece(self, start: int, stop: int, *, last: bool) -> bytes:
         """Return the events that carry the tokens from ``start`` up to ``stop``, one for each choice."""
-        return b"".join(self._piece_event(index, start, stop, last) for index in range(self.call.choices))
+        return b"".join(self._piece_events(index, start, stop, last) for index in range(self.call.choices))
 
     def closing(self, tokens: int) -> bytes:
         """Return the events that end a stream: the usage, if asked for, and the end mark."""
@@ -72,22 +73,59 @@ class Answer:
         return {"prompt_tokens": prompt, "total_tokens": prompt + completion, "completion_tokens": completion}
 
     def _whole_choice(self, index: int, tokens: int) -> dict[str, Any]:
-        text = self.wording.text(0, tokens, index)
-        nothing = dict.fromkeys(("refusal", "annotations", "audio", "function_call", "reasoning"))
-        said = {"message": {"role": "assistant", "content": text} | nothing} if self.call.chat else {"text": text}
+        parts = self.output.whole(tokens, index)
+        said = {"message": self._message(index, parts)} if self.call.chat else {"text": _joined(parts, Kind.TEXT)}
         ending = {"logprobs": None, "finish_reason": self.finish_reason, "stop_reason": None, "token_ids": None}
         if not self.call.chat:
             ending |= {"prompt_logprobs": None, "prompt_token_ids": None}
         return {"index": index} | said | ending | {"routed_experts": None}
+
+    def _message(self, index: int, parts: list[Part]) -> dict[str, Any]:
+        names = [part for part in parts if part.kind is Kind.NAME]
+        calls = [self._whole_call(index, name, parts) for name in names]
+        content = _joined(parts, Kind.TEXT) or (None if calls or parts else "")
+        nothing = dict.fromkeys(("refusal", "annotations", "audio", "function_call"))
+        called = {"tool_calls": calls} if calls else {}
+        thoughts = {"reasoning": _joined(parts, Kind.THOUGHT) or None}
+        return {"role": "assistant", "content": content} | nothing | called | thoughts
+
+    def _whole_call(self, index: int, name: Part, parts: list[Part]) -> dict[str, Any]:
+        arguments = _joined([part for part in parts if part.call == name.call], Kind.ARGUMENTS)
+        function = {"name": name.text, "arguments": arguments}
+        return {"id": self._call_id(index, name), "type": "function", "function": function}
+
+    def _call_id(self, index: int, part: Part) -> str:
+        return f"chatcmpl-tool-{hashlib.sha256(f'{self.id} {index} {part.call}'.encode()).hexdigest()[:16]}"
+
+    def _delta(self, index: int, part: Part) -> dict[str, Any]:
+        match part.kind:
+            case Kind.THOUGHT:
+                return {"reasoning": part.text}
+            case Kind.TEXT:
+                return {"content": part.text}
+            case Kind.NAME:
+                function = {"id": self._call_id(index, part), "type": "function", "index": part.call}
+                return {"content": None, "tool_calls": [function | {"function": {"name": part.text}}]}
+            case Kind.ARGUMENTS:
+                return {"tool_calls": [{"index": part.call, "function": {"arguments": part.text}}]}
 
     def _opening_event(self, index: int) -> bytes:
         choice = {"index": index, "delta": {"role": "assistant", "content": ""}, "logprobs": None}
         body = self._head(self._chunk_kind) | {"choices": [choice | {"finish_reason": None}]}
         return event(body | self._running_usage(0) | {"prompt_token_ids": None, "prompt_text": None})
 
-    def _piece_event(self, index: int, start: int, stop: int, last: bool) -> bytes:
-        text = self.wording.text(start, stop, index)
-        said: dict[str, Any] = {"delta": {"content": text}} if self.call.chat else {"text": text}
+    def _piece_events(self, index: int, start: int, stop: int, last: bool) -> bytes:
+        parts: list[Part | None] = list(self.output.parts(start, stop, index))
+        if last and not parts:
+            # What a parser took out at the very end still leaves an event that tells the end.
+            parts = [None]
+        ends = [last and number == len(parts) - 1 for number in range(len(parts))]
+        return b"".join(self._piece_event(index, part, stop, end) for part, end in zip(parts, ends, strict=True))
+
+    def _piece_event(self, index: int, part: Part | None, stop: int, last: bool) -> bytes:
+        said: dict[str, Any] = {"delta": self._delta(index, part) if part else {}}
+        if not self.call.chat:
+            said = {"text": part.text if part else ""}
         ending = {"logprobs": None, "finish_reason": self.finish_reason if last else None}
         ending |= {"stop_reason": None} if last else {}
         choice = {"index": index} | said | ending | {"token_ids": None}
@@ -100,3 +138,7 @@ class Answer:
         if not self.call.options.continuous_usage_stats:
             return {}
         return {"usage": self._usage(tokens) | {"completion_tokens_details": None}}
+
+
+def _joined(parts: list[Part], kind: Kind) -> str:
+    return "".join(part.text for part in parts if part.kind is kind)

@@ -12,10 +12,18 @@ from tests.sandbox.engine_answers import DONE, Answer, compact, event
 from tests.sandbox.engine_config import EngineConfig
 from tests.sandbox.engine_embeddings import embed
 from tests.sandbox.engine_metrics import exposition
+from tests.sandbox.engine_output import Output, output_of
 from tests.sandbox.engine_responses import ResponseAnswer, ResponseCall, read_response
 from tests.sandbox.engine_scheduler import Job, LostError, OverloadedError, Scheduler
-from tests.sandbox.engine_wire import ApiError, Call, check_room, read_chat, read_completion, read_invocation
-from tests.sandbox.wording import Wording
+from tests.sandbox.engine_wire import (
+    ApiError,
+    Call,
+    check_room,
+    check_tools,
+    read_chat,
+    read_completion,
+    read_invocation,
+)
 
 VERSION = "0.32.0"
 _MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -102,6 +110,7 @@ class EngineApi:
             content_type = request.content_type if "Content-Type" in request.headers else ""
             call = read(content_type, await request.read())
             self._check_model(call)
+            check_tools(call, self._config.tool_call_parser)
             check_room(call, self._config.max_model_len)
             if self.draining:
                 raise _internal_error("cannot schedule new futures after shutdown")
@@ -139,25 +148,35 @@ class EngineApi:
     def _answer(self, request: web.Request, call: Call) -> Answer:
         number = f"{request.url.port}-{next(self._numbers)}"
         request_id = request.headers.get("X-Request-Id") or hashlib.sha256(number.encode()).hexdigest()[:16]
-        length = self._config.completion_tokens
-        cut = call.ignore_eos or (call.max_tokens is not None and call.max_tokens <= length)
         is_response = isinstance(call, ResponseCall)
         prefix = "resp_" if is_response else "chatcmpl-" if call.chat else "cmpl-"
+        output = output_of(call, self._config.command)
         return (ResponseAnswer if is_response else Answer)(
             call=call,
             id=f"{prefix}{request_id}",
             created=int(self._now()),
             model=call.model or self._config.model_names[0],
-            finish_reason="length" if cut else "stop",
-            wording=Wording(call.prompt),
+            finish_reason=self._finish_reason(call, output),
+            output=output,
         )
+
+    def _finish_reason(self, call: Call, output: Output) -> str:
+        length = output.length(self._config.completion_tokens)
+        # A text that is exactly as long as it may be was cut; calls end by themselves.
+        most = length - 1 if output.calls else length
+        if call.ignore_eos or (call.max_tokens is not None and call.max_tokens <= most):
+            return "length"
+        is_called = output.reads_calls and not isinstance(call.tool_choice, dict)
+        return "tool_calls" if is_called else "stop"
 
     def _job(self, answer: Answer) -> Job:
         call = answer.call
         room = self._config.max_model_len - call.prompt_tokens
         wanted = call.max_tokens or room
-        length = wanted if call.ignore_eos else min(wanted, self._config.completion_tokens)
-        return Job(call.prompt_tokens, min(length, room), answer.finish_reason, call.choices)
+        length = wanted if call.ignore_eos else min(wanted, answer.output.length(self._config.completion_tokens))
+        # To its metrics an answer that ends by a call has stopped.
+        reason = "length" if answer.finish_reason == "length" else "stop"
+        return Job(call.prompt_tokens, min(length, room), reason, call.choices)
 
 
 def _model_card(name: str, config: EngineConfig, created: int) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tests.sandbox.engine_command import Command
+
 
 @dataclass(frozen=True)
 class EngineConfig:
@@ -9,7 +11,8 @@ class EngineConfig:
 
     ``max_num_queued_reqs`` limits the requests in flight, running and waiting, as in vLLM; None is no limit.
     ``completion_tokens`` is where an answer stops by itself. With ``upstream_url`` a real vLLM answers instead.
-    ``embeds`` adds the endpoint that only embedding models have.
+    ``embeds`` adds the endpoint that only embedding models have. ``model``, ``tool_call_parser`` and
+    ``reasoning_parser`` are of its command line: which model speaks, and what is read of its calls and thoughts.
     """
 
     model_names: tuple[str, ...]
@@ -22,8 +25,16 @@ class EngineConfig:
     api_key: str | None = None
     embeds: bool = False
     upstream_url: str | None = None
+    model: str = "tiny-llama"
+    tool_call_parser: str | None = None
+    reasoning_parser: str | None = None
 
     @property
     def kv_cache_tokens(self) -> int:
         """The KV cache's room: a quarter of the context for every running request, as a usual instance has."""
         return max(self.max_model_len, self.max_model_len * self.max_num_seqs // 4)
+
+    @property
+    def command(self) -> Command:
+        """What of its command line decides what it says."""
+        return Command(self.model, self.model_names[0], None, self.tool_call_parser, self.reasoning_parser)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tests.sandbox.engine_answers import Answer, compact
+from tests.sandbox.engine_output import Kind, Part
 from tests.sandbox.engine_wire import ApiError, Call, StreamOptions, read_json, validated
 from tests.sandbox.wording import count_chat_tokens, message_text
 
@@ -24,7 +25,7 @@ class ResponseBody(BaseModel):
     previous_response_id: str | None = None
     stream: bool = False
     temperature: float = 1.0
-    tool_choice: str | dict[str, Any] = "none"
+    tool_choice: str | dict[str, Any] | None = None
     tools: list[dict[str, Any]] = []
     top_p: float = 1.0
     truncation: str = "disabled"
@@ -32,7 +33,7 @@ class ResponseBody(BaseModel):
     ignore_eos: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResponseCall(Call):
     """A checked request for a response."""
 
@@ -44,8 +45,11 @@ def read_response(content_type: str, raw: bytes) -> Call:
     body = validated(ResponseBody, read_json(content_type, raw))
     if body.previous_response_id is not None:
         raise ApiError(404, f"Response with id '{body.previous_response_id}' not found.", kind="invalid_request_error")
+    if body.tool_choice is None:
+        body = body.model_copy(update={"tool_choice": "auto" if body.tools else "none"})
     said = [{"content": body.input}] if isinstance(body.input, str) else body.input
     messages = [*([{"content": body.instructions}] if body.instructions else []), *said]
+    named = body.tool_choice if isinstance(body.tool_choice, dict) else {}
     return ResponseCall(
         chat=True,
         model=body.model,
@@ -56,64 +60,119 @@ def read_response(content_type: str, raw: bytes) -> Call:
         stream=body.stream,
         options=StreamOptions(),
         ignore_eos=body.ignore_eos,
+        tools=tuple({"type": "function", "function": tool} for tool in body.tools if tool.get("type") == "function"),
+        tool_choice={"type": "function", "function": named} if named else body.tool_choice,
+        parallel=body.parallel_tool_calls,
+        asked=message_text(messages[-1]),
+        after_tools=messages[-1].get("type") == "function_call_output",
         body=body,
     )
 
 
+@dataclass
+class Item:
+    """One item of a response's output, while its stream is on its way."""
+
+    kind: Kind
+    index: int
+    call: int
+    name: str = ""
+    text: str = ""
+
+
+_CONTENT = {
+    Kind.TEXT: ("response.output_text", "output_text"),
+    Kind.THOUGHT: ("response.reasoning_text", "reasoning_text"),
+}
+
+
 @dataclass(frozen=True)
 class ResponseAnswer(Answer):
-    """An answer as a response; its stream numbers its events."""
+    """An answer as a response; its stream numbers its events and remembers its ``items``."""
 
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    items: list[Item] = field(default_factory=list)
 
     def whole(self, tokens: int) -> dict[str, Any]:
         """Return the body of an answer that is not streamed, or of a stream's last event."""
         cut = self.finish_reason == "length"
         status = "incomplete" if cut else "completed"
         reason = {"reason": "max_output_tokens"} if cut else None
-        return self._response(status, [self._message(self._said(tokens))], reason, self._tokens_used(tokens))
+        items: list[Item] = []
+        for part in self.output.whole(tokens, 0):
+            _added(items, part)
+        return self._response(status, [self._item(item) for item in items], reason, self._tokens_used(tokens))
 
     def opening(self) -> bytes:
         """Return the events before the first word."""
         begun = self._response("in_progress", [], None, None)
-        message = self._message(None) | {"status": "in_progress"}
-        return b"".join(
-            [
-                self._event("response.created", response=begun),
-                self._event("response.in_progress", response=begun),
-                self._event("response.output_item.added", output_index=0, item=message),
-                self._event("response.content_part.added", **self._place, part=_part("")),
-            ]
-        )
+        return self._event("response.created", response=begun) + self._event("response.in_progress", response=begun)
 
     def piece(self, start: int, stop: int, *, last: bool) -> bytes:
-        """Return the event that carries the tokens from ``start`` up to ``stop``."""
-        text = self.wording.text(start, stop, 0)
-        return self._event("response.output_text.delta", **self._place, delta=text, logprobs=[])
+        """Return the events that carry the tokens from ``start`` up to ``stop``."""
+        return b"".join(self._piece(part) for part in self.output.parts(start, stop, 0))
 
     def closing(self, tokens: int) -> bytes:
         """Return the events that end a stream; there is no end mark."""
-        text = self._said(tokens)
+        return self._close() + self._event("response.completed", response=self.whole(tokens))
+
+    def _piece(self, part: Part) -> bytes:
+        before = len(self.items)
+        closed = self._close() if before and not _continues(self.items[-1], part) else b""
+        item = _added(self.items, part)
+        opened = self._open(item) if len(self.items) > before else b""
+        if part.kind is Kind.NAME:
+            return closed + opened
+        if item.kind in _CONTENT:
+            logprobs: dict[str, Any] = {"logprobs": []} if item.kind is Kind.TEXT else {}
+            kind = f"{_CONTENT[item.kind][0]}.delta"
+            return closed + opened + self._event(kind, **self._place(item), delta=part.text, **logprobs)
+        place = {"item_id": self._item(item)["id"], "output_index": item.index}
+        return closed + opened + self._event("response.function_call_arguments.delta", **place, delta=part.text)
+
+    def _open(self, item: Item) -> bytes:
+        nothing: dict[str, Any] = {"content": []} if item.kind in _CONTENT else {"arguments": ""}
+        begun = self._item(item) | nothing | {"status": "in_progress"}
+        added = self._event("response.output_item.added", output_index=item.index, item=begun)
+        if item.kind is not Kind.TEXT:
+            return added
+        return added + self._event("response.content_part.added", **self._place(item), part=_part(""))
+
+    def _close(self) -> bytes:
+        if not self.items:
+            return b""
+        item = self.items[-1]
         return b"".join(
             [
-                self._event("response.output_text.done", **self._place, text=text, logprobs=[]),
-                self._event("response.content_part.done", **self._place, part=_part(text)),
-                self._event("response.output_item.done", output_index=0, item=self._message(text)),
-                self._event("response.completed", response=self.whole(tokens)),
+                *(self._event(kind, **fields) for kind, fields in self._endings(item)),
+                self._event("response.output_item.done", output_index=item.index, item=self._item(item)),
             ]
         )
 
-    @property
-    def _place(self) -> dict[str, Any]:
-        return {"item_id": f"msg_{self.id}", "output_index": 0, "content_index": 0}
+    def _endings(self, item: Item) -> Iterator[tuple[str, dict[str, Any]]]:
+        match item.kind:
+            case Kind.TEXT:
+                yield "response.output_text.done", {**self._place(item), "text": item.text, "logprobs": []}
+                yield "response.content_part.done", {**self._place(item), "part": _part(item.text)}
+            case Kind.THOUGHT:
+                yield "response.reasoning_text.done", {**self._place(item), "text": item.text}
+            case _:
+                place = {"item_id": self._item(item)["id"], "output_index": item.index}
+                yield "response.function_call_arguments.done", place | {"name": item.name, "arguments": item.text}
 
-    def _said(self, tokens: int) -> str:
-        return self.wording.text(0, tokens, 0)
+    def _place(self, item: Item) -> dict[str, Any]:
+        return {"item_id": self._item(item)["id"], "output_index": item.index, "content_index": 0}
 
-    def _message(self, text: str | None) -> dict[str, Any]:
-        content = [] if text is None else [_part(text)]
-        fields = {"role": "assistant", "status": "completed", "type": "message", "phase": None}
-        return {"id": f"msg_{self.id}", "content": content, **fields}
+    def _item(self, item: Item) -> dict[str, Any]:
+        if item.kind is Kind.TEXT:
+            fields = {"role": "assistant", "status": "completed", "type": "message", "phase": None}
+            return {"id": f"msg_{self.id}", "content": [_part(item.text)], **fields}
+        if item.kind is Kind.THOUGHT:
+            content = [{"text": item.text, "type": "reasoning_text"}]
+            return {"id": f"rs_{self.id}", "summary": [], "type": "reasoning", "content": content, "status": None}
+        name = f"{self.id}_{item.call}"
+        call = {"arguments": item.text, "call_id": f"call_{name}", "name": item.name, "type": "function_call"}
+        return call | {"id": f"fc_{name}", "status": "completed"}
 
     def _response(
         self, status: str, output: list[dict[str, Any]], reason: dict[str, Any] | None, usage: dict[str, Any] | None
@@ -151,3 +210,19 @@ class ResponseAnswer(Answer):
 
 def _part(text: str) -> dict[str, Any]:
     return {"annotations": [], "text": text, "type": "output_text", "logprobs": None}
+
+
+def _continues(item: Item, part: Part) -> bool:
+    is_call = item.kind not in _CONTENT
+    return part.kind is Kind.ARGUMENTS if is_call else part.kind is item.kind
+
+
+def _added(items: list[Item], part: Part) -> Item:
+    """Put a part to the item that it continues, or into a new one; return that."""
+    if not items or not _continues(items[-1], part):
+        items.append(Item(part.kind, len(items), part.call))
+    if part.kind is Kind.NAME:
+        items[-1].name = part.text
+    else:
+        items[-1].text += part.text
+    return items[-1]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -45,6 +45,8 @@ class ChatBody(_Body):
     max_completion_tokens: int | None = None
     tools: list[dict[str, Any]] | None = None
     tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
 
 
 class CompletionBody(_Body):
@@ -56,9 +58,12 @@ class CompletionBody(_Body):
 BodyT = TypeVar("BodyT", bound=BaseModel)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Call:
-    """A checked request. ``max_tokens`` None leaves the length to the model."""
+    """A checked request. ``max_tokens`` None leaves the length to the model.
+
+    ``asked`` is the text of the last turn, which with ``after_tools`` is a tool's result.
+    """
 
     chat: bool
     model: str | None
@@ -69,6 +74,12 @@ class Call:
     stream: bool
     options: StreamOptions
     ignore_eos: bool
+    tools: tuple[dict[str, Any], ...] = ()
+    tool_choice: str | dict[str, Any] | None = None
+    parallel: bool = True
+    thinks: bool = True
+    asked: str = ""
+    after_tools: bool = False
 
 
 def read_chat(content_type: str, raw: bytes) -> Call:
@@ -119,9 +130,20 @@ def _chat_call(data: object) -> Call:
     if not body.messages:
         raise ApiError(400, "Cannot apply chat template to an empty conversation. Provide at least one message.")
     _check_content(body)
+    _check_choice(body)
     prompt = "\n".join(map(message_text, body.messages))
     asked = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    return _call(body, chat=True, prompt=prompt, prompt_tokens=count_chat_tokens(body.messages), max_tokens=asked)
+    prompt_tokens = count_chat_tokens(body.messages) + count_tokens(json.dumps(body.tools) if body.tools else "")
+    call = _call(body, chat=True, prompt=prompt, prompt_tokens=prompt_tokens, max_tokens=asked)
+    return replace(
+        call,
+        tools=tuple(body.tools or ()),
+        tool_choice=body.tool_choice,
+        parallel=body.parallel_tool_calls is not False,
+        thinks=(body.chat_template_kwargs or {}).get("enable_thinking") is not False,
+        asked=message_text(body.messages[-1]),
+        after_tools=body.messages[-1].get("role") == "tool",
+    )
 
 
 def _completion_call(data: object) -> Call:
@@ -163,16 +185,39 @@ def _check_sampling(body: _Body) -> None:
 
 
 def _check_content(body: ChatBody) -> None:
-    """Refuse what a text model without a tool parser cannot do."""
+    """Refuse what a text model cannot do."""
     parts = [part for message in body.messages for part in _parts(message)]
     if any(part.get("type") == "image_url" for part in parts):
         raise ApiError(400, f"{body.model} is not a multimodal model")
-    if body.tools and body.tool_choice in (None, "auto"):
+
+
+def _check_choice(body: ChatBody) -> None:
+    """Refuse a choice among tools that there are not."""
+    choice = body.tool_choice
+    if choice in (None, "none"):
+        return
+    if body.tools is None:
+        message = "When using `tool_choice`, `tools` must be set. (parameter=tool_choice)"
+        raise ApiError(400, message, param="tool_choice")
+    if isinstance(choice, dict) and _chosen(choice) not in [
+        (tool.get("function") or {}).get("name") for tool in body.tools
+    ]:
+        message = (
+            "The tool specified in `tool_choice` does not match any of the specified `tools` (parameter=tool_choice)"
+        )
+        raise ApiError(400, message, param="tool_choice")
+
+
+def check_tools(call: Call, tool_call_parser: str | None) -> None:
+    """Refuse tools that no parser reads. Raises :class:`ApiError`."""
+    if not call.tools or call.tool_choice == "none" or tool_call_parser:
+        return
+    if call.tool_choice in (None, "auto"):
         message = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
         raise ApiError(400, message)
-    if body.tools and body.tool_choice != "none":
-        wanted = body.tool_choice if isinstance(body.tool_choice, str) else _function_name(body.tool_choice or {})
-        raise ApiError(400, f"tool_choice={wanted} requires --tool-call-parser to be set")
+    named = isinstance(call.tool_choice, dict)
+    wanted = f'function "{_chosen(call.tool_choice)}"' if named else f'"{call.tool_choice}"'
+    raise ApiError(400, f"tool_choice={wanted} requires --tool-call-parser to be set")
 
 
 def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -180,9 +225,10 @@ def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
-def _function_name(tool_choice: Mapping[str, Any]) -> str:
-    function = tool_choice.get("function")
-    return f'function "{function.get("name") if isinstance(function, dict) else None}"'
+def _chosen(tool_choice: object) -> object:
+    """Return the name of the function that a choice forces."""
+    function = tool_choice.get("function") if isinstance(tool_choice, dict) else None
+    return function.get("name") if isinstance(function, dict) else None
 
 
 def _bad_parameter(message: str, param: str, value: object) -> ApiError:

@@ -14,6 +14,7 @@ from tests.calls.record import SEEN
 from tests.sandbox.cloud.clock import SandboxClock
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.engine import EngineConfig
+from tests.sandbox.engine_command import Command
 from tests.sandbox.runtime import invocations
 from tests.sandbox.runtime.admin import Admin
 from tests.sandbox.runtime.alert_collector import AlertCollector
@@ -178,8 +179,15 @@ class Sandbox:
         for gateway in gateways.values():
             self._loop.run(gateway.ready(GATEWAY_START_SECONDS), GATEWAY_START_SECONDS + 1)
 
-    def _engine(self, model_name: str) -> EngineConfig:
-        return replace(self.options.engine, model_names=(model_name,), upstream_url=self.options.engine_url)
+    def _engine(self, command: Command) -> EngineConfig:
+        return replace(
+            self.options.engine,
+            model_names=(command.served_name,),
+            model=command.model,
+            tool_call_parser=command.tool_call_parser,
+            reasoning_parser=command.reasoning_parser,
+            upstream_url=self.options.engine_url,
+        )
 
 
 async def _open_session() -> aiohttp.ClientSession:

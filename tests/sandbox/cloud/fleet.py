@@ -9,14 +9,16 @@ from moto.autoscaling.models import ASG_NAME_TAG, InstanceState, autoscaling_bac
 from moto.ec2.models import ec2_backends
 
 from tests.sandbox.cloud.activities import LAUNCH_FAILED, LAUNCH_OK, Activities, Activity
+from tests.sandbox.cloud.boot_scripts import command_in, loads_table, runs_proxy, served_model_name
 from tests.sandbox.cloud.clock import SandboxClock
 from tests.sandbox.cloud.departures import Departures, target_groups_of
 from tests.sandbox.cloud.faults import Faults
 from tests.sandbox.cloud.hooks import LAUNCHING, abandoned, hook_detail, launching_hook
 from tests.sandbox.cloud.launching import Refused, choose
-from tests.sandbox.cloud.machines import DEPLOYMENT_TAG, Machine, Phase, loads_table, runs_proxy, served_model_name
+from tests.sandbox.cloud.machines import DEPLOYMENT_TAG, Machine, Phase
 from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
-from tests.sandbox.cloud.ports import Emit, EngineHost
+from tests.sandbox.cloud.ports import Emit, EngineHandle, EngineHost
+from tests.sandbox.engine_command import EngineEnded
 
 
 @dataclass
@@ -139,7 +141,8 @@ class Fleet:
         group.instance_states.append(state)
         deployment = self._tags(group).get(DEPLOYMENT_TAG, group.name)
         model = served_model_name(plan.user_data) or deployment
-        machine = Machine(instance, state, group.name, deployment, model, plan.spot, self.clock.time())
+        data = plan.user_data
+        machine = Machine(instance, state, group.name, deployment, model, data, plan.spot, self.clock.time())
         machine.proxied = runs_proxy(plan.user_data)
         machine.loads_table = loads_table(plan.user_data)
         self.machines[machine.id] = machine
@@ -195,12 +198,12 @@ class Fleet:
         """Start the engine, and tell the group's hook how that went, as the instance's own script does."""
         if machine.phase not in (Phase.PENDING, Phase.IN_SERVICE) or machine.lost_at:
             return
-        if self._faults.crash_while_loading & {machine.type, machine.model_name, machine.deployment}:
+        engine = self._engine_of(machine)
+        if engine is None:
             if machine.phase is Phase.PENDING:
                 why = "Lifecycle Action Completed with ABANDON Result"
                 self.clock.call_later(self.times.give_up_seconds, self._abandon, machine, activity, why)
             return
-        engine = self.engines.launch(machine.id, machine.model_name)
         with self.lock:
             wanted = machine.phase in (Phase.PENDING, Phase.IN_SERVICE) and not machine.lost_at
             if wanted:
@@ -209,6 +212,16 @@ class Fleet:
             engine.kill()
         elif machine.phase is Phase.PENDING:
             self.clock.call_later(self.times.proceed_seconds, self._enter_service, machine, activity)
+
+    def _engine_of(self, machine: Machine) -> EngineHandle | None:
+        """Start what the instance's script starts; None where that ends while it loads."""
+        if self._faults.crash_while_loading & {machine.type, machine.model_name, machine.deployment}:
+            return None
+        try:
+            return self.engines.launch(machine.id, command_in(machine.user_data))
+        except EngineEnded as err:
+            machine.last_words = str(err)
+            return None
 
     def _watch_health(self, machine: Machine, grace_seconds: float) -> None:
         """Have the group look at its load balancer's opinion once the grace period is over."""

@@ -1,8 +1,5 @@
 """A simulated EC2 instance of a fleet: its phases, and its health as a load balancer sees it."""
 
-import base64
-import gzip
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,13 +21,17 @@ class Phase(StrEnum):
 
 @dataclass
 class Machine:
-    """One instance of a group. Times are sandbox epoch seconds, None for what has not happened."""
+    """One instance of a group. Times are sandbox epoch seconds, None for what has not happened.
+
+    ``last_words`` are its engine's, where that ended at start.
+    """
 
     instance: Any
     state: Any
     group: str
     deployment: str
     model_name: str
+    user_data: str | None
     spot: bool
     launched_at: float
     phase: Phase = Phase.PENDING
@@ -43,6 +44,7 @@ class Machine:
     loads_table: str | None = None
     ended_at: float | None = None
     engine: EngineHandle | None = field(default=None, repr=False)
+    last_words: str = ""
 
     @property
     def id(self) -> str:
@@ -85,26 +87,3 @@ class Machine:
         if now < registered + until_unhealthy:
             return "initial", "Elb.RegistrationInProgress", "Target registration is in progress"
         return "unhealthy", "Target.FailedHealthChecks", "Health checks failed"
-
-
-def served_model_name(user_data: object) -> str | None:
-    """Return what ``--served-model-name`` in a launch template's user data says."""
-    found = re.search(r"""--served-model-name[=\s"',]+([^\s"',\\]+)""", _text(user_data))
-    return found[1] if found else None
-
-
-def runs_proxy(user_data: object) -> bool:
-    """Whether a launch template's user data starts a proxy in front of the engine."""
-    return "docker run --detach --name proxy" in _text(user_data)
-
-
-def loads_table(user_data: object) -> str | None:
-    """Return the table that a launch template's user data has the agent tell; None where it tells CloudWatch."""
-    found = re.search(r"aws dynamodb update-item --table-name (\S+)", _text(user_data))
-    return found[1] if found else None
-
-
-def _text(user_data: object) -> str:
-    """Return the script as cloud-init does, which unpacks what is compressed."""
-    content = base64.b64decode(str(user_data or ""))
-    return (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode(errors="replace")

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.sandbox.cloud.clock import SandboxClock
+from tests.sandbox.cloud.containers import command_of
 from tests.sandbox.cloud.faults import Faults
 from tests.sandbox.cloud.ml_resources import Component, Copy, Endpoint, Resource, Shelf, gpus_of, instance_types_of
 from tests.sandbox.cloud.ports import EngineHost
+from tests.sandbox.engine_command import EngineEnded
 
 DEPLOYMENT_TAG = "spillway:deployment"
 
@@ -41,10 +43,16 @@ class Copies:
     """Starts and ends copies; the caller holds the simulation's lock."""
 
     def __init__(
-        self, clock: SandboxClock, engines: EngineHost, faults: Faults, times: MlTimes, components: Shelf[Component]
+        self,
+        clock: SandboxClock,
+        engines: EngineHost,
+        faults: Faults,
+        times: MlTimes,
+        models: Shelf[Resource],
+        components: Shelf[Component],
     ) -> None:
         self._clock, self._engines, self._faults, self._times = clock, engines, faults, times
-        self._components = components
+        self._models, self._components = models, components
 
     def bring_to(self, component: Component, endpoint: Endpoint, configuration: Resource, wanted: int) -> None:
         """Start or end copies until there are ``wanted``; instances are added first, and released later."""
@@ -89,12 +97,18 @@ class Copies:
         if copy.gone or component.status == "Deleting":
             return
         served = served_model_name(component)
+        startup = component.given["Specification"].get("StartupParameters", {})
+        seconds = float(startup.get("ContainerStartupHealthCheckTimeoutInSeconds", 600))
         if self._faults.crash_while_loading & {endpoint.instance_type, served, component.name}:
-            startup = component.given["Specification"].get("StartupParameters", {})
-            seconds = float(startup.get("ContainerStartupHealthCheckTimeoutInSeconds", 600))
             self._fail_later(component, NO_PING, seconds)
             return
-        engine = self._engines.launch(f"{component.name}/{copy.number}", served)
+        model = self._models.take(component.given["Specification"]["ModelName"])
+        try:
+            command = command_of(model.given["PrimaryContainer"], served)
+        except EngineEnded:
+            self._fail_later(component, NO_PING, seconds)
+            return
+        engine = self._engines.launch(f"{component.name}/{copy.number}", command)
         if copy.gone:
             engine.kill()
             return

@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tests.sandbox.engine_command import Command
+
 Invoke = Callable[[str, bytes], bytes]
 """Run a Lambda function by name or ARN. Raises ``FunctionError`` for what the handler raises, ``AwsError`` for what
 Lambda itself refuses (``ResourceNotFoundException`` for a function that is none)."""
@@ -68,5 +70,5 @@ class EngineHandle(Protocol):
 class EngineHost(Protocol):
     """Starts inference servers; called from threads, so it must not need the caller's event loop."""
 
-    def launch(self, instance_key: str, model_name: str) -> EngineHandle:
-        """Start an engine that answers for ``model_name``, and return once it does."""
+    def launch(self, instance_key: str, command: Command) -> EngineHandle:
+        """Start an engine by its command line, and return once it answers."""

@@ -42,7 +42,7 @@ class SageMaker:
         self.made: list[Endpoint] = []
         self.components: Shelf[Component] = Shelf("inference-component")
         self.lock = threading.RLock()
-        self.copies = Copies(clock, engines, faults, times, self.components)
+        self.copies = Copies(clock, engines, faults, times, self.models, self.components)
         self._turns: dict[str, itertools.count[int]] = defaultdict(itertools.count)
 
     def shelves(self) -> list[Shelf[Any]]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from tests.sandbox.cloud.ports import EngineLoad
 from tests.sandbox.engine import Engine, EngineConfig
+from tests.sandbox.engine_command import Command
 from tests.sandbox.runtime.loop_thread import LoopThread
 
-MakeConfig = Callable[[str], EngineConfig]
+MakeConfig = Callable[[Command], EngineConfig]
 
 
 class EngineHost:
@@ -19,9 +20,9 @@ class EngineHost:
         self.loop = LoopThread("sandbox-engines")
         self.engines: dict[str, Engine] = {}
 
-    def launch(self, instance_key: str, model_name: str) -> "EngineProcess":
+    def launch(self, instance_key: str, command: Command) -> "EngineProcess":
         """Start an engine and return once it answers."""
-        engine = Engine(self._make_config(model_name), self._now)
+        engine = Engine(self._make_config(command), self._now)
         url = self.loop.run(engine.start())
         self.engines[instance_key] = engine
         return EngineProcess(self, instance_key, engine, url)

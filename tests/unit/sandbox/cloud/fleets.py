@@ -13,10 +13,11 @@ from tests.sandbox.cloud.load_balancer import LoadBalancer
 from tests.sandbox.cloud.metrics import Metrics
 from tests.sandbox.cloud.moto_cloud import MotoCloud
 from tests.sandbox.cloud.ports import EngineLoad
+from tests.sandbox.engine_command import Command
 from tests.unit.sandbox.cloud.conftest import Clients
 
 NAME = "spill-chat"
-USER_DATA = "#!/bin/bash\ndocker run vllm --model x --served-model-name chat --port 8000\n"
+USER_DATA = "#!/bin/bash\nARGS=(serve Qwen/Qwen3-8B --served-model-name chat --port 8000)\n"
 
 
 @dataclass
@@ -45,8 +46,8 @@ class FakeEngines:
         self.all: dict[str, FakeEngine] = {}
         self._ports = itertools.count(9001)
 
-    def launch(self, instance_key: str, model_name: str) -> FakeEngine:
-        engine = FakeEngine(f"http://127.0.0.1:{next(self._ports)}", model_name)
+    def launch(self, instance_key: str, command: Command) -> FakeEngine:
+        engine = FakeEngine(f"http://127.0.0.1:{next(self._ports)}", command.served_name)
         self.all[instance_key] = engine
         return engine
 

@@ -162,7 +162,9 @@ def test_the_agent_tells_the_table_that_its_boot_script_names(cloud: FleetCloud,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
     )
     config = FleetConfig("s", "us-east-1", "vpc", ("s",), "sg", "listener", "profile", "loads", False, None)
-    cloud.make(desired=2, user_data=user_data(a_spec(name="chat"), Names("s", "chat"), config))
+    cloud.make(
+        desired=2, user_data=user_data(a_spec(name="chat", model={"id": "Qwen/Qwen3-8B"}), Names("s", "chat"), config)
+    )
     cloud.clock.advance(301)
     for engine in cloud.engines.all.values():
         engine.present = EngineLoad(running=3, waiting=2, kv_cache_use=0.5)
@@ -363,3 +365,11 @@ def test_without_proxies_conversations_go_round(cloud: FleetCloud) -> None:
     headers = {"x-spillway-affinity": "aa"}
     answers = [cloud.load_balancer.resolve("/fleets/chat/v1/models", headers) for _ in range(4)]
     assert len({found.engine_url for found in answers if isinstance(found, Forward)}) == 2
+
+
+def test_an_engine_that_ends_at_start_never_enters_service(cloud: FleetCloud) -> None:
+    cloud.make(desired=1, user_data=USER_DATA.replace("Qwen/Qwen3-8B", "acme/none"))
+    cloud.clock.advance(400)
+    (first, *_) = cloud.fleet.launched
+    assert "acme/none" in first.last_words
+    assert cloud.engines.all == {}

@@ -1,0 +1,28 @@
+"""Which models an engine finds on the Hugging Face Hub; ``hugging_face_models.txt`` lists them."""
+
+from functools import cache
+from pathlib import Path
+
+from tests.sandbox.engine_command import EngineEnded
+
+
+def check_loads(model: str, *, has_token: bool) -> None:
+    """Raise ``EngineEnded`` for a model that is not there, or that is gated and asked for without a token.
+
+    Weights in S3 are taken as they are named.
+    """
+    if model.startswith("s3://"):
+        return
+    if model not in _listed():
+        raise EngineEnded(
+            f"OSError: {model} is not a local folder and is not a valid model identifier listed on the Hub"
+        )
+    if _listed()[model] and not has_token:
+        raise EngineEnded(f"OSError: You are trying to access a gated repo. 401 Client Error: {model}")
+
+
+@cache
+def _listed() -> dict[str, bool]:
+    lines = Path(__file__).with_name("hugging_face_models.txt").read_text(encoding="utf-8").splitlines()
+    entries = [line.split() for line in lines if not line.startswith("#")]
+    return {name: bool(gated) for name, *gated in entries}
