@@ -106,6 +106,8 @@ def test_a_patch_that_changes_nothing_writes_nothing(serving: World) -> None:
         ({"model": {"id": "Qwen/Qwen3-8B"}}, "model.id"),
         ({"path": "bedrock"}, "path"),
         ({"engine": {"max_model_len": 4096}}, "engine.max_model_len"),
+        ({"engine": {"tool_call_parser": "hermes"}}, "engine.tool_call_parser"),
+        ({"engine": {"args": {"max-num-seqs": 8}}}, "engine.args.max-num-seqs"),
         ({"engine": None}, "engine"),
     ],
 )
@@ -116,6 +118,15 @@ def test_what_cannot_change_says_why(serving: World, patch: dict[str, Any], para
     assert "cannot be changed, because" in answer.error["message"]
     assert answer.error["allowed"] == ["capacity", "thresholds", "spill", "budget", "request_log"]
     assert serving.deployments.items["support-llama"].version == 1
+
+
+def test_a_fleet_that_was_started_without_parsers_stays_so(serving: World) -> None:
+    before = serving.deployments.items["support-llama"].spec.engine
+    assert before.tool_call_parser is None
+    answer = serving.call("PATCH", "/deployments/support-llama", {"capacity": {"max": 5}})
+    assert answer.status == 202
+    assert answer.json["spec"]["engine"]["tool_call_parser"] is None
+    assert serving.deployments.items["support-llama"].spec.engine == before
 
 
 @pytest.mark.parametrize(

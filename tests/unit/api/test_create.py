@@ -8,6 +8,8 @@ import pytest
 
 from spillway.domain.deployments.status import Status
 from spillway.domain.engines import registry
+from spillway.domain.engines.vllm import VLLM
+from spillway.domain.engines.vllm_parsers import REASONING_PARSERS, TOOL_CALL_PARSERS
 from spillway.domain.errors import Retryable
 from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.routing.route import RouteState
@@ -32,7 +34,16 @@ def test_the_shortest_request_is_accepted_with_every_default_filled_in(world: Wo
         "larger": None,
     }
     assert record["spec"]["thresholds"]["idle_after_seconds"] == 900
-    assert record["spec"]["engine"] == {"name": "vllm", "max_model_len": 8192, "media_domains": []}
+    assert record["spec"]["engine"] == {
+        "name": "vllm",
+        "max_model_len": 8192,
+        "media_domains": [],
+        "tool_call_parser": "llama3_json",
+        "reasoning_parser": None,
+        "chat_template": None,
+        "args": {},
+    }
+    assert record["notes"] == []
     assert record["spec"]["spill"] is None
     assert record["unpriced"] == []
     assert record["created_at"] == "2026-11-24T09:30:00Z"
@@ -132,9 +143,28 @@ def test_an_unexpected_failure_of_the_start_leaves_nothing_behind_and_says_littl
     assert world.deployments.items["support-llama"].status is Status.RETIRED
 
 
+BAD_FLAGS: list[tuple[str, Any]] = [
+    ("max-num-seqs", 0),
+    ("max-num-seqs", "8; reboot"),
+    ("max-num-seqs", True),
+    ("gpu-memory-utilization", 1.5),
+    ("trust-remote-code", "true"),
+    ("dtype", "bf16"),
+    ("limit-mm-per-prompt", '{"image": 0}'),
+    ("limit-mm-per-prompt", {"image": "x" * 2000}),
+]
 BAD: list[tuple[dict[str, Any], str, list[str] | None]] = [
     ({"engine": {"media_domains": ["images.example.com", "--trust"]}}, "engine.media_domains.1", None),
     ({"engine": {"media_domains": ["https://example.com"]}}, "engine.media_domains.0", None),
+    ({"engine": {"tool_call_parser": "qwen4"}}, "engine.tool_call_parser", ["none", *sorted(TOOL_CALL_PARSERS)]),
+    ({"engine": {"reasoning_parser": "hermes"}}, "engine.reasoning_parser", ["none", *sorted(REASONING_PARSERS)]),
+    ({"engine": {"tool_call_parser": 3}}, "engine.tool_call_parser", None),
+    ({"engine": {"chat_template": "http://example.com/a.jinja"}}, "engine.chat_template", None),
+    ({"engine": {"chat_template": "https://example.com/a b.jinja"}}, "engine.chat_template", None),
+    ({"engine": {"chat_template": "{% for message in messages %}"}}, "engine.chat_template", None),
+    ({"engine": {"args": {"port": 9000}}}, "engine.args.port", sorted(VLLM.flags)),
+    ({"engine": {"args": {"--max-num-seqs": 8}}}, "engine.args.--max-num-seqs", sorted(VLLM.flags)),
+    *[({"engine": {"args": {name: value}}}, f"engine.args.{name}", None) for name, value in BAD_FLAGS],
     (
         {"colour": "red"},
         "colour",
@@ -201,6 +231,68 @@ def test_bad_input_names_the_field_and_changes_nothing(
     assert param in answer.error["message"]
     assert answer.error.get("allowed") == allowed
     assert world.nothing_changed()
+
+
+TEMPLATE = "https://example.com/v0.27.0/gemma3.jinja"
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "tools", "thoughts"),
+    [
+        ("Qwen/Qwen3-8B", {}, "hermes", "qwen3"),
+        ("Qwen/Qwen3-8B", {"tool_call_parser": None}, "hermes", "qwen3"),
+        ("Qwen/Qwen3-8B", {"tool_call_parser": "none", "reasoning_parser": "none"}, "none", "none"),
+        ("Qwen/Qwen3-8B", {"tool_call_parser": "qwen3_coder"}, "qwen3_coder", "qwen3"),
+        ("openai.gpt-oss-20b-1:0", {}, "openai", "openai_gptoss"),
+        ("google/gemma-3-4b-it", {}, None, None),
+        ("google/gemma-3-4b-it", {"chat_template": TEMPLATE}, "pythonic", None),
+        ("acme/unheard-of", {}, None, None),
+    ],
+)
+def test_a_fleets_parsers_follow_from_its_model(
+    world: World, model: str, asked: dict[str, Any], tools: str | None, thoughts: str | None
+) -> None:
+    answer = world.call("POST", "/deployments", spec_body(model={"id": model}, engine=asked))
+    assert answer.status == 202
+    engine = answer.json["spec"]["engine"]
+    assert (engine["tool_call_parser"], engine["reasoning_parser"]) == (tools, thoughts)
+    assert [note.split(":")[0] for note in answer.json["notes"]] == ([] if tools else ["Tools are off"])
+
+
+def test_why_tools_are_off_is_said_with_what_would_help(world: World) -> None:
+    (note,) = world.call("POST", "/deployments", spec_body(model={"id": "google/gemma-3-4b-it"})).json["notes"]
+    assert "engine.chat_template" in note
+    assert "'pythonic'" in note
+    body = spec_body(name="other", model={"id": "acme/unheard-of"})
+    (note,) = world.call("POST", "/deployments", body).json["notes"]
+    assert "engine.tool_call_parser" in note
+
+
+def test_flags_that_a_model_needs_come_under_the_users_own(world: World) -> None:
+    model = {"id": "mistralai/Mistral-7B-Instruct-v0.3"}
+    answer = world.call("POST", "/deployments", spec_body(model=model, engine={"args": {"config-format": "hf"}}))
+    assert answer.json["spec"]["engine"]["args"] == {
+        "tokenizer-mode": "mistral",
+        "config-format": "hf",
+        "load-format": "mistral",
+    }
+    own = {**model, "weights": "s3://weights/mistral/"}
+    answer = world.call("POST", "/deployments", spec_body(name="own", model=own))
+    assert (answer.json["spec"]["engine"]["tool_call_parser"], answer.json["spec"]["engine"]["args"]) == ("mistral", {})
+
+
+def test_only_fleets_fetch_a_chat_template(world: World) -> None:
+    body = spec_body(path="jumpstart", engine={"chat_template": TEMPLATE})
+    answer = world.call("POST", "/deployments", body)
+    assert (answer.status, answer.error["param"]) == (400, "engine.chat_template")
+    assert world.nothing_changed()
+
+
+def test_other_paths_are_left_to_their_containers(world: World) -> None:
+    for path in ("jumpstart", "bedrock"):
+        answer = world.call("POST", "/deployments", spec_body(name=f"on-{path}", path=path))
+        assert answer.json["spec"]["engine"]["tool_call_parser"] is None
+        assert answer.json["notes"] == []
 
 
 def test_hosts_that_an_engine_cannot_be_held_to_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

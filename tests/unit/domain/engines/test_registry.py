@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from spillway.domain.engines.engine import Engine, Launch, OnInstance
+from spillway.domain.engines.engine import Engine, Launch, OnInstance, Options
 from spillway.domain.engines.registry import DEFAULT_ENGINE, ENGINES, engine_of, named_in
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.pricing.price_book import known_instance_types, price_book
+from tests.sandbox.hugging_face import hub_models
 from tests.template.transform import REPOSITORY
 
 PACKAGE = REPOSITORY / "layers/spillway/src/spillway"
@@ -53,6 +54,31 @@ def test_an_engine_fetches_media_from_the_named_hosts_alone(engine: Engine) -> N
 
 
 @every_engine
+def test_an_engine_knows_the_parsers_and_flags_that_it_gives_by_itself(engine: Engine) -> None:
+    known = [engine.parsers_of(model) for model in hub_models()]
+    assert len({parsers.tool_call for parsers in known}) > 3
+    for parsers in known:
+        assert {parsers.tool_call} <= {None, *engine.tool_call_parsers}
+        assert {parsers.reasoning} <= {None, *engine.reasoning_parsers}
+        assert all(engine.flags[name].accepts(value) for name, value in parsers.args.items())
+
+
+@every_engine
+def test_an_engine_reads_calls_and_thoughts_only_when_told_to(engine: Engine) -> None:
+    parsers = {min(engine.tool_call_parsers), min(engine.reasoning_parsers)}
+    told = Options(min(engine.tool_call_parsers), min(engine.reasoning_parsers))
+    assert parsers <= set(engine.arguments(replace(HUB, options=told)))
+    assert parsers.isdisjoint(engine.arguments(HUB))
+    assert engine.settings(Options()) == {}
+
+
+@every_engine
+def test_a_flag_of_the_users_is_none_that_the_boot_script_counts_on(engine: Engine) -> None:
+    own = {word.removeprefix("--") for word in engine.arguments(HUB) if isinstance(word, str) and word.startswith("--")}
+    assert own.isdisjoint(engine.flags)
+
+
+@every_engine
 def test_an_engines_gauges_are_names_that_prometheus_allows(engine: Engine) -> None:
     for names in vars(engine.gauges).values():
         assert names
@@ -89,7 +115,8 @@ def test_an_engine_is_known_by_what_its_answers_say(block: bytes, name: str | No
 
 @every_engine
 def test_only_engines_modules_know_their_words(engine: Engine) -> None:
-    flags = {word for word in engine.arguments(replace(OWN, media_domains=("a.example",))) if isinstance(word, str)}
+    most = replace(OWN, media_domains=("a.example",), options=Options("p", "p"), chat_template="/t")
+    flags = {word for word in engine.arguments(most) if isinstance(word, str)}
     words = {word for word in flags if word.startswith("--")} - COMMON
     words |= {engine.image, *engine.environment, *engine.exact_length}
     words |= {name for names in vars(engine.gauges).values() for name in names}

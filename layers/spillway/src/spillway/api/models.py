@@ -39,6 +39,7 @@ class DeploymentRecord(Frozen):
         Field(description="Instance types and models that it may use and that have no known price in this region"),
     ]
     serves_in: ServesIn
+    notes: Annotated[tuple[str, ...], Field(description="What it cannot do as it was asked for, and what would help")]
     created_at: datetime
     updated_at: Annotated[datetime, Field(description="When the status last changed")]
 

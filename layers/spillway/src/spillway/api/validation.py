@@ -84,7 +84,9 @@ def _allowed(error: Mapping[str, Any], model: type[BaseModel] | None) -> Sequenc
         case "extra_forbidden":
             return _fields_at(model, _location(error)[:-1])
         case _:
-            return None
+            # Of a finding of our own.
+            allowed: Sequence[str] | None = error.get("ctx", {}).get("allowed")
+            return allowed
 
 
 def _fields_at(model: type[BaseModel] | None, location: Sequence[str]) -> Sequence[str] | None:

@@ -22,6 +22,7 @@ from spillway.domain.access.keys import Key
 from spillway.domain.costs.month import Cost
 from spillway.domain.decision import Decision, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.parsers import notes_on
 from spillway.domain.paths.targets import target_to_json
 from spillway.domain.routing.route import Route
 from spillway.services.deployments.show_deployments import Detail
@@ -40,6 +41,7 @@ def record_of(deployment: Deployment, unpriced: Sequence[str]) -> DeploymentReco
         resources=dict(deployment.resources),
         unpriced=tuple(unpriced),
         serves_in=dict(deployment.serves_in),
+        notes=tuple(notes_on(deployment.spec)),
         created_at=deployment.created_at,
         updated_at=deployment.updated_at,
     )

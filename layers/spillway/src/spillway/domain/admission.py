@@ -6,6 +6,7 @@ from typing import Any
 
 from spillway.domain.decision import Action
 from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.deployments.parsers import with_parsers
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound
@@ -26,6 +27,10 @@ _FIXED = {
 
 def admitted(spec: DeploymentSpec) -> DeploymentSpec:
     """Return the spec with its last defaults filled in; InvalidRequest for what its path cannot serve."""
+    return with_parsers(_with_instance_types(spec))
+
+
+def _with_instance_types(spec: DeploymentSpec) -> DeploymentSpec:
     _check_instance_types(spec)
     if spec.model.weights is None:
         spec.profile.model_id(spec.model.id)
@@ -49,7 +54,8 @@ def changed(spec: DeploymentSpec, patch: Mapping[str, Any]) -> DeploymentSpec:
                 param=param,
                 allowed=CHANGEABLE,
             )
-    return admitted(DeploymentSpec.model_validate(merged))
+    # Nothing of the engine is filled in: a running one has what it was started with.
+    return _with_instance_types(DeploymentSpec.model_validate(merged))
 
 
 def after(deployment: Deployment, patch: Mapping[str, Any]) -> DeploymentSpec:

@@ -1,4 +1,6 @@
+import base64
 import gzip
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,9 +13,11 @@ import pytest
 from spillway.adapters.drivers.fleet.config import FleetConfig
 from spillway.adapters.drivers.fleet.user_data import PROXY_IMAGE, packed, user_data
 from spillway.domain.deployments.resource_names import Names
+from spillway.domain.engines.engine import Flag
 from spillway.domain.engines.registry import ENGINES
 from spillway.domain.engines.vllm import VLLM
 from tests.builders import a_spec
+from tests.sandbox.cloud.boot_scripts import command_in
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-AbCdEf"
 CONFIG = FleetConfig(
@@ -41,6 +45,15 @@ _RANDOM = Random(16_384)
 def _randomly(letters: str) -> Callable[[int], str]:
     allowed = [letter for code in range(128) if re.fullmatch(f"[{letters}]", letter := chr(code))]
     return lambda length: "".join(["x", *_RANDOM.choices(allowed, k=length - 2), "x"])
+
+
+def _longest(flag: Flag) -> object:
+    """Return the longest value of many that a flag takes."""
+    text = _randomly("a-zA-Z0-9")
+    values = [True, False, 0.123456789012345, *(10**digits for digits in range(8)), *flag.takes.split(" ")[2:]]
+    words = [value.rstrip(",") if isinstance(value, str) else value for value in values]
+    objects = [{text(8): text(length - 16)} for length in (1024,)]
+    return max((value for value in [*words, *objects] if flag.accepts(value)), key=lambda value: len(str(value)))
 
 
 def a_script_for(most: int) -> str:
@@ -73,6 +86,10 @@ def test_ec2_takes_the_longest_script_that_can_be_asked_for(engine: str, own: bo
             "name": engine,
             "max_model_len": 1_000_000,
             "media_domains": [f"a{host(250)}.z" for _ in range(20)] if ENGINES[engine].limits_media else [],
+            "tool_call_parser": max(ENGINES[engine].tool_call_parsers, key=len),
+            "reasoning_parser": max(ENGINES[engine].reasoning_parsers, key=len),
+            "chat_template": f"https://a{_randomly('!-~')(1009)}.jinja",
+            "args": {name: _longest(flag) for name, flag in ENGINES[engine].flags.items()},
         },
         capacity={"max": most, "instance_types": ["g6e.xlarge"]},
     )
@@ -124,6 +141,79 @@ def test_an_engine_follows_no_redirect_and_fetches_from_the_named_hosts_alone() 
     at = arguments.index("--allowed-media-domains")
     assert arguments[at + 1 : at + 3] == ["images.example.com", "cdn.example.org"]
     assert "--allowed-media-domains" not in _docker_run(a_script())[1]
+
+
+def test_the_engine_reads_its_models_output_as_it_was_asked_to() -> None:
+    spec = a_spec(
+        engine={
+            "tool_call_parser": "hermes",
+            "reasoning_parser": "qwen3",
+            "args": {"max-num-seqs": 8, "enforce-eager": True, "enable-prefix-caching": False},
+        }
+    )
+    _, arguments = _docker_run(user_data(spec, NAMES, CONFIG))
+    tools = arguments.index("--enable-auto-tool-choice")
+    assert arguments[tools:] == [
+        *("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"),
+        *("--max-num-seqs", "8", "--enforce-eager", "--no-enable-prefix-caching"),
+    ]
+
+
+@pytest.mark.parametrize("engine", [{}, {"tool_call_parser": "none", "reasoning_parser": "none"}])
+def test_without_parsers_there_are_no_flags_for_them(engine: dict[str, str]) -> None:
+    _, arguments = _docker_run(user_data(a_spec(engine=engine), NAMES, CONFIG))
+    assert [word for word in arguments if "tool" in word or "parser" in word] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "call"),
+    [
+        ("https://example.com/a$(reboot).jinja", "curl -sSfL --proto =https"),
+        ("s3://models-bucket/it's.jinja", "aws s3 cp"),
+    ],
+)
+def test_a_chat_template_is_fetched_before_the_engine_is_told_of_it(address: str, call: str) -> None:
+    script = user_data(a_spec(engine={"chat_template": address}), NAMES, CONFIG)
+    fetched = script[script.index("CHAT_TEMPLATE=") : script.index("TOKEN_SECRET=")]
+    fetch = script[script.index('case "$CHAT_TEMPLATE"') : script.index("ARGS=(")]
+    stubs = 'retry() { "$@"; }; curl() { echo curl "$@"; }; aws() { echo aws "$@"; }\n'
+    done = subprocess.run(["bash", "-euc", stubs + fetched + fetch], text=True, capture_output=True, check=True)
+    assert done.stdout.startswith(call)
+    assert address in done.stdout
+    _, arguments = _docker_run(script)
+    file = arguments[arguments.index("--chat-template") + 1]
+    assert file in done.stdout
+    assert "--volume /run/spillway:/run/spillway:ro" in script
+    assert file.startswith("/run/spillway/")
+
+
+def test_a_models_own_template_is_fetched_by_nobody() -> None:
+    script = a_script()
+    fetch = script[script.index("CHAT_TEMPLATE=") : script.index("TOKEN_SECRET=")]
+    fetch += script[script.index('case "$CHAT_TEMPLATE"') : script.index("ARGS=(")]
+    done = subprocess.run(["bash", "-euc", f"retry() {{ false; }}\n{fetch}"], text=True, check=False)
+    assert done.returncode == 0
+    assert "--chat-template" not in _docker_run(script)[1]
+
+
+def test_a_flags_object_is_one_word() -> None:
+    spec = a_spec(engine={"args": {"default-chat-template-kwargs": {"a b": "it's $(reboot)"}}})
+    _, arguments = _docker_run(user_data(spec, NAMES, CONFIG))
+    at = arguments.index("--default-chat-template-kwargs")
+    assert json.loads(arguments[at + 1]) == {"a b": "it's $(reboot)"}
+
+
+def test_the_sandbox_reads_the_same_command_from_the_script() -> None:
+    spec = a_spec(
+        model={"id": "Qwen/Qwen3-8B"}, engine={"tool_call_parser": "hermes", "chat_template": "https://a/t.jinja"}
+    )
+    script = base64.b64encode(packed(user_data(spec, NAMES, CONFIG))).decode()
+    command = command_in(script)
+    assert (command.model, command.served_name, command.tool_call_parser) == (
+        "Qwen/Qwen3-8B",
+        "support-llama",
+        "hermes",
+    )
 
 
 @pytest.mark.parametrize("key", ["a b/$(reboot)", "it's/`reboot`;", "@@REGION@@/@@IS_RUNNING@@", "\\1\\"])

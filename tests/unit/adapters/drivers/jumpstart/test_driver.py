@@ -323,3 +323,18 @@ def test_nothing_is_made_beside_another_owners_endpoint(driver: JumpstartDriver,
     with pytest.raises(Conflict):
         driver.provision(DEPLOYMENT, 1)
     assert not [call for call in sagemaker.calls if call.startswith(("Create", "Update", "Delete"))]
+
+
+def test_the_environment_and_the_record_name_what_reads_calls(
+    driver: JumpstartDriver, sagemaker: FakeSageMaker
+) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    for overlay in (document, *document["InferenceConfigComponents"].values()):
+        for variant in overlay.get("HostingInstanceTypeVariants", {}).get("Variants", {}).values():
+            if "ImageUri" in variant["Properties"]:
+                variant["Properties"]["ImageUri"] = LMI.replace("0.28.0-lmi10", "0.35.0-lmi17")
+    sagemaker.documents[HUB_ID] = document
+    assert driver.provision(DEPLOYMENT, 1)["tool_call_parser"] == "llama3_json"
+    environment = sagemaker.models[BASE]["PrimaryContainer"]["Environment"]
+    assert environment["OPTION_TOOL_CALL_PARSER"] == "llama3_json"
+    assert environment["OPTION_ENABLE_AUTO_TOOL_CHOICE"] == "true"

@@ -1,12 +1,13 @@
 """What a user asks for: the body of ``POST /deployments``, checked and with every default filled in."""
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from spillway.domain.engines.engine import Options
 from spillway.domain.engines.registry import DEFAULT_ENGINE, ENGINES, engine_of
 from spillway.domain.frozen import LEAST, Frozen
 from spillway.domain.paths.path import Billing, Path
@@ -121,12 +122,34 @@ else:
     _EngineName = Literal[tuple(ENGINES)]
 
 
+# What switches a parser off; null is the default, as everywhere.
+OFF = "none"
+_Parser = Annotated[str, Field(max_length=64)]
+
+
 class EngineSpec(Frozen):
-    """The inference server of a fleet; ``media_domains`` are the only hosts that it may fetch media from, none all."""
+    """The inference server of a fleet; ``media_domains`` are the only hosts that it may fetch media from, none all.
+
+    ``tool_call_parser`` and ``reasoning_parser`` read calls of tools and thoughts out of the model's output: null is
+    what is known of the model, ``none`` is nothing. ``chat_template`` is fetched by each instance when it starts.
+    ``args`` are flags of the engine by name.
+    """
 
     name: _EngineName = DEFAULT_ENGINE.name
     max_model_len: Annotated[int, Field(ge=256, le=1_000_000)] = 8192
     media_domains: Annotated[tuple[_Domain, ...], Field(max_length=20)] = ()
+    tool_call_parser: _Parser | None = None
+    reasoning_parser: _Parser | None = None
+    chat_template: (
+        Annotated[str, Field(max_length=1024, pattern=r"^(https://[a-z0-9]|s3://[a-z0-9])[!-~]*\.jinja2?$")] | None
+    ) = None
+    args: dict[str, Any] = Field(default_factory=dict, max_length=32)
+
+    @property
+    def options(self) -> Options:
+        """How the engine is to read its model's output, as it was asked for."""
+        tools, thoughts = (None if name == OFF else name for name in (self.tool_call_parser, self.reasoning_parser))
+        return Options(tools, thoughts, self.args)
 
     @model_validator(mode="after")
     def _media_domains_hold(self) -> "EngineSpec":
@@ -136,6 +159,38 @@ class EngineSpec(Frozen):
                 "is nothing that the engine {engine} can be held to: leave it out",
                 {"field": "media_domains", "engine": self.name},
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_parsers(self) -> "EngineSpec":
+        engine = engine_of(self.name)
+        for field, names in (
+            ("tool_call_parser", engine.tool_call_parsers),
+            ("reasoning_parser", engine.reasoning_parsers),
+        ):
+            value = getattr(self, field)
+            if value is not None and value not in {OFF, *names}:
+                raise PydanticCustomError(
+                    "unknown_parser",
+                    "is none of the engine {engine}: '{value}'",
+                    {"field": field, "engine": self.name, "value": value, "allowed": [OFF, *sorted(names)]},
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_args(self) -> "EngineSpec":
+        flags = engine_of(self.name).flags
+        for name, value in self.args.items():
+            if name not in flags:
+                raise PydanticCustomError(
+                    "unknown_flag",
+                    "is no flag of the engine {engine} that can be given",
+                    {"field": f"args.{name}", "engine": self.name, "allowed": sorted(flags)},
+                )
+            if not flags[name].accepts(value):
+                raise PydanticCustomError(
+                    "flag_value", "must be {takes}", {"field": f"args.{name}", "takes": flags[name].takes}
+                )
         return self
 
 

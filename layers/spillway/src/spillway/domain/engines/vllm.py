@@ -1,6 +1,24 @@
 """vLLM, in AWS's own image for EC2."""
 
-from spillway.domain.engines.engine import Engine, Gauges, Launch, OnInstance, Word
+import json
+from collections.abc import Iterator, Mapping
+
+from spillway.domain.engines.engine import (
+    Container,
+    Engine,
+    Gauges,
+    Launch,
+    OnInstance,
+    Options,
+    Setting,
+    Word,
+    json_object,
+    share,
+    switch,
+    whole,
+    word,
+)
+from spillway.domain.engines.vllm_parsers import REASONING_PARSERS, TOOL_CALL_PARSERS, parsers_of
 
 _PORT = 8000
 
@@ -16,8 +34,54 @@ def _arguments(launch: Launch) -> list[Word]:
         words += ["--load-format", "runai_streamer"]
     if launch.media_domains:
         words += ["--allowed-media-domains", *launch.media_domains]
-    return words
+    if launch.chat_template:
+        words += ["--chat-template", launch.chat_template]
+    # Last, so that what the user gave counts where it is there already.
+    return [*words, *(each for name, value in _settings(launch.options).items() for each in _flag(name, value))]
 
+
+def _settings(options: Options) -> dict[str, Setting]:
+    settings: dict[str, Setting] = {}
+    if options.tool_call_parser:
+        # Each ends the engine, or does nothing, without the other.
+        settings |= {"enable-auto-tool-choice": True, "tool-call-parser": options.tool_call_parser}
+    if options.reasoning_parser:
+        settings["reasoning-parser"] = options.reasoning_parser
+    return {**settings, **options.args}
+
+
+def _flag(name: str, value: Setting) -> Iterator[str]:
+    match value:
+        case bool():
+            yield f"--{name}" if value else f"--no-{name}"
+        case Mapping():
+            yield from (f"--{name}", json.dumps(value, separators=(",", ":")))
+        case _:
+            yield from (f"--{name}", str(value))
+
+
+# Of vLLM 0.27's some 220 flags those that models and instances need. What decides where the engine listens, what it
+# serves under which name, how it ends, or where it reads files stays with the boot script.
+_FLAGS = {
+    "block-size": whole(1, 1024),
+    "chat-template-content-format": word("auto", "string", "openai"),
+    "config-format": word("auto", "hf", "mistral"),
+    "default-chat-template-kwargs": json_object(),
+    "dtype": word("auto", "half", "float16", "bfloat16", "float32"),
+    "enable-chunked-prefill": switch(),
+    "enable-expert-parallel": switch(),
+    "enable-prefix-caching": switch(),
+    "enforce-eager": switch(),
+    "exclude-tools-when-tool-choice-none": switch(),
+    "gpu-memory-utilization": share(0.1, 0.98),
+    "kv-cache-dtype": word("auto", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2"),
+    "limit-mm-per-prompt": json_object(),
+    "load-format": word("auto", "safetensors", "mistral", "runai_streamer"),
+    "max-num-batched-tokens": whole(256, 1_000_000),
+    "max-num-seqs": whole(1, 4096),
+    "tokenizer-mode": word("auto", "hf", "slow", "mistral", "deepseek_v32", "deepseek_v4"),
+    "trust-remote-code": switch(),
+}
 
 VLLM = Engine(
     name="vllm",
@@ -47,4 +111,14 @@ VLLM = Engine(
     fingerprint=rb"vllm-[0-9][0-9A-Za-z.+]*",
     exact_length={"ignore_eos": True},
     limits_media=True,
+    parsers_of=parsers_of,
+    tool_call_parsers=TOOL_CALL_PARSERS,
+    reasoning_parsers=REASONING_PARSERS,
+    flags=_FLAGS,
+    settings=_settings,
+    containers=(
+        Container("vllm", "SM_VLLM_"),
+        # The first whose documentation has tools.
+        Container("djl-lmi", "OPTION_", since=(0, 32)),
+    ),
 )

@@ -71,10 +71,12 @@ class FleetDriver:
             self.group.create(spec, names, group_arn, desired, offer.subnet_ids)
         else:
             self._fit(group, spec, names, desired, offer.subnet_ids)
+        parser = spec.engine.options.tool_call_parser
         return {
             "target_group_arn": group_arn,
             "rule_arn": rule_arn,
             "instance_type": spec.wanted_instance_types[0],
+            **({"tool_call_parser": parser} if parser else {}),
         }
 
     def probe(self, deployment: Deployment) -> Capacity:

@@ -18,6 +18,8 @@ from spillway.domain.paths.model_catalog import hugging_face_id
 PROXY_IMAGE = "public.ecr.aws/docker/library/haproxy:3.0.8-alpine"
 
 _SHUTDOWN_SECONDS = DRAIN_SECONDS // 2
+# In a folder that the engine's container sees too.
+_TEMPLATE_FILE = "/run/spillway/chat-template.jinja"
 
 
 def user_data(spec: DeploymentSpec, names: Names, config: FleetConfig) -> str:
@@ -31,6 +33,8 @@ def user_data(spec: DeploymentSpec, names: Names, config: FleetConfig) -> str:
         "LOADS_TABLE": config.loads_table,
         "IMAGE": engine.image,
         "PROXY_IMAGE": PROXY_IMAGE if has_proxy(spec.capacity.max) else "",
+        "CHAT_TEMPLATE": spec.engine.chat_template or "",
+        "TEMPLATE_FILE": _TEMPLATE_FILE,
         "TOKEN_SECRET": "" if spec.model.weights else config.hugging_face_secret_arn or "",
         "READY_WITHIN_SECONDS": str(READY_WITHIN_SECONDS),
         "SHUTDOWN_SECONDS": str(_SHUTDOWN_SECONDS),
@@ -65,6 +69,8 @@ def _engine_code(engine: Engine, spec: DeploymentSpec) -> dict[str, str]:
         max_model_len=spec.engine.max_model_len,
         media_domains=spec.engine.media_domains,
         shutdown_seconds=_SHUTDOWN_SECONDS,
+        options=spec.engine.options,
+        chat_template=_TEMPLATE_FILE if spec.engine.chat_template else None,
     )
     return {
         "ARGUMENTS": " ".join(map(_shell, engine.arguments(launch))),

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from spillway.adapters.aws.errors import is_gone, translated
 from spillway.adapters.aws.quotas import Quotas
 from spillway.adapters.drivers.jumpstart import hub
+from spillway.adapters.drivers.jumpstart.containers import told
 from spillway.adapters.drivers.jumpstart.resources import Endpoint
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
@@ -78,7 +79,12 @@ class JumpstartDriver:
             self.endpoint.expect_owned(names, "endpoint", endpoint["EndpointArn"])
             if endpoint["EndpointStatus"] == "InService":
                 self._host(names, hosting, desired)
-        return {"instance_type": hosting.instance_type, "max_instances": str(deployment.endpoint_max)}
+        parser = hosting.tool_call_parser
+        return {
+            "instance_type": hosting.instance_type,
+            "max_instances": str(deployment.endpoint_max),
+            **({"tool_call_parser": parser} if parser else {}),
+        }
 
     def probe(self, deployment: Deployment) -> Capacity:
         """Count copies: ready are those in service, starting those still wanted."""
@@ -163,7 +169,8 @@ class JumpstartDriver:
     def _hosting(self, deployment: Deployment, document: Mapping[str, Any]) -> hub.Hosting:
         spec = deployment.spec
         instance_type = hub.instance_type_of(document, spec.capacity.instance_types)
-        return hub.hosting_of(document, instance_type, accept_eula=spec.model.accept_eula, weights=spec.model.weights)
+        accepted, weights = spec.model.accept_eula, spec.model.weights
+        return told(hub.hosting_of(document, instance_type, accept_eula=accepted, weights=weights), spec)
 
     def _host(self, names: Names, hosting: hub.Hosting, desired: int) -> None:
         component = self.endpoint.describe_component(names)

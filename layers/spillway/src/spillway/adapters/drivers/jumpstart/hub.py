@@ -22,7 +22,10 @@ _LEAST_MEMORY_MB = 1024
 
 @dataclass(frozen=True)
 class Hosting:
-    """What one model needs on one instance type; times in seconds, None where the document leaves it to SageMaker."""
+    """What one model needs on one instance type; times in seconds, None where the document leaves it to SageMaker.
+
+    ``tool_call_parser`` is what the environment has the container read calls of tools by.
+    """
 
     instance_type: str
     image: str
@@ -35,6 +38,8 @@ class Hosting:
     download_seconds: int | None = None
     startup_seconds: int | None = None
     ami_version: str | None = None
+    framework: str = ""
+    tool_call_parser: str | None = None
 
 
 def needs_eula(document: Document) -> bool:
@@ -100,6 +105,7 @@ def hosting_of(document: Document, instance_type: str, *, accept_eula: bool, wei
         download_seconds=base.get("ModelDataDownloadTimeout"),
         startup_seconds=base.get("ContainerStartupHealthCheckTimeout"),
         ami_version=base.get("InferenceAmiVersion"),
+        framework=_framework(base),
     )
 
 

@@ -10,6 +10,7 @@ GROUP=@@GROUP@@
 HOOK=@@HOOK@@
 IMAGE=@@IMAGE@@
 PROXY_IMAGE=@@PROXY_IMAGE@@
+CHAT_TEMPLATE=@@CHAT_TEMPLATE@@
 TOKEN_SECRET=@@TOKEN_SECRET@@
 READY_WITHIN_SECONDS=@@READY_WITHIN_SECONDS@@
 SHUTDOWN_SECONDS=@@SHUTDOWN_SECONDS@@
@@ -45,6 +46,13 @@ if [ -n "$TOKEN_SECRET" ]; then
   (umask 077 && retry aws secretsmanager get-secret-value --secret-id "$TOKEN_SECRET" --query SecretString \
     --output text > /run/spillway/hugging-face-token)
 fi
+
+# The engine ends without a template that it was told to use.
+case "$CHAT_TEMPLATE" in
+  s3:*) retry aws s3 cp --only-show-errors "$CHAT_TEMPLATE" @@TEMPLATE_FILE@@ ;;
+  https:*)
+    retry curl -sSfL --proto '=https' --max-time 60 --max-filesize 1000000 -o @@TEMPLATE_FILE@@ "$CHAT_TEMPLATE" ;;
+esac
 
 # One engine over all GPUs. Words of its own are filled in from spillway.domain.engines.
 ARGS=(@@ARGUMENTS@@)
