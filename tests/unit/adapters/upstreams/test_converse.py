@@ -210,7 +210,7 @@ async def test_a_whole_answer() -> None:
     assert found["object"] == "chat.completion"
     assert (found["id"], found["created"], found["model"]) == ("chatcmpl-req-1", int(NOW.timestamp()), "support-llama")
     message = found["choices"][0]["message"]
-    assert (message["role"], message["content"], message["reasoning_content"]) == ("assistant", "hey", "hm")
+    assert (message["role"], message["content"], message["reasoning"]) == ("assistant", "hey", "hm")
     assert found["usage"] == {
         "prompt_tokens": 13,
         "completion_tokens": 4,
@@ -369,7 +369,7 @@ async def test_streamed_tool_calls_are_numbered_from_zero() -> None:
 async def test_streamed_reasoning() -> None:
     delta = {"reasoningContent": {"text": "hm"}}
     chunks = await chunks_of(START, event("contentBlockDelta", contentBlockIndex=0, delta=delta), STOP)
-    assert chunks[0]["choices"][0]["delta"]["reasoning_content"] == "hm"
+    assert chunks[0]["choices"][0]["delta"]["reasoning"] == "hm"
 
 
 async def test_a_stream_that_ends_before_its_stop_has_no_end_mark() -> None:

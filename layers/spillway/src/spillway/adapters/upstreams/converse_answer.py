@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from spillway.gateway.streaming.reasoning import REASONING
+
 _FINISH = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -42,7 +44,7 @@ def completion_of(answer: Mapping[str, Any], head: Head) -> dict[str, Any]:
     calls = [_tool_call(block["toolUse"]) for block in blocks if "toolUse" in block]
     message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else ""), "refusal": None}
     if reasoning:
-        message["reasoning_content"] = reasoning
+        message[REASONING] = reasoning
     if calls:
         message["tool_calls"] = calls
     choice = {

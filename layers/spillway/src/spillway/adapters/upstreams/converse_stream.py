@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from spillway.adapters.upstreams.converse_answer import Head, finish_reason, openai_usage
+from spillway.gateway.streaming.reasoning import REASONING
 
 
 class StreamTranslator:
@@ -55,7 +56,7 @@ class StreamTranslator:
             call = {"index": index, "function": {"arguments": delta["toolUse"].get("input", "")}}
             return self._chunk({"tool_calls": [call]})
         reasoning = (delta.get("reasoningContent") or {}).get("text")
-        return self._chunk({"reasoning_content": reasoning}) if reasoning else b""
+        return self._chunk({REASONING: reasoning}) if reasoning else b""
 
     def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
         if self._role is not None:

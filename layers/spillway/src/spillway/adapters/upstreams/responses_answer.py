@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from spillway.gateway.streaming.reasoning import reasoning_in
 from spillway.gateway.upstream import UpstreamRequest
 
 _ECHOED: dict[str, Any] = {
@@ -92,11 +93,6 @@ def response_of(answer: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]
         output.append(envelope.call(len(output), call.get("id") or "", function.get("name") or "", arguments))
     ending = ending_of(choice.get("finish_reason"), answer.get("usage"))
     return envelope.wrap(answer.get("created"), output, **ending)
-
-
-def reasoning_in(message: Mapping[str, Any]) -> str:
-    """Return what the model thought, which engines put under one of two names."""
-    return message.get("reasoning_content") or message.get("reasoning") or ""
 
 
 def ending_of(finish_reason: Any, usage: Any) -> dict[str, Any]:

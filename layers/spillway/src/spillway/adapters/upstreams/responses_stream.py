@@ -5,7 +5,8 @@ from typing import Any, Literal, TypeAlias
 
 import orjson
 
-from spillway.adapters.upstreams.responses_answer import Envelope, ending_of, reasoning_in, text_part
+from spillway.adapters.upstreams.responses_answer import Envelope, ending_of, text_part
+from spillway.gateway.streaming.reasoning import reasoning_in
 
 _Kind: TypeAlias = Literal["message", "reasoning", "call"]
 _DELTAS: Mapping[_Kind, str] = {

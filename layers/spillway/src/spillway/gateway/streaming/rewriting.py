@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from spillway.gateway.streaming.reasoning import renamed_answer, renamed_events
 from spillway.gateway.streaming.sse import DONE, events, parsed, payload
 from spillway.gateway.streaming.usage import Usage, usage_of
 from spillway.gateway.upstream import UpstreamRequest
@@ -38,6 +39,7 @@ class StreamRewriter:
         """Return what the client gets of a block; the end mark and errors are kept back for the caller to send."""
         for old, new in self._names:
             block = block.replace(old, new)
+        block = renamed_events(block)
         self.chunks += block.count(b"data:")
         if not any(mark in block for mark in _MARKS):
             return block
@@ -61,8 +63,11 @@ class StreamRewriter:
 
 
 def rewrite_answer(body: bytes, answer: dict[str, Any], deployment: str) -> bytes:
-    """Return a whole answer under the deployment's name; untouched when it already has it."""
-    return body if answer.get("model") == deployment else orjson.dumps(answer | {"model": deployment})
+    """Return a whole answer under the deployment's name, its thoughts under theirs; untouched when both are so."""
+    renamed = renamed_answer(body, answer)
+    if renamed is answer and answer.get("model") == deployment:
+        return body
+    return orjson.dumps(renamed | {"model": deployment})
 
 
 def _renaming(model: object, deployment: str) -> list[tuple[bytes, bytes]]:
