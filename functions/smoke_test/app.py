@@ -11,7 +11,9 @@ from spillway.settings import Settings
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Take ``{"deployment": name, "target": {…}}``; return ``{"ok": true, "seconds": to the first token}``.
+    """Take ``{"deployment": name, "target": {…}, "resources": {…}}``; return ``{"ok": true, "seconds": …}``.
+
+    The seconds are to the first token. ``resources`` are what the path's driver made; without them no tool is tried.
 
     The schedule's ``{"door": "fleets"}`` is answered with ``{"ok": true}``. Raises SmokeTestFailed or AccessPending
     with what came back.
@@ -26,7 +28,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 async def _test(asked: SmokeTest, request_id: str) -> float:
     async with open_upstreams(Settings()) as upstreams:
-        return await smoke_test(upstreams, asked.target, asked.deployment, request_id, time.monotonic)
+        parser = asked.resources.get("tool_call_parser")
+        return await smoke_test(upstreams, asked.target, asked.deployment, request_id, time.monotonic, parser)
 
 
 async def _test_door() -> None:

@@ -40,6 +40,14 @@ DOOMED = [
     Doomed("garbage", "SmokeTestFailed", "gave no completion"),
     Doomed("server-error", "SmokeTestFailed", "gave no completion"),
     Doomed("half-a-stream", "SmokeTestFailed", "no end mark"),
+    # Llama's calls in Qwen's parser, and flags for a model that the Hub does not have.
+    Doomed(
+        "wrong-parser",
+        "SmokeTestFailed",
+        "engine.tool_call_parser 'hermes' found none",
+        {"engine": {"tool_call_parser": "hermes"}},
+    ),
+    Doomed("no-such-model", "NotReady", "at the deadline", {"model": {"id": "acme/none-7B"}}),
     Doomed(
         "no-endpoint",
         "CapacityUnavailable",

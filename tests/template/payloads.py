@@ -114,7 +114,7 @@ def _fields_of(kind: type) -> tuple[set[str], set[str]]:
         found = {name: field.is_required() for name, field in kind.model_fields.items()}
     else:
         assert is_dataclass(kind)
-        found = {field.name: field.default is MISSING for field in fields(kind)}
+        found = {one.name: one.default is MISSING and one.default_factory is MISSING for one in fields(kind)}
     return {name for name, is_required in found.items() if is_required}, set(found)
 
 

@@ -99,6 +99,15 @@ def test_a_repeated_provision_makes_nothing_twice(world: FleetWorld) -> None:
     assert leftovers(world) == ONE_OF_EACH
 
 
+@pytest.mark.parametrize(("asked", "told"), [("hermes", "hermes"), ("none", None), (None, None)])
+def test_what_reads_calls_of_tools_is_told_with_what_was_made(
+    world: FleetWorld, asked: str | None, told: str | None
+) -> None:
+    spec = a_spec(engine={"tool_call_parser": asked})
+    assert world.driver.provision(a_deployment(spec=spec), 1).get("tool_call_parser") == told
+    assert ("--tool-call-parser" in script_of(template_of(world))) == (told is not None)
+
+
 def test_the_balancer_asks_the_engine_where_it_answers(world: FleetWorld) -> None:
     world.driver.provision(FLEET, 1)
     (group,) = world.elb.describe_target_groups()["TargetGroups"]

@@ -1,7 +1,7 @@
 """The events of ``smoke_test`` and ``drive_load``, without pydantic, which their starts would have to wait for."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from spillway.domain.benchmarks.worker_orders import WorkerOrder, order_from_json
@@ -11,10 +11,11 @@ from spillway.domain.paths.targets import Target, target_from_json
 
 @dataclass(frozen=True)
 class SmokeTest:
-    """Prove that a deployment's target answers."""
+    """Prove that a deployment's target answers, and calls a tool if its ``resources`` name what reads such calls."""
 
     deployment: str
     target: Target
+    resources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def read_smoke_test(event: Mapping[str, Any]) -> SmokeTest | DoorTest:
         _ensure_fields(event, DoorTest)
         return DoorTest(event["door"])
     _ensure_fields(event, SmokeTest)
-    return SmokeTest(event["deployment"], target_from_json(event["target"]))
+    return SmokeTest(event["deployment"], target_from_json(event["target"]), event.get("resources", {}))
 
 
 def read_worker_order(event: Mapping[str, Any]) -> WorkerOrder:
@@ -40,8 +41,8 @@ def read_worker_order(event: Mapping[str, Any]) -> WorkerOrder:
 
 
 def _ensure_fields(event: Mapping[str, Any], kind: type[SmokeTest | DoorTest | WorkerOrder]) -> None:
-    known = {field.name for field in fields(kind)}
-    required = {field.name for field in fields(kind) if field.default is MISSING}
+    known = {one.name for one in fields(kind)}
+    required = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
     for problem, names in (("missing", required - event.keys()), ("unknown", event.keys() - known)):
         if names:
             listed = sorted(names)
