@@ -19,7 +19,7 @@ from spillway.settings import Settings
 from tests.builders import NOW
 from tests.sandbox.cloud.moto_cloud import MotoCloud
 from tests.table_engine import OTHER_DYNAMODB
-from tests.unit.gateway.limits.doubles import CommonTime, SharedTable, SkewedClock
+from tests.unit.gateway.limits.doubles import AT_ONCE, CommonTime, SharedTable, SkewedClock
 from tests.unit.gateway.servers import ENVIRONMENT
 
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "AKIA", "aws_secret_access_key": "s"}
@@ -110,7 +110,7 @@ async def test_50_writers_at_once_leave_exactly_what_there_is_room_for(table: Co
 
 async def test_200_requests_through_20_gateways_stay_within_a_budget(table: Counters) -> None:
     clock = SkewedClock(CommonTime())
-    budgets = [Budget("key_1", table, clock.now, clock.monotonic) for _ in range(20)]
+    budgets = [Budget("key_1", table, clock.now, clock.monotonic, AT_ONCE) for _ in range(20)]
     costs: list[int] = []
 
     async def request(budget: Budget) -> None:

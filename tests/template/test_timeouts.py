@@ -62,3 +62,5 @@ def test_a_wait_leaves_a_minute_for_the_answer() -> None:
 def test_comments_come_in_time_behind_any_endpoint() -> None:
     # An edge-optimised endpoint ends a stream after 30 seconds of silence (API Gateway's quotas).
     assert 2 * timeouts.COMMENT_EVERY_SECONDS <= 30
+    before_the_first = timeouts.BUDGET_WAIT_SECONDS + timeouts.BUDGET_LOOK_SECONDS + timeouts.COMMENT_EVERY_SECONDS
+    assert before_the_first <= 30

@@ -23,6 +23,7 @@ from spillway.gateway.failover.wake import Wakes
 from spillway.gateway.limits.budget import Budget
 from spillway.gateway.limits.budget_write_behind import WriteBehindBudget
 from spillway.gateway.limits.limiter import KeyBudget, Limiter
+from spillway.gateway.limits.month import Patience
 from spillway.gateway.limits.prices import TokenPrices
 from spillway.gateway.metering.meter import Meter
 from spillway.gateway.metering.text_log import Event, TextLog
@@ -30,7 +31,7 @@ from spillway.gateway.relay import Relay, stream_head
 from spillway.gateway.request_record import TrafficMinute, UsageBucket
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from tests.builders import NOW, a_route
-from tests.unit.gateway.limits.doubles import SharedTable
+from tests.unit.gateway.limits.doubles import AT_ONCE, SharedTable
 
 SILENCE = object()
 Step: TypeAlias = bytes | Exception | object
@@ -237,6 +238,7 @@ def a_world(
     real: Upstreams | None = None,
     limits: SharedTable | None = None,
     is_server: bool = False,
+    patience: Patience = AT_ONCE,
     **scripts: Sequence[Step] | Exception,
 ) -> World:
     """Scripts are named by path (fleet, jumpstart, bedrock); ``real`` upstreams take their place.
@@ -258,8 +260,8 @@ def a_world(
 
     def budget_of(key_id: str) -> KeyBudget:
         if is_server:
-            return WriteBehindBudget(key_id, table, clock.now, clock.monotonic, 3600.0, log)
-        return Budget(key_id, table, clock.now, clock.monotonic)
+            return WriteBehindBudget(key_id, table, clock.now, clock.monotonic, 3600.0, log, patience)
+        return Budget(key_id, table, clock.now, clock.monotonic, patience)
 
     cache = RouteCache(fakes.get, clock.monotonic)
     gateway = Gateway(

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from spillway.gateway.errors import StoreUnavailable
+from spillway.gateway.limits.month import Patience
 from spillway.gateway.limits.store import Change, Outcome
 from tests.builders import NOW
+
+# A client that is refused at once.
+AT_ONCE = Patience(seconds=0.0)
 
 
 @dataclass

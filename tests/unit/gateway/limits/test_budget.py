@@ -15,7 +15,7 @@ from spillway.gateway.limits.budget import Budget
 from spillway.gateway.limits.budget_write_behind import WriteBehindBudget
 from spillway.gateway.limits.errors import LimitExceeded
 from spillway.gateway.limits.lease import LAPSES_AFTER
-from tests.unit.gateway.limits.doubles import CommonTime, SharedTable, SkewedClock
+from tests.unit.gateway.limits.doubles import AT_ONCE, CommonTime, SharedTable, SkewedClock
 
 ITEM = "key_1#2026-11"
 LONG_AFTER = LAPSES_AFTER.total_seconds() + 120
@@ -50,8 +50,8 @@ class Gateways:
     def budget(self, index: int) -> Budget | WriteBehindBudget:
         clock = self.clocks[index]
         if self.servers and index % self.servers == 0:
-            return WriteBehindBudget("key_1", self.table, clock.now, clock.monotonic, 3600.0, lambda _: None)
-        return Budget("key_1", self.table, clock.now, clock.monotonic)
+            return WriteBehindBudget("key_1", self.table, clock.now, clock.monotonic, 3600.0, lambda _: None, AT_ONCE)
+        return Budget("key_1", self.table, clock.now, clock.monotonic, AT_ONCE)
 
     def restart(self, index: int) -> None:
         self.budgets[index] = self.budget(index)
@@ -133,6 +133,22 @@ async def test_a_request_of_which_nothing_is_heard_again_holds_its_part_until_th
     world.time.seconds += LONG_AFTER
     await world.request(1, need=1_000, cost=1_000)
     assert world.spent == 1_000
+
+
+@pytest.mark.parametrize("servers", [0, 1])
+async def test_what_has_lapsed_at_a_spent_budget_is_cleared_away_and_refuses_as_spent(servers: int) -> None:
+    world = Gateways(SharedTable(), limit=1_000, servers=servers).start(2)
+    await world.request(0, need=600, cost=600)
+    await world.flush()
+    await world.request(0, need=300, cost=0, crashes=True)
+    world.time.seconds += LONG_AFTER
+    needs = 500  # more than is left, whether what the crashed one held counts as spent (a server) or not
+    for _ in range(3):
+        with pytest.raises(LimitExceeded) as caught:
+            await world.request(1, need=needs, cost=needs)
+        assert caught.value.code == "budget_exceeded"
+    assert not [name for name in world.item if name.startswith(("held_", "drawn_"))]
+    assert world.item["used"] == (900 if servers else 600)
 
 
 @pytest.mark.parametrize("servers", [0, 1])

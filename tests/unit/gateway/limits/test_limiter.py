@@ -13,6 +13,8 @@ from spillway.domain.decision import Code
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget
 from spillway.domain.routing.route import RouteState
 from spillway.gateway.errors import UpstreamUnavailable
+from spillway.gateway.limits.month import Patience
+from spillway.gateway.timeouts import BUDGET_WAIT_SECONDS
 from tests.builders import NOW, a_route
 from tests.unit.gateway.doubles import CONTEXT, GOOD_STREAM, Answer, World, a_world, call, completion, streaming
 from tests.unit.gateway.limits.doubles import SharedTable
@@ -85,6 +87,44 @@ async def test_a_spent_budget_is_a_429_that_names_when_it_resets() -> None:
     assert "2026-12-01T00:00:00Z" in second.error["message"]
     assert second.headers["x-should-retry"] == "false"
     assert int(second.headers["retry-after"]) > 6 * 86_400
+
+
+async def test_what_others_have_reserved_is_waited_for_and_the_wait_is_part_of_the_request() -> None:
+    async def pause(seconds: float) -> None:
+        world.clock.moment += seconds
+        if world.clock.moment >= 1003.0:  # the others end
+            world.limits.items[MONTH] = {"used": 0, "held": 0}
+
+    world = a_world(spilling(), bedrock=[completion()], patience=Patience(pause=pause))
+    world.limits.items[MONTH] = {"used": 20_000_000, "held": 20_000_000}
+    answer = await ask(world, usd_per_month=0.02)
+    assert answer.status == 200
+    assert world.lines[0]["duration_ms"] == 3000
+
+
+async def test_a_wait_for_what_others_have_reserved_ends() -> None:
+    async def pause(seconds: float) -> None:
+        world.clock.moment += seconds
+
+    world = a_world(spilling(), bedrock=[completion()], patience=Patience(pause=pause))
+    world.limits.items[MONTH] = {"used": 20_000_000, "held": 20_000_000}
+    answer = await ask(world, usd_per_month=0.02)
+    assert (answer.status, answer.error["code"]) == (429, "budget_reserved")
+    assert world.clock.moment == 1000.0 + BUDGET_WAIT_SECONDS
+
+
+async def test_so_many_of_a_key_wait_and_no_more() -> None:
+    async def pause(seconds: float) -> None:
+        await asyncio.sleep(0)
+        world.clock.moment += seconds
+
+    world = a_world(spilling(), bedrock=[completion()], patience=Patience(most_waiting=2, pause=pause))
+    world.limits.items[MONTH] = {"used": 20_000_000, "held": 20_000_000}
+    waiting = [asyncio.create_task(ask(world, usd_per_month=0.02)) for _ in range(3)]
+    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result().error["code"] for task in done] == ["budget_reserved"]
+    assert world.clock.moment < 1000.0 + BUDGET_WAIT_SECONDS
+    await asyncio.gather(*waiting)
 
 
 async def test_the_real_usage_is_paid_at_the_price_of_who_answered() -> None:

@@ -100,10 +100,11 @@ class Gateway:
         raw = await exchange.read_body(scope["headers"], self.deadlines)
         request = parse_completion(raw, endpoint, exchange.request_id)
         route = await self._route(request.deployment, caller)
+        begun = self.completions.monotonic()
         admission = await self.limiter.admit(caller.key_id, caller.limits, request, route, asked)
         exchange.headers = admission.headers
         settle = partial(self.limiter.settle, admission) if admission.state else None
-        await self.completions.serve(exchange, admission.request, route, caller.key_id, admission.asked, settle)
+        await self.completions.serve(exchange, admission.request, route, caller.key_id, admission.asked, settle, begun)
 
     async def _invoker(self, scope: Scope, context: Any) -> Caller:
         caller = await self.authenticator.caller(scope["headers"], context)

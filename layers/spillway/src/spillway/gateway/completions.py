@@ -48,13 +48,15 @@ class Completions:
         key_id: str,
         asked: RoutingHeaders = NO_ROUTING_HEADERS,
         settle: Settle | None = None,
+        begun: float | None = None,
     ) -> None:
         """Answer but for the end, which the caller sends: by then the request is metered and the wake asked for.
 
-        ``settle`` is told of the request's end, whatever it is. Raises Rejected or Unavailable when nothing has been
-        sent, ClientGone when nobody is left.
+        ``settle`` is told of the request's end, whatever it is; ``begun`` is when the wait for its answer began, if it
+        did before. Raises Rejected or Unavailable when nothing has been sent, ClientGone when nobody is left.
         """
-        record = Record(exchange.request_id, route.name, key_id, self.monotonic(), stream=request.stream)
+        begun = self.monotonic() if begun is None else begun
+        record = Record(exchange.request_id, route.name, key_id, begun, stream=request.stream)
         alive = KeepAlive(exchange, self.comment_every_seconds) if request.stream else None
         context = RequestContext(request, route, asked, record, self.meter.count, alive)
         if route.logs_text and self.texts is not None:

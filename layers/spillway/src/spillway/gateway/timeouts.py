@@ -27,6 +27,11 @@ COUNT_AT_ONCE_SECONDS = 30.0
 # Signs of life in a stream that waits: an edge-optimised endpoint ends one after 30 seconds of silence.
 COMMENT_EVERY_SECONDS = 15.0
 
+# Waiting for what requests in flight have reserved of a key's budget and may not need: a stream is silent meanwhile,
+# and until its first comment.
+BUDGET_WAIT_SECONDS = 14.0
+BUDGET_LOOK_SECONDS = 1.0
+
 # Opening an answer; an unstreamed one's first byte is at its end.
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 280.0

@@ -13,7 +13,7 @@ from datetime import datetime
 from spillway.domain.access.lease_sizing import MOST_REQUESTS, most_requests
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.limits.lease import DRAWN_PREFIX, Lease
-from spillway.gateway.limits.month import BudgetReservation, Month
+from spillway.gateway.limits.month import BudgetReservation, Month, Patience
 from spillway.gateway.limits.store import HELD, USED, Counters
 from spillway.gateway.metering.log import Log
 from spillway.gateway.metering.write_behind import Writer
@@ -35,8 +35,9 @@ class WriteBehindBudget(Month):
         monotonic: Callable[[], float],
         seconds: float,
         log: Log,
+        patience: Patience | None = None,
     ) -> None:
-        super().__init__(key_id, counters, now, monotonic)
+        super().__init__(key_id, counters, now, monotonic, patience)
         self._log = log
         self._leases: list[Lease] = []
         self._ended = 0

@@ -8,6 +8,7 @@ from spillway.domain.errors import Rejected
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
+RESERVED = "budget_reserved"
 # OpenAI's clients repeat every 429 at once unless they are told not to.
 _DO_NOT_REPEAT = (b"x-should-retry", b"false")
 
@@ -53,7 +54,7 @@ def budget_exceeded(limit: int, spent: int, need: int, month: Window, seconds: f
 def budget_reserved(need: int) -> LimitExceeded:
     """Return the answer to a request for which there is money, but all of it reserved by requests in flight."""
     message = f"What is left of this key's budget is reserved by requests in flight; this one may cost ${_usd(need)}."
-    return LimitExceeded(message, kind="insufficient_quota", code="budget_reserved", headers=[_after(_SOON_SECONDS)])
+    return LimitExceeded(message, kind="insufficient_quota", code=RESERVED, headers=[_after(_SOON_SECONDS)])
 
 
 _SOON_SECONDS = 5

@@ -2,20 +2,24 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spillway.domain.access.lease_sizing import MOST_REQUESTS, Slice, slice_of
 from spillway.domain.access.limits import Window, month_at
 from spillway.gateway.errors import Unavailable
-from spillway.gateway.limits.errors import LimitExceeded, budget_exceeded, budget_reserved
+from spillway.gateway.limits.errors import RESERVED, LimitExceeded, budget_exceeded, budget_reserved
 from spillway.gateway.limits.lease import HELD_PREFIX, Lease, given_back, lapsed, new_lease
 from spillway.gateway.limits.store import HELD, USED, Change, Counters, Outcome
+from spillway.gateway.timeouts import BUDGET_LOOK_SECONDS, BUDGET_WAIT_SECONDS
 
 _KEEP = timedelta(days=62)
 _ATTEMPTS = 6
 _REFUSED_FOR = timedelta(seconds=1)
+_BUSY = "budget_busy"
+# Refusals that requests in flight are the reason of, so that they pass when those end.
+_PASSES = frozenset({RESERVED, _BUSY})
 NO_SLICE = Slice(0, 0, 0)
 
 
@@ -28,14 +32,34 @@ class BudgetReservation:
     limit: int
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a request waits for what requests in flight have reserved and will not need; ``pause`` sleeps.
+
+    No more than ``most_waiting`` of a key do in one instance: others' requests need its room too.
+    """
+
+    seconds: float = BUDGET_WAIT_SECONDS
+    most_waiting: int = 256
+    look_every_seconds: float = BUDGET_LOOK_SECONDS
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
 class Month:
     """Takes leases and writes changes; amounts are nano-dollars, ``monotonic`` is the clock that nobody sets."""
 
     prefix = HELD_PREFIX
 
     def __init__(
-        self, key_id: str, counters: Counters, now: Callable[[], datetime], monotonic: Callable[[], float]
+        self,
+        key_id: str,
+        counters: Counters,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        patience: Patience | None = None,
     ) -> None:
+        self._patience = patience or Patience()
+        self._waiting = 0
         self._key_id = key_id
         self._counters = counters
         self._now = now
@@ -54,7 +78,31 @@ class Month:
         return sum(self._owed.values())
 
     async def reserve(self, need: int, limit: int) -> BudgetReservation:
-        """Reserve ``need``; raises LimitExceeded, Unavailable, or StoreUnavailable when the table can't say."""
+        """Reserve ``need``, once requests in flight have let go of as much if only they are in its way.
+
+        Raises LimitExceeded, Unavailable, or StoreUnavailable when the table can't say.
+        """
+        until = self._monotonic() + self._patience.seconds
+        while True:
+            try:
+                return await self._reserve(need, limit)
+            except (LimitExceeded, Unavailable) as err:
+                if (
+                    err.code not in _PASSES
+                    or self._monotonic() >= until
+                    or self._waiting >= self._patience.most_waiting
+                ):
+                    raise
+            await self._wait()
+
+    async def _wait(self) -> None:
+        self._waiting += 1
+        try:
+            await self._patience.pause(self._patience.look_every_seconds)
+        finally:
+            self._waiting -= 1
+
+    async def _reserve(self, need: int, limit: int) -> BudgetReservation:
         if limit != self._limit:  # what was held ahead under another limit is drawn on no more
             self._lease, self._limit = None, limit
         lease = self.usable()
@@ -101,11 +149,11 @@ class Month:
                 return target
             if lease is not None and self.is_gone(lease):
                 lease = None  # somebody's clock ran ahead and let it lapse
-            elif not ahead and not lapsed(self._seen, now):
+            elif not ahead and not await self._cleared(month, now):
                 self._refused = (need, limit, now + _REFUSED_FOR)
                 raise self._exceeded(need, limit, month)
             ahead = False
-        raise Unavailable("this key's budget is in too much use; try again", code="budget_busy", retry_after_seconds=1)
+        raise Unavailable("this key's budget is in too much use; try again", code=_BUSY, retry_after_seconds=1)
 
     async def top_up(self, lease: Lease, need: int, limit: int, most: int) -> int:
         """Add to a lease what up to ``most`` requests need, if that is free; return how much. Refuses nobody.
@@ -166,8 +214,23 @@ class Month:
         self._seen, self._seen_month = outcome.counters, month.name
         return outcome
 
+    async def _cleared(self, month: Window, now: datetime) -> bool:
+        """Take away what has lapsed, whoever gets to it first; return whether there was any.
+
+        A write that takes something takes it away too, but never passes at a limit that what lapsed does not free.
+        """
+        gone = self._lapsed(month, now)
+        if gone:
+            await self.changed(
+                self.change(month, {USED: -given_back(gone), HELD: -sum(gone.values())}, remove=gone), month
+            )
+        return bool(gone)
+
+    def _lapsed(self, month: Window, now: datetime) -> dict[str, int]:
+        return lapsed(self._seen, now) if self._seen_month == month.name else {}
+
     def _taking(self, lease: Lease, missing: int, piece: Slice, limit: int, now: datetime) -> Change:
-        gone = lapsed(self._seen, now) if self._seen_month == lease.month.name else {}
+        gone = self._lapsed(lease.month, now)
         freed, ended = given_back(gone), sum(gone.values())
         at_most = {USED: (piece.most_used if piece.requests else limit) - missing + freed}
         if piece.requests:
