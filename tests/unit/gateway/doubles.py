@@ -369,5 +369,32 @@ async def call(
     )
 
 
+async def hang_up(
+    world: World, body: dict[str, Any], after: int = 0, context: Mapping[str, Any] = CONTEXT
+) -> list[dict[str, Any]]:
+    """Send a request and go away after that many messages; zero: at once."""
+    messages: list[dict[str, Any]] = []
+    gone = asyncio.Event()
+    waiting = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
+
+    async def receive() -> Any:
+        if waiting:
+            return waiting.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+        if len(messages) >= after:
+            gone.set()
+
+    if after == 0:
+        gone.set()
+    headers = [(b"x-amzn-request-context", json.dumps(context).encode())]
+    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": headers}
+    await world.gateway(scope, receive, send)
+    return messages
+
+
 def streaming(**more: Any) -> dict[str, Any]:
     return {**BODY, "stream": True, **more}

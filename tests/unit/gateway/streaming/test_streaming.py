@@ -15,11 +15,11 @@ from tests.unit.gateway.doubles import (
     GOOD_STREAM,
     SILENCE,
     USAGE,
-    World,
     a_world,
     call,
     chunk,
     completion,
+    hang_up,
     sse,
     streaming,
     usage_chunk,
@@ -159,41 +159,16 @@ async def test_a_table_that_takes_no_usage_harms_no_answer() -> None:
     assert world.lines[-1]["message"] == "usage not counted"
 
 
-async def _hang_up(world: World, body: dict[str, Any], after: int) -> list[dict[str, Any]]:
-    """Send a request and go away after that many messages; zero: at once."""
-    messages: list[dict[str, Any]] = []
-    gone = asyncio.Event()
-    waiting = [{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}]
-
-    async def receive() -> Any:
-        if waiting:
-            return waiting.pop()
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        messages.append(message)
-        if len(messages) >= after:
-            gone.set()
-
-    if after == 0:
-        gone.set()
-    headers = [(b"x-amzn-request-context", json.dumps(CONTEXT).encode())]
-    scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": headers}
-    await world.gateway(scope, receive, send)
-    return messages
-
-
 async def test_a_client_that_goes_away_in_mid_stream_closes_the_upstream_and_is_metered() -> None:
     world = a_world(fleet=[sse(chunk("a")), sse(chunk("b")), SILENCE], idle_seconds=60)
 
-    messages = await _hang_up(world, streaming(), after=3)
+    messages = await hang_up(world, streaming(), after=3)
 
     assert world.upstreams.closed == ["fleet"]
     assert not any(message.get("more_body") is False for message in messages)
     line = world.lines[0]
     assert (line["status"], line["tokens_estimated"], line["completion_tokens"]) == (499, True, 2)
-    assert line["prompt_tokens"] == len(json.dumps(streaming())) // 4
+    assert line["prompt_tokens"] == len(json.dumps(streaming())) // 4 + 1
     assert world.counters.added[0].counts.get("failed") is None
 
 
@@ -201,16 +176,20 @@ async def test_a_client_that_goes_away_in_mid_stream_closes_the_upstream_and_is_
 async def test_a_client_that_goes_away_before_the_first_byte_closes_the_upstream(stream: bool) -> None:
     world = a_world(fleet=[SILENCE], bedrock=GOOD_STREAM, idle_seconds=60)
 
-    messages = await _hang_up(world, streaming(stream=stream), after=0)
+    messages = await hang_up(world, streaming(stream=stream), after=0)
 
     assert messages == []
     assert world.upstreams.closed == ["fleet"]
-    assert world.lines[0]["status"] == 499
+    line, sent = world.lines[0], len(json.dumps(streaming(stream=stream)))
+    assert (line["status"], line["target"], line["tokens_estimated"]) == (499, "fleet", True)
+    # The prompt went up; of an engine's answer, which ends with its connection, nothing is known to exist.
+    assert (line["prompt_tokens"], line.get("completion_tokens", 0)) == (sent // 4 + 1, 0)
+    assert world.counters.added[0].counts["prompt_tokens"] == sent // 4 + 1
 
 
 async def test_a_client_that_goes_away_with_its_answer_complete_changes_nothing() -> None:
     world = a_world(fleet=GOOD_STREAM)
-    messages = await _hang_up(world, streaming(), after=4)
+    messages = await hang_up(world, streaming(), after=4)
     assert messages[-1]["more_body"] is False
     assert world.lines[0]["status"] == 200
 

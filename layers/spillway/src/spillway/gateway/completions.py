@@ -10,6 +10,7 @@ from spillway.domain.routing.route import Route
 from spillway.gateway.concurrency.cache import Monotonic
 from spillway.gateway.dispatch import Dispatch, RequestContext
 from spillway.gateway.errors import ClientGone, Unavailable
+from spillway.gateway.limits.reservation import usage_unheard
 from spillway.gateway.metering.meter import Meter
 from spillway.gateway.metering.text_log import TextLog
 from spillway.gateway.relay import Relay
@@ -71,6 +72,9 @@ class Completions:
             await exchange.write(error_events(request.endpoint, err.message, err.code, error_type(err.status)))
         except ClientGone:
             record.status = CLIENT_GONE
+            if record.asked is not None and record.role == "none":
+                record.answered_by(*record.asked)
+                record.usage = usage_unheard(request, record.path)
             raise
         finally:
             settling = [self.meter.settle(record), self.meter.tell(record)]

@@ -106,11 +106,13 @@ class Dispatch:
     async def _open(self, choices: Sequence[Choice], context: RequestContext) -> Opened:
         failures: list[Failure] = []
 
-        def on_last(choice: Choice, code: str) -> None:
-            context.keep_alive(self.head, choice.target.path, code, "waiting for the first token")
+        def on_try(choice: Choice, code: str, is_last: bool) -> None:
+            context.record.asks(choice, code)
+            if is_last:
+                context.keep_alive(self.head, choice.target.path, code, "waiting for the first token")
 
         try:
-            return await self.gate.open(choices, context.request, self._limits(context), failures, on_last)
+            return await self.gate.open(choices, context.request, self._limits(context), failures, on_try)
         except NothingAnswered as err:
             raise self._all_failed(context.route, failures) from err
         finally:

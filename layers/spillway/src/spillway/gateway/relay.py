@@ -7,11 +7,12 @@ from spillway.gateway.concurrency.cache import Monotonic
 from spillway.gateway.concurrency.idle_timeout import IdleTimeout
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import Opened
+from spillway.gateway.limits.reservation import usage_so_far
 from spillway.gateway.request.exchange import JSON, Exchange
 from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.endpoint_formats import Rewriter, error_events, rewriter_for
 from spillway.gateway.streaming.rewriting import rewrite_answer
-from spillway.gateway.streaming.usage import Usage, estimated_usage, usage_of
+from spillway.gateway.streaming.usage import Usage, usage_of
 from spillway.gateway.timeouts import DRAIN_SECONDS
 from spillway.gateway.upstream import UpstreamRequest
 
@@ -49,7 +50,7 @@ class Relay:
         except TimeoutError:
             detail = f"no data for {self._idle_seconds:g} seconds"
         finally:
-            record.usage = rewriter.usage or estimated_usage(request.size, rewriter.chunks)
+            record.usage = rewriter.usage or usage_so_far(request, rewriter.chunks)
         if rewriter.complete:
             await exchange.write(rewriter.end)
             await _drain(opened)

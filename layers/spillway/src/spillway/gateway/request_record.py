@@ -16,7 +16,7 @@ class Record:
     """One request to a known deployment, filled in as it goes. Moments are seconds of a monotonic clock.
 
     ``role`` and ``path`` stay ``none`` when nobody answered; the status counts as ours until something else is known.
-    ``is_counted``: the check has been told of it before its end.
+    ``is_counted``: the check has been told of it before its end. ``asked`` is who was asked last, and why.
     """
 
     request_id: str
@@ -33,6 +33,11 @@ class Record:
     broken: bool = False
     detail: str | None = None
     is_counted: bool = False
+    asked: tuple[Choice, str] | None = None
+
+    def asks(self, choice: Choice, code: str) -> None:
+        """Note who is asked now, and why."""
+        self.asked = choice, code
 
     def answered_by(self, choice: Choice, code: str) -> None:
         """Note who answers, and why it is this one."""

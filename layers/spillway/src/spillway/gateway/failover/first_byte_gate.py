@@ -15,7 +15,7 @@ from spillway.gateway.failover.target_health import TargetHealth
 from spillway.gateway.timeouts import ANSWER_SECONDS, CONNECT_SECONDS
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 
-OnLast: TypeAlias = Callable[[Choice, str], None]
+OnTry: TypeAlias = Callable[[Choice, str, bool], None]
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,13 @@ class FirstByteGate:
         request: UpstreamRequest,
         limits: AttemptTimeouts,
         failures: list[Failure],
-        on_last: OnLast = lambda _choice, _code: None,
+        on_try: OnTry = lambda _choice, _code, _is_last: None,
     ) -> Opened:
         """Return the first answer that begins well; what failed on the way is added to ``failures``.
 
-        ``on_last`` hears of the last choice before it is tried. Raises NothingAnswered, or UpstreamRejected when an
-        engine says that the request itself is wrong. A target that has no form for the request says nothing of the
-        others: InvalidRequest is raised when there are none.
+        ``on_try`` hears of each choice before it is tried, and whether it is the last. Raises NothingAnswered, or
+        UpstreamRejected when an engine says that the request itself is wrong. A target that has no form for the
+        request says nothing of the others: InvalidRequest is raised when there are none.
         """
         choices = self._health.order(choices)
         begun = self._health.now()
@@ -105,8 +105,7 @@ class FirstByteGate:
                 break
             is_last = index == len(choices) - 1
             code = _why(choice, failures)
-            if is_last:
-                on_last(choice, code)
+            on_try(choice, code, is_last)
             left = limits.answer_seconds - (self._health.now() - begun)
             try:
                 return await self._attempt(choice, code, request, limits.of(request, left, is_last=is_last))

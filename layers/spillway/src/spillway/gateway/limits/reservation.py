@@ -1,9 +1,11 @@
-"""What a request may use at the most, before anybody has answered it."""
+"""What a request may use at the most, before anybody has answered it, and what it did use if nobody ever says."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spillway.domain.paths.path import is_billed_by_token
 from spillway.gateway.request.media import other_parts
+from spillway.gateway.streaming.usage import Usage
 from spillway.gateway.upstream import UpstreamRequest
 
 # What a request without a limit of its own is limited to when its key has limits: they can't be kept otherwise. A text
@@ -47,11 +49,9 @@ class Need:
 
 def need_of(request: UpstreamRequest, context_length: int | None) -> Need:
     """Return what a request may use of a model with this context."""
-    body, fields = request.body, _FIELDS.get(request.endpoint, ())
-    parts = sum(1 for _ in other_parts(body))
-    asked = next((value for field in fields if (value := _positive(body.get(field)))), None)
-    at_most = request.size + _TEMPLATE_TOKENS + parts * _PART_TOKENS_AT_MOST
-    likely = request.size // _BYTES_PER_TOKEN + 1 + parts * _PART_TOKENS
+    body, asked = request.body, _asked(request)
+    at_most = request.size + _TEMPLATE_TOKENS + _parts(request) * _PART_TOKENS_AT_MOST
+    likely = _likely(request)
     longest = asked or _DEFAULTS[request.endpoint]
     if context_length is not None:
         longest = min(longest, context_length if asked else _room(context_length, at_most, likely))
@@ -59,8 +59,37 @@ def need_of(request: UpstreamRequest, context_length: int | None) -> Need:
         prompt_at_most=at_most,
         prompt_likely=likely,
         completion=longest * _answers(body),
-        cap=(_CAPPED_BY[request.endpoint], longest) if fields and asked is None else None,
+        cap=(_CAPPED_BY[request.endpoint], longest) if asked is None and request.endpoint in _CAPPED_BY else None,
     )
+
+
+def usage_so_far(request: UpstreamRequest, chunks: int) -> Usage:
+    """Return a guess for a stream that ends before its upstream has counted: a token a chunk."""
+    return Usage(prompt=_likely(request), completion=chunks, estimated=True)
+
+
+def usage_unheard(request: UpstreamRequest, path: str) -> Usage:
+    """Return what is counted of a request that ``path`` was sent and whose client left before its answer began.
+
+    What bills by the token generates an unstreamed answer to its end, whether anybody waits for it or not: as much as
+    was asked for may be on the bill. Engines stop with the connection, and of a stream nothing has come.
+    """
+    goes_on = is_billed_by_token(path) and not request.stream
+    longest = (_asked(request) or 0) if goes_on else 0
+    return Usage(prompt=_likely(request), completion=longest * _answers(request.body), estimated=True)
+
+
+def _asked(request: UpstreamRequest) -> int | None:
+    """Return the limit that a request names; of two fields the larger, since upstreams differ in which they read."""
+    return max(filter(None, map(request.body.get, _FIELDS[request.endpoint])), default=None)
+
+
+def _parts(request: UpstreamRequest) -> int:
+    return sum(1 for _ in other_parts(request.body))
+
+
+def _likely(request: UpstreamRequest) -> int:
+    return request.size // _BYTES_PER_TOKEN + 1 + _parts(request) * _PART_TOKENS
 
 
 def _room(context_length: int, at_most: int, likely: int) -> int:
@@ -71,13 +100,12 @@ def _room(context_length: int, at_most: int, likely: int) -> int:
     return max(context_length - at_most, (context_length - likely) // 2, 1)
 
 
-def _positive(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
-
-
 def _answers(body: dict[str, Any]) -> int:
-    """Return how many completions a request asks for: choices, for each prompt of a list of them."""
+    """Return how many completions a request asks for: choices, for each prompt of a list of them.
+
+    That they are whole numbers above 0 is held where the body is read (request/counts.py).
+    """
     prompt = body.get("prompt")
     several = isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list)
-    each = max(_positive(body.get("n")) or 1, _positive(body.get("best_of")) or 1)
+    each = max(body.get("n") or 1, body.get("best_of") or 1)
     return each * (len(prompt) if several and isinstance(prompt, list) else 1)

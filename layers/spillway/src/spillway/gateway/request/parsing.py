@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from spillway.domain.errors import InvalidRequest, NotFound
+from spillway.gateway.request.counts import read_counts
 from spillway.gateway.request.media import inlined_bytes
 from spillway.gateway.request.url_policy import check_addresses
 from spillway.gateway.request.validation import check_shape
@@ -26,6 +27,7 @@ def parse_completion(raw: bytes, endpoint: Endpoint, request_id: str) -> Upstrea
     if options and not stream:
         raise InvalidRequest("stream_options is only allowed with stream", param="stream_options")
     check_shape(endpoint, body)
+    read_counts(body)
     check_addresses(body)
     check_name(model)
     wants_usage = bool(options and options.get("include_usage"))

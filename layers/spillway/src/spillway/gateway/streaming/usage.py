@@ -8,7 +8,7 @@ from typing import Any
 class Usage:
     """Tokens of one request; those that were ``cached`` are part of the prompt's, ``reasoning`` of the completion's.
 
-    ``estimated`` when the upstream never got to report them (the client hung up).
+    ``estimated`` when the upstream never got to report them (the client hung up, or it broke off).
     """
 
     prompt: int = 0
@@ -45,11 +45,6 @@ def _of_a_response(usage: dict[str, Any]) -> Usage:
         cached=_detail(usage, "input_tokens_details", "cached_tokens"),
         reasoning=_detail(usage, "output_tokens_details", "reasoning_tokens"),
     )
-
-
-def estimated_usage(request_bytes: int, chunks: int) -> Usage:
-    """Return a guess for an answer that was cut off: about four bytes a prompt token, one token a chunk."""
-    return Usage(prompt=max(1, request_bytes // 4), completion=chunks, estimated=True)
 
 
 def _detail(usage: dict[str, Any], details: str, name: str) -> int:
