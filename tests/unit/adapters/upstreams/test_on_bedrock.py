@@ -127,7 +127,7 @@ async def test_a_cold_copy_without_a_spill_target_is_a_503_until_it_is_up(stream
         cold = await call(world, streaming(stream=stream, max_tokens=3))
         clock.moment += 60
         warm = await call(world, streaming(stream=stream, max_tokens=3))
-    assert (cold.status, cold.error["code"], cold.headers["retry-after"]) == (503, "starting", "90")
+    assert (cold.status, cold.error["code"], cold.headers["x-spillway-ready-in"]) == (503, "starting", "90")
     assert (warm.status, warm.headers["x-spillway-target"]) == (200, "import")
 
 

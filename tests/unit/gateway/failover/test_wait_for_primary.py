@@ -40,7 +40,8 @@ async def test_a_request_waits_for_its_cold_primary_and_wakes_it(stream: bool) -
 async def test_after_the_threshold_it_is_a_503_that_says_when_to_come_back() -> None:
     world = a_world(dataclasses.replace(COLD, retry_after_seconds=240), fleet=GOOD_STREAM)
     answer = await call(world, streaming())
-    assert (answer.status, answer.headers["retry-after"]) == (503, "240")
+    assert (answer.status, answer.headers["retry-after"], answer.headers["x-spillway-ready-in"]) == (503, "60", "240")
+    assert "(ready in about 240 s)" in answer.error["message"]
     assert (answer.error["code"], world.desk.announced) == ("asleep", ["support-llama"])
     assert world.upstreams.requests == []
 

@@ -41,7 +41,7 @@ async def test_who_does_not_win_the_claim_announces_nothing() -> None:
 async def test_a_sleeper_without_a_spill_target_is_woken_too() -> None:
     world = asleep(spill=None, retry_after_seconds=180, reason="it is night")
     answer = await call(world)
-    assert (answer.status, answer.headers["retry-after"]) == (503, "180")
+    assert (answer.status, answer.headers["retry-after"], answer.headers["x-spillway-ready-in"]) == (503, "60", "180")
     assert "it is night" in answer.error["message"]
     assert world.desk.announced == ["support-llama"]
 

@@ -86,7 +86,8 @@ async def test_a_spent_budget_is_a_429_that_names_when_it_resets() -> None:
     assert (second.error["type"], second.error["code"]) == ("insufficient_quota", "budget_exceeded")
     assert "2026-12-01T00:00:00Z" in second.error["message"]
     assert second.headers["x-should-retry"] == "false"
-    assert int(second.headers["retry-after"]) > 6 * 86_400
+    assert second.headers["retry-after"] == "60"
+    assert int(second.headers["x-spillway-ready-in"]) > 6 * 86_400
 
 
 async def test_what_others_have_reserved_is_waited_for_and_the_wait_is_part_of_the_request() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spillway.gateway.errors import UpstreamUnavailable
-from spillway.gateway.streaming.sse import Framer, events, payload, whole_events
+from spillway.gateway.streaming.sse import Framer, events, payload, sent_once, whole_events
 
 EVENT = st.text("abc {}:\n", max_size=10).map(lambda text: f"data: {text.replace(chr(10), ' ')}".encode())
 
@@ -47,6 +47,22 @@ async def test_an_end_mark_without_its_blank_line_counts() -> None:
 )
 def test_the_data_of_an_event(event: bytes, expected: bytes) -> None:
     assert payload(event) == expected
+
+
+@pytest.mark.parametrize(
+    ("block", "sent"),
+    [
+        (b"id: 7\ndata: {}\n\n", b"data: {}\n\n"),
+        (b"event: a\r\nid: 7\r\nretry: 100\r\ndata: {}\r\n\r\n", b"event: a\r\ndata: {}\r\n\r\n"),
+        (b"data: {}\n\nretry: 100\n\ndata: {}\n\n", b"data: {}\n\n\ndata: {}\n\n"),
+        (
+            b'data: {"id":"c1","content":"\\nid: 7\\nretry: 1"}\n\n',
+            b'data: {"id":"c1","content":"\\nid: 7\\nretry: 1"}\n\n',
+        ),
+    ],
+)
+def test_what_makes_a_client_reconnect_is_not_passed_on(block: bytes, sent: bytes) -> None:
+    assert sent_once(block) == sent
 
 
 def test_an_event_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

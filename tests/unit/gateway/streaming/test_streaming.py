@@ -152,6 +152,20 @@ async def test_a_count_that_a_table_does_not_take_is_in_the_log_and_keeps_the_ot
     assert len(world.counters.added) + len(world.traffic.added) == 1
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
+async def test_no_line_of_a_stream_makes_a_client_send_its_request_again(path: str) -> None:
+    """An event source that has seen ``id:`` or ``retry:`` reconnects by itself, and the same request is paid twice."""
+    lines = b"id: 7\r\nretry: 100\r\n"
+    delta = {"type": "response.output_text.delta", "delta": "a", **chunk("a")}
+    end = {"type": "response.completed", "response": {"model": "support-llama", "usage": USAGE}, **usage_chunk()}
+    world = a_world(fleet=[lines + sse(delta), lines + sse(delta), lines + sse(end), lines + sse("[DONE]")])
+    body = streaming(input="hi") if path == "/v1/responses" else streaming()
+    answer = await call(world, body, path=path)
+    assert answer.status == 200
+    assert answer.body.count(b'"delta"') == 4
+    assert not [line for line in answer.body.splitlines() if line.startswith((b"id:", b"retry:"))]
+
+
 async def test_a_table_that_takes_no_usage_harms_no_answer() -> None:
     world = a_world(fleet=GOOD_STREAM)
     world.counters.down = True

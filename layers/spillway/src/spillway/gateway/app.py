@@ -18,6 +18,7 @@ from spillway.gateway.errors import (
     ClientGone,
     StoreUnavailable,
     Unavailable,
+    come_back,
     error_body,
     error_event,
 )
@@ -185,7 +186,7 @@ async def _refuse(exchange: Exchange, err: Rejected | Unavailable) -> None:
     if isinstance(err, Unavailable):
         headers.append((b"x-spillway-reason", err.code.encode()))
         if err.retry_after_seconds:
-            headers.append((b"retry-after", str(err.retry_after_seconds).encode()))
+            headers += come_back(err.retry_after_seconds)
     await exchange.start(err.status, headers)
     await exchange.write(error_body(err))
     await exchange.finish()

@@ -11,12 +11,20 @@ StoreUnavailable         the routes table cannot be read: the last route stays i
 ClientGone                nobody is left to answer
 """
 
+import math
+from typing import TypeAlias
+
 import orjson
 
 from spillway.domain.decision import Code
 from spillway.domain.errors import Rejected, Retryable, SpillwayError
 from spillway.http_errors import error_json, error_shape
 from spillway.http_errors import error_type as error_type
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+# Above it OpenAI's clients give up at once (Python, from 120), ignore it (Node before 6), or wait it out, however long.
+LONGEST_RETRY_AFTER_SECONDS = 60
 
 
 class BodyTooSlow(Rejected):
@@ -35,11 +43,13 @@ class UpstreamRejected(Rejected):
 
 
 class Unavailable(SpillwayError):
-    """Nothing can answer now; ``retry_after_seconds`` is what the client is told."""
+    """Nothing can answer now; ``retry_after_seconds`` is what the client is told, in words where it is long."""
 
     status = 503
 
     def __init__(self, message: str, *, code: str, retry_after_seconds: int | None = None) -> None:
+        if retry_after_seconds is not None and retry_after_seconds > LONGEST_RETRY_AFTER_SECONDS:
+            message = f"{message} (ready in about {retry_after_seconds} s)"
         super().__init__(message)
         self.message = message
         self.code = code
@@ -62,6 +72,15 @@ class StoreUnavailable(Retryable):
 
 class ClientGone(SpillwayError):
     """The client closed its connection."""
+
+
+def come_back(seconds: float) -> Headers:
+    """Return when a client is to come back: no later than it would believe, and beside that when it really pays."""
+    whole = max(1, math.ceil(seconds))
+    headers = [(b"retry-after", b"%d" % min(whole, LONGEST_RETRY_AFTER_SECONDS))]
+    if whole > LONGEST_RETRY_AFTER_SECONDS:
+        headers.append((b"x-spillway-ready-in", b"%d" % whole))
+    return headers
 
 
 def error_body(err: Rejected | Unavailable) -> bytes:

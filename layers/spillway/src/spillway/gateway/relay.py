@@ -12,6 +12,7 @@ from spillway.gateway.request.exchange import JSON, Exchange
 from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.endpoint_formats import Rewriter, error_events, rewriter_for
 from spillway.gateway.streaming.rewriting import rewrite_answer
+from spillway.gateway.streaming.sse import sent_once
 from spillway.gateway.streaming.usage import Usage, usage_of
 from spillway.gateway.timeouts import DRAIN_SECONDS
 from spillway.gateway.upstream import UpstreamRequest
@@ -73,7 +74,7 @@ class Relay:
 
 async def _pass(exchange: Exchange, block: bytes, rewriter: Rewriter) -> bool:
     """Send what the client gets of a block; return whether more may follow."""
-    if passed := rewriter.rewrite(block):
+    if passed := sent_once(rewriter.rewrite(block)):
         await exchange.write(passed)
     return not (rewriter.done or rewriter.error)
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from spillway.gateway.app import Gateway, LazyApp
-from spillway.gateway.errors import Unavailable, error_body
+from spillway.gateway.errors import Unavailable, come_back, error_body
 from spillway.gateway.request.exchange import JSON, Receive, Scope, Send
 from spillway.gateway.timeouts import LAST_SECONDS
 
@@ -60,6 +60,6 @@ class ServerApp(LazyApp):
 
 async def _busy(send: Send) -> None:
     err = Unavailable("this server answers as many requests as it may; try again", code="busy", retry_after_seconds=1)
-    headers = [JSON, (b"retry-after", b"1"), (b"x-spillway-reason", err.code.encode())]
+    headers = [JSON, *come_back(1), (b"x-spillway-reason", err.code.encode())]
     await send({"type": "http.response.start", "status": err.status, "headers": headers})
     await send({"type": "http.response.body", "body": error_body(err)})

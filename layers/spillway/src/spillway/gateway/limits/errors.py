@@ -1,12 +1,10 @@
 """How a key's limits say no: in OpenAI's form, with what is needed to know when to come back."""
 
 import math
-from typing import TypeAlias
 
 from spillway.domain.access.limits import NANO_PER_USD, Window
 from spillway.domain.errors import Rejected
-
-Headers: TypeAlias = list[tuple[bytes, bytes]]
+from spillway.gateway.errors import Headers, come_back
 
 RESERVED = "budget_reserved"
 # OpenAI's clients repeat every 429 at once unless they are told not to.
@@ -38,7 +36,7 @@ def rate_exceeded(counter: str, limit: int, used: int, need: int, seconds: float
         return LimitExceeded(message, kind=counter, code="rate_limit_exceeded", headers=[_DO_NOT_REPEAT])
     wait = math.ceil(max(1.0, seconds))
     message = f"{said} Please try again in {wait}s."
-    return LimitExceeded(message, kind=counter, code="rate_limit_exceeded", headers=[_after(wait)])
+    return LimitExceeded(message, kind=counter, code="rate_limit_exceeded", headers=come_back(wait))
 
 
 def budget_exceeded(limit: int, spent: int, need: int, month: Window, seconds: float) -> LimitExceeded:
@@ -47,14 +45,14 @@ def budget_exceeded(limit: int, spent: int, need: int, month: Window, seconds: f
         f"This key's budget does not cover this request: ${_usd(spent)} of ${_usd(limit)} are spent and it may cost "
         f"${_usd(need)}. The budget resets at {month.end:%Y-%m-%dT%H:%M:%SZ}."
     )
-    headers = [_after(math.ceil(seconds)), _DO_NOT_REPEAT]
+    headers = [*come_back(seconds), _DO_NOT_REPEAT]
     return LimitExceeded(message, kind="insufficient_quota", code="budget_exceeded", headers=headers)
 
 
 def budget_reserved(need: int) -> LimitExceeded:
     """Return the answer to a request for which there is money, but all of it reserved by requests in flight."""
     message = f"What is left of this key's budget is reserved by requests in flight; this one may cost ${_usd(need)}."
-    return LimitExceeded(message, kind="insufficient_quota", code=RESERVED, headers=[_after(_SOON_SECONDS)])
+    return LimitExceeded(message, kind="insufficient_quota", code=RESERVED, headers=come_back(_SOON_SECONDS))
 
 
 _SOON_SECONDS = 5
@@ -66,10 +64,6 @@ def duration(seconds: float) -> str:
         return f"{math.ceil(seconds * 1000)}ms"
     minutes, rest = divmod(math.ceil(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
-
-
-def _after(seconds: int) -> tuple[bytes, bytes]:
-    return b"retry-after", str(seconds).encode()
 
 
 def _usd(nano: int) -> str:

@@ -10,8 +10,8 @@ from typing import Protocol
 from spillway.domain.access.limits import NO_LIMITS, KeyLimits
 from spillway.domain.paths.targets import Target, billed_model
 from spillway.domain.routing.route import Route
-from spillway.gateway.errors import StoreUnavailable, Unavailable
-from spillway.gateway.limits.errors import Headers, LimitExceeded, PriceUnknown, duration
+from spillway.gateway.errors import Headers, StoreUnavailable, Unavailable
+from spillway.gateway.limits.errors import LimitExceeded, PriceUnknown, duration
 from spillway.gateway.limits.month import BudgetReservation
 from spillway.gateway.limits.prices import Price, PriceList
 from spillway.gateway.limits.rate import RateLimits, RateReservation

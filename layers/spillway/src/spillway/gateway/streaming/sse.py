@@ -9,6 +9,7 @@ from spillway.domain.decision import Code
 from spillway.gateway.errors import UpstreamUnavailable
 
 DONE = b"[DONE]"
+_RECONNECTING = (b"id:", b"retry:")
 _LARGEST_EVENT_BYTES = 16 * 1024 * 1024
 
 
@@ -47,6 +48,17 @@ def events(block: bytes) -> Iterator[bytes]:
     for event in block.replace(b"\r\n", b"\n").split(b"\n\n"):
         if event:
             yield event
+
+
+def sent_once(block: bytes) -> bytes:
+    """Return the events without ``id:`` and ``retry:`` lines, which upstreams may send.
+
+    They ask an event source to reconnect by itself when the stream ends, and then to send the request, and pay, again.
+    """
+    # In JSON a newline is escaped, so these begin lines and are never generated text.
+    if block.startswith(_RECONNECTING) or any(b"\n" + name in block for name in _RECONNECTING):
+        return b"".join(line for line in block.splitlines(keepends=True) if not line.startswith(_RECONNECTING))
+    return block
 
 
 def _after_last(data: bytes, boundary: bytes) -> int:
