@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.sandbox.bedrock_catalog import Catalog, FoundationModel, default_cata
 from tests.sandbox.bedrock_control import BedrockControl
 from tests.sandbox.bedrock_copies import ModelCopies
 from tests.sandbox.bedrock_faults import CONNECTION_RESET, Fault, Pace, Use
+from tests.sandbox.bedrock_quota import TokenQuotas
 from tests.sandbox.bedrock_responses import ResponsesWire, read_response
 from tests.sandbox.bedrock_wire import (
     Asked,
@@ -41,6 +43,7 @@ class BedrockRuntime:
     ``settle`` is called before a model is looked up, so that an import that has just ended is found. ``subscribed``
     raises for a model without an agreement, and may begin one.
     An imported model's copy loads for ``copy_seconds`` of the time that ``now`` tells.
+    ``quotas`` are of tokens, by a foundation model's own id.
     ``faults`` holds each model id's failures to come, the first first; ``use`` what was answered, by model id.
     """
 
@@ -63,6 +66,7 @@ class BedrockRuntime:
         self._now = now
         self._settle = settle
         self._subscribed = subscribed
+        self.quotas = TokenQuotas(now)
         self._copies = ModelCopies(now, copy_seconds)
 
     def routes(self) -> list[web.RouteDef]:
@@ -106,6 +110,7 @@ class BedrockRuntime:
             body = read_json(await request.read())
             model_id = str(body.get("model"))
             self._check_access(model_id, request.headers)
+            _check_limit_name(model_id, request.path, body)
             asked = read(model_id, body, self._created(), self.completion_tokens)
             answer = self._stream if body.get("stream") else self._answer
             return await answer(request, wire, asked)
@@ -155,7 +160,38 @@ class BedrockRuntime:
             use.errors += 1
         return due
 
+    @contextmanager
+    def _within_quota(self, asked: Asked) -> Iterator[None]:
+        """Hold the tokens that a request may use; an imported model has no quota of them."""
+        model = self._catalog.foundation(asked.model_id)
+        if model is None:
+            yield
+            return
+        most = model.most_output_tokens
+        if asked.limit is not None and asked.limit > most:
+            message = f"The maximum tokens you requested exceeds the model limit of {most}. Try again with a maximum "
+            raise AwsError(400, "ValidationException", f"{message}tokens value that is lower than {most}.")
+        taken = asked.prompt_tokens + (most if asked.limit is None else asked.limit)
+        try:
+            self.quotas.take(model.id, taken)
+        except AwsError:
+            self.use[asked.model_id].errors += 1
+            raise
+        try:
+            yield
+        finally:
+            # Of a request that ended early the whole answer counts: what AWS takes of it was not seen.
+            self.quotas.settle(model.id, taken, asked.prompt_tokens + asked.tokens * model.output_burndown)
+
     async def _answer(self, request: web.Request, wire: Wire, asked: Asked) -> web.StreamResponse:
+        with self._within_quota(asked):
+            return await self._answer_whole(request, wire, asked)
+
+    async def _stream(self, request: web.Request, wire: Wire, asked: Asked) -> web.StreamResponse:
+        with self._within_quota(asked):
+            return await self._answer_in_pieces(request, wire, asked)
+
+    async def _answer_whole(self, request: web.Request, wire: Wire, asked: Asked) -> web.StreamResponse:
         fault = self._start(asked, streaming=False)
         if fault:
             return _fail(request, fault)
@@ -168,7 +204,7 @@ class BedrockRuntime:
         }
         return web.json_response(wire.whole(asked, _milliseconds_since(started)), headers=headers)
 
-    async def _stream(self, request: web.Request, wire: Wire, asked: Asked) -> web.StreamResponse:
+    async def _answer_in_pieces(self, request: web.Request, wire: Wire, asked: Asked) -> web.StreamResponse:
         fault = self._start(asked, streaming=True)
         if fault and fault.after_tokens is None:
             return _fail(request, fault)
@@ -204,6 +240,13 @@ class BedrockRuntime:
         use = self.use[asked.model_id]
         use.prompt_tokens += prompt_tokens
         use.completion_tokens += completion_tokens
+
+
+def _check_limit_name(model_id: str, path: str, body: Mapping[str, Any]) -> None:
+    """Raise for a chat's older limit on gpt-oss, in words that a report of 2025 quotes."""
+    if path.endswith("/chat/completions") and ".gpt-oss" in model_id and body.get("max_tokens") is not None:
+        message = "The 'max_tokens' parameter is not supported, use 'max_completion_tokens' instead"
+        raise AwsError(400, "ValidationException", message)
 
 
 def _fail(request: web.Request, fault: Fault) -> web.StreamResponse:

@@ -7,7 +7,10 @@ from datetime import datetime
 
 @dataclass
 class FoundationModel:
-    """A catalog model; change the settings to take access, the region or the agreement away."""
+    """A catalog model; change the settings to take access, the region or the agreement away.
+
+    ``output_burndown`` is what a token of an answer counts against the quota: one for all but some of Anthropic's.
+    """
 
     id: str
     authorized: bool = True
@@ -16,6 +19,8 @@ class FoundationModel:
     agreement: str = "AVAILABLE"
     lifecycle: str = "ACTIVE"
     inference_types: tuple[str, ...] = ("ON_DEMAND",)
+    most_output_tokens: int = 8_192
+    output_burndown: int = 1
 
     @property
     def provider(self) -> str:
@@ -76,7 +81,19 @@ DEFAULT_MODEL_IDS = (
     "openai.gpt-oss-20b-1:0",
     "openai.gpt-oss-120b-1:0",
     "mistral.ministral-3-8b-instruct",
+    "mistral.mistral-large-3-675b-instruct",
 )
+# The longest answers of those whose is not 8,192, by litellm's price map 1.110.2 (a third party's hint).
+MOST_OUTPUT_TOKENS = {
+    "meta.llama3-1-8b-instruct-v1:0": 4_096,
+    "meta.llama3-1-70b-instruct-v1:0": 4_096,
+    "meta.llama3-3-70b-instruct-v1:0": 4_096,
+    "qwen.qwen3-coder-30b-a3b-v1:0": 16_384,
+    "openai.gpt-oss-20b-1:0": 16_384,
+    "openai.gpt-oss-120b-1:0": 16_384,
+    "mistral.ministral-3-8b-instruct": 8_000,
+    "mistral.mistral-large-3-675b-instruct": 32_000,
+}
 # Sold through AWS Marketplace: a new account has no agreement.
 MARKETPLACE_MODEL_ID = "google.gemma-3-4b-it"
 
@@ -86,6 +103,9 @@ def default_catalog(model_ids: Iterable[str] = DEFAULT_MODEL_IDS) -> Catalog:
 
     Meta's models also have a ``us.`` profile.
     """
-    models = {model_id: FoundationModel(model_id) for model_id in model_ids}
+    models = {
+        model_id: FoundationModel(model_id, most_output_tokens=MOST_OUTPUT_TOKENS.get(model_id, 8_192))
+        for model_id in model_ids
+    }
     models[MARKETPLACE_MODEL_ID] = FoundationModel(MARKETPLACE_MODEL_ID, agreement="NOT_AVAILABLE")
     return Catalog(models, {f"us.{model_id}": model_id for model_id in models if model_id.startswith("meta.")})

@@ -21,7 +21,7 @@ _OPENAI_ERROR_TYPES = {
 
 @dataclass(frozen=True)
 class Asked:
-    """A checked request: how many tokens to answer with, and whether its own limit cut it."""
+    """A checked request: how many tokens to answer with, its own ``limit`` of them, and whether that cut it."""
 
     model_id: str
     wording: Wording
@@ -30,6 +30,7 @@ class Asked:
     cut: bool
     created: int
     include_usage: bool = False
+    limit: int | None = None
 
     @property
     def text(self) -> str:
@@ -207,7 +208,7 @@ def _asked(model_id: str, messages: list[dict[str, Any]], limit: object, created
     cut = isinstance(limit, int) and limit <= usual_tokens
     tokens = limit if isinstance(limit, int) and cut else usual_tokens
     prompt = "\n".join(map(message_text, messages))
-    return Asked(model_id, Wording(prompt), count_chat_tokens(messages), tokens, cut, created)
+    return Asked(model_id, Wording(prompt), count_chat_tokens(messages), tokens, cut, created, limit=limit)
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
