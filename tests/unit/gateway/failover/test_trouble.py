@@ -11,7 +11,8 @@ from spillway.domain.routing.route import Choice, RouteState
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import AttemptTimeouts, FirstByteGate, NothingAnswered
 from spillway.gateway.failover.retry_budget import ALWAYS_ALLOWED
-from spillway.gateway.failover.target_health import TargetHealth
+from spillway.gateway.failover.target_health import FAILURES_IN_A_ROW, LASTING_SECONDS, TargetHealth
+from spillway.gateway.timeouts import CONNECT_SECONDS
 from tests.builders import a_route
 from tests.unit.gateway.doubles import (
     GOOD_STREAM,
@@ -28,6 +29,7 @@ from tests.unit.gateway.doubles import (
 from tests.unit.gateway.servers import Played, a_request, upstreams_to
 from tests.waiting import advance, until
 
+GOOD_ANSWER = {True: GOOD_STREAM, False: [completion()]}
 FULL = UpstreamUnavailable(Code.ENGINE_SATURATED, "HTTP 429")
 OVERLOAD = [sse({"error": {"message": "too many requests", "code": 503}}, "[DONE]")]
 
@@ -114,6 +116,50 @@ async def test_requests_that_come_back_to_the_primary_have_their_limit() -> None
     for _ in range(100):
         assert (await call(world)).status == 503
     assert asked(world).count("fleet") < 100
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_spill_target_that_fails_is_called_so_wherever_it_is_told(stream: bool) -> None:
+    broken = UpstreamUnavailable(Code.PRIMARY_FAILED, "HTTP 404")
+    asleep = a_world(a_route(state=RouteState.COLD, code="asleep"), bedrock=broken)
+    full = a_world(a_route(state=RouteState.SATURATED, spill_share=1.0), fleet=GOOD_ANSWER[stream], bedrock=broken)
+
+    nobody = await call(asleep, streaming(stream=stream))
+    answers = [await call(full, streaming(stream=stream)) for _ in range(FAILURES_IN_A_ROW + 1)]
+
+    assert (nobody.status, nobody.error["code"], nobody.headers["x-spillway-reason"]) == (503, *["spill_failed"] * 2)
+    assert asleep.lines[0]["reason"] == "spill_failed"
+    assert asleep.counters.added[0].counts["reason_spill_failed"] == 1
+    # The last one, by what was learnt from those before it: the spill target comes last.
+    assert asked(full) == ["bedrock", "fleet"] * FAILURES_IN_A_ROW + ["fleet"]
+    assert [answer.headers["x-spillway-reason"] for answer in answers] == ["spill_failed"] * 4
+
+
+async def test_a_target_that_will_go_on_refusing_is_left_alone_for_a_minute() -> None:
+    denied = UpstreamUnavailable(Code.ACCESS_DENIED, "explicit deny")
+    world = a_world(a_route(state=RouteState.SATURATED, spill_share=1.0), fleet=GOOD_STREAM, bedrock=denied)
+    answers = [await call(world, streaming()) for _ in range(2)]
+    world.upstreams.scripts["fleet"] = FULL
+    failed = await call(world, streaming())
+    world.upstreams.scripts["bedrock"] = GOOD_STREAM
+    still = await call(world, streaming())
+    world.clock.moment += LASTING_SECONDS
+    again = await call(world, streaming())
+
+    assert [answer.headers["x-spillway-reason"] for answer in answers] == ["access_denied"] * 2
+    assert [failed.status, still.status] == [503, 503]
+    assert (again.status, again.headers["x-spillway-target"]) == (200, "bedrock")
+    assert asked(world) == ["bedrock", "fleet", "fleet", "fleet", "fleet", "bedrock"]
+
+
+async def test_the_one_who_may_still_answer_has_all_the_time_there_is() -> None:
+    used_up = UpstreamUnavailable(Code.QUOTA_USED_UP, "Too many tokens per day")
+    world = a_world(a_route(first_byte_seconds=0.25), fleet=FULL, bedrock=used_up)
+    await call(world)
+    world.upstreams.scripts["fleet"] = GOOD_ANSWER[False]
+    world.clock.moment += 2
+    assert (await call(world)).status == 200
+    assert [connect for path, _, connect in world.upstreams.requests if path == "fleet"] == [0.25, CONNECT_SECONDS]
 
 
 @pytest.mark.parametrize("parts", [(), (b": ping\n\n",)], ids=["no headers", "comments only"])

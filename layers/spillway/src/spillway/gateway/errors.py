@@ -65,6 +65,15 @@ class UpstreamUnavailable(SpillwayError):
         self.detail = detail
         self.retry_after_seconds = retry_after_seconds
 
+    def of(self, role: str) -> "UpstreamUnavailable":
+        """Return the failure as that of a choice's role: upstreams don't know whether they are the primary's."""
+        return UpstreamUnavailable(code_of(self.code, role), self.detail, retry_after_seconds=self.retry_after_seconds)
+
+
+def code_of(code: Code, role: str) -> Code:
+    """Return a failure's code as that of a choice's role."""
+    return Code.SPILL_FAILED if role == "spill" and code is Code.PRIMARY_FAILED else code
+
 
 class StoreUnavailable(Retryable):
     """The routes table cannot be read right now."""

@@ -11,9 +11,12 @@ from spillway.domain.routing.route import Choice
 from spillway.gateway.concurrency.deadlines import Deadlines
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.failover.first_event import first_of
-from spillway.gateway.failover.target_health import TargetHealth
+from spillway.gateway.failover.target_health import LASTING, TargetHealth
 from spillway.gateway.timeouts import ANSWER_SECONDS, CONNECT_SECONDS
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
+
+# However little time a request left it.
+_TOLD_BY_THE_TARGET = LASTING | {Code.ENGINE_SATURATED}
 
 OnTry: TypeAlias = Callable[[Choice, str, bool], None]
 
@@ -100,19 +103,24 @@ class FirstByteGate:
         choices = self._health.order(choices)
         begun = self._health.now()
         formless: InvalidRequest | None = None
-        for index, choice in enumerate(choices):
-            if not self._health.may_try(choice, index):
+        barred = {choice: err for choice in choices if (err := self._health.barred(choice.target)) is not None}
+        asked = [choice for choice in choices if choice not in barred]
+        for choice in choices:
+            if choice in barred:
+                failures.append(Failure(choice, barred[choice]))
+                continue
+            if not self._health.may_try(choice, asked.index(choice)):
                 break
-            is_last = index == len(choices) - 1
+            is_last = choice is asked[-1]
             code = _why(choice, failures)
             on_try(choice, code, is_last)
             left = limits.answer_seconds - (self._health.now() - begun)
             try:
                 return await self._attempt(choice, code, request, limits.of(request, left, is_last=is_last))
             except UpstreamUnavailable as err:
-                if is_last or not limits.hurried or err.code is Code.ENGINE_SATURATED:
+                if is_last or not limits.hurried or err.code in _TOLD_BY_THE_TARGET:
                     self._health.failed(choice.target, err)
-                failures.append(Failure(choice, err))
+                failures.append(Failure(choice, err.of(choice.role)))
             except InvalidRequest as err:
                 formless = err
         if formless is not None and not failures:
@@ -139,6 +147,5 @@ class FirstByteGate:
 
 
 def _why(choice: Choice, failures: Sequence[Failure]) -> str:
-    """Return the reason why a choice gets its turn: the primary's failure before it, or else the route's."""
-    primary = [failure for failure in failures if failure.choice.role == "primary"]
-    return primary[-1].err.code if primary else choice.code
+    """Return the reason why a choice gets its turn: what failed before it, or else the route's."""
+    return failures[-1].err.code if failures else choice.code

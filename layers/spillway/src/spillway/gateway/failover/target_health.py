@@ -1,6 +1,7 @@
 """What this process has just learnt about targets from their own answers, faster than the next check can tell.
 
-It changes the order in which targets are tried and never refuses: a target in trouble comes last, not never.
+It changes the order in which targets are tried: a target in trouble comes last, not never. Only what has said that it
+will go on refusing (a day's quota that is used up, a policy that denies) is left alone for a minute.
 """
 
 import math
@@ -10,12 +11,15 @@ from dataclasses import dataclass, replace
 from spillway.domain.decision import Code
 from spillway.domain.paths.targets import Target
 from spillway.domain.routing.route import Choice
-from spillway.gateway.errors import UpstreamUnavailable
+from spillway.gateway.errors import UpstreamUnavailable, code_of
 from spillway.gateway.failover.retry_budget import RetryBudget
 
 SATURATED_SECONDS = 1.0
 EJECTED_SECONDS = 5.0
 LONGEST_SECONDS = 30.0
+# Nothing ends these within a minute, and each try would cost its request a round trip.
+LASTING = frozenset({Code.QUOTA_USED_UP, Code.ACCESS_DENIED})
+LASTING_SECONDS = 60.0
 # One refused connection may be one instance's; three in a row are the target's.
 FAILURES_IN_A_ROW = 3
 # A probe whose client went away tells nothing; after this long another request may try.
@@ -64,7 +68,14 @@ class TargetHealth:
         if not trouble.keeps_back(now):
             trouble.probed_until = now + PROBE_SECONDS
             return choices
-        return [*(replace(other, code=trouble.code) for other in others), first]
+        return [*(replace(other, code=code_of(trouble.code, first.role)) for other in others), first]
+
+    def barred(self, target: Target) -> UpstreamUnavailable | None:
+        """Return why a target is not asked at all now; None for one that may be."""
+        trouble = self._troubles.get(target)
+        if trouble is None or trouble.code not in LASTING or self._monotonic() >= trouble.cools_until:
+            return None
+        return UpstreamUnavailable(trouble.code, f"{trouble.code}, not asked again for {LASTING_SECONDS:g} s")
 
     def may_try(self, choice: Choice, attempt: int) -> bool:
         """Note a request's attempt, 0 being its first; False when the primary would get one retry too many.
@@ -90,16 +101,22 @@ class TargetHealth:
         now = self._monotonic()
         trouble = self._troubles.setdefault(target, _Trouble(err.code))
         trouble.failures += 1
-        is_saturated = err.code is Code.ENGINE_SATURATED
-        is_first = not is_saturated and trouble.trips == 0 and trouble.failures < FAILURES_IN_A_ROW
+        is_lasting = err.code in LASTING
+        at_once = is_lasting or err.code is Code.ENGINE_SATURATED
+        is_first = not at_once and trouble.trips == 0 and trouble.failures < FAILURES_IN_A_ROW
         # What was sent before the cool-down and fails during it is the same trouble, not more of it.
-        if is_first or now < trouble.cools_until:
+        is_same = now < trouble.cools_until and (trouble.code in LASTING or not is_lasting)
+        if is_first or is_same:
             return
-        base = SATURATED_SECONDS if is_saturated else EJECTED_SECONDS
-        seconds = min(base * 2**trouble.trips, LONGEST_SECONDS) * (0.5 + self._draw())
+        seconds = LASTING_SECONDS if is_lasting else self._seconds(err, trouble)
         asked = min(err.retry_after_seconds or 0, LONGEST_SECONDS)
         trouble.code, trouble.since, trouble.trips = err.code, now, min(trouble.trips + 1, _LARGEST_DOUBLING)
         trouble.cools_until, trouble.probed_until = now + max(seconds, asked), -math.inf
+
+    def _seconds(self, err: UpstreamUnavailable, trouble: _Trouble) -> float:
+        base = SATURATED_SECONDS if err.code is Code.ENGINE_SATURATED else EJECTED_SECONDS
+        doubled: float = base * 2**trouble.trips
+        return min(doubled, LONGEST_SECONDS) * (0.5 + self._draw())
 
     def seconds_left(self, target: Target) -> float:
         """Return how long a target still comes last."""
