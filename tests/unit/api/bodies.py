@@ -15,7 +15,12 @@ CAPACITY = {
     "tokens_per_minute_per_instance": 90_000.0,
     "larger": {"instance_type": "g6e.12xlarge", "tokens_per_minute_per_instance": 400_000.0, "max": 2},
 }
-THRESHOLDS = {"idle_after_seconds": 900, "cold_start_after_seconds": 2.0, "queue_depth_per_instance": 8.0}
+THRESHOLDS = {
+    "idle_after_seconds": 900,
+    "cold_start_after_seconds": 2.0,
+    "queue_depth_per_instance": 8.0,
+    "default_max_tokens": 8192,
+}
 BUDGET = {"usd_per_month": 800.0, "alert_at": [0.5, 1.0]}
 DEPLOYMENT = {
     "name": "support-llama",

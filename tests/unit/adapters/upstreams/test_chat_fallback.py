@@ -57,7 +57,7 @@ async def test_a_completions_prompt_becomes_a_message() -> None:
     assert body == {
         "model": "openai.gpt-oss-20b-1:0",
         "messages": [{"role": "user", "content": "Once"}],
-        "max_tokens": 16,
+        "max_completion_tokens": 16,
         "temperature": 0,
     }
 

@@ -49,22 +49,22 @@ async def events_of(*wire: bytes) -> list[Any]:
         (
             asking("chat/completions", messages=[], seed=7),
             "invoke",
-            {"messages": [], "seed": 7},
+            {"messages": [], "seed": 7, "max_tokens": 16_384},
         ),
         (
             asking("chat/completions", messages=[], stream=True),
             "invoke-with-response-stream",
-            {"messages": [], "stream": True, "stream_options": {"include_usage": True}},
+            {"messages": [], "max_tokens": 16_384, "stream": True, "stream_options": {"include_usage": True}},
         ),
         (
             asking("completions", prompt="Once", echo=True),
             "invoke",
-            {"prompt": "Once", "echo": True},
+            {"prompt": "Once", "echo": True, "max_tokens": 16},
         ),
         (
             asking("completions", prompt="Once", stream=True),
             "invoke-with-response-stream",
-            {"prompt": "Once", "stream": True, "stream_options": {"include_usage": True}},
+            {"prompt": "Once", "max_tokens": 16, "stream": True, "stream_options": {"include_usage": True}},
         ),
         (
             asking("responses", input="hi", max_output_tokens=9),

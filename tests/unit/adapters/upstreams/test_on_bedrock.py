@@ -36,7 +36,12 @@ ASKED: dict[str, dict[str, Any]] = {
 
 @asynccontextmanager
 async def on(
-    target: Target, *, spill: Target | None = None, clock: FakeClock | None = None, copy_seconds: float = 0.0
+    target: Target,
+    *,
+    spill: Target | None = None,
+    clock: FakeClock | None = None,
+    copy_seconds: float = 0.0,
+    default_max_tokens: int | None = None,
 ) -> AsyncIterator[tuple[World, BedrockRuntime]]:
     catalog = default_catalog()
     catalog.imported[ARN] = ImportedModel(ARN, "mine", "job", "job-arn", "s3://b/m", NOW)
@@ -47,7 +52,7 @@ async def on(
     async with TestServer(app) as server, open_session() as session:
         url = str(server.make_url("")).rstrip("/")
         aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), lambda: NOW)
-        route = a_route(primary=target, spill=spill, retry_after_seconds=90)
+        route = a_route(primary=target, spill=spill, retry_after_seconds=90, default_max_tokens=default_max_tokens)
         yield a_world(route, real=all_upstreams(aws, None), idle_seconds=5), runtime
 
 

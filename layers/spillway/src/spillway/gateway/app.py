@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -105,7 +105,10 @@ class Gateway:
         admission = await self.limiter.admit(caller.key_id, caller.limits, request, route, asked)
         exchange.headers = admission.headers
         settle = partial(self.limiter.settle, admission) if admission.state else None
-        await self.completions.serve(exchange, admission.request, route, caller.key_id, admission.asked, settle, begun)
+        request = admission.request
+        if route.default_max_tokens is not None:
+            request = replace(request, default_max_tokens=route.default_max_tokens)
+        await self.completions.serve(exchange, request, route, caller.key_id, admission.asked, settle, begun)
 
     async def _invoker(self, scope: Scope, context: Any) -> Caller:
         caller = await self.authenticator.caller(scope["headers"], context)

@@ -111,5 +111,7 @@ class Completions:
                 record.answered_by(opened.choice, opened.code)
                 record.status = 200
                 await self.relay.pass_on(exchange, context.request, opened, record)
+                if opened.stream.used is not None and not record.broken:
+                    record.noted(opened.stream.used(record.usage.completion))
             finally:
                 await opened.stream.close()

@@ -57,7 +57,7 @@ class Relay:
             await _drain(opened)
             return
         record.broken = True
-        record.detail = "; ".join(filter(None, [record.detail, str(rewriter.error or detail)]))
+        record.noted(str(rewriter.error or detail))
         await exchange.write(error_events(request.endpoint, _BROKEN, "stream_interrupted"))
 
     async def _forward(self, exchange: Exchange, opened: Opened, rewriter: Rewriter) -> None:

@@ -43,6 +43,10 @@ class Record:
         """Note who answers, and why it is this one."""
         self.role, self.path, self.code = choice.role, choice.target.path, code
 
+    def noted(self, detail: str | None) -> None:
+        """Add to what the log says beside the numbers."""
+        self.detail = "; ".join(filter(None, [self.detail, detail])) or None
+
     @property
     def failed(self) -> bool:
         """Whether we owed an answer and did not give it, or not to its end."""

@@ -14,7 +14,8 @@ class UpstreamRequest:
     """One request to a model as the client sent it; ``body`` is never changed in place.
 
     ``stream`` and ``wants_usage`` are what the client asked for: upstream, usage is always asked for.
-    ``size`` is its bytes without the media that are inlined in it.
+    ``size`` is its bytes without the media that are inlined in it. ``default_max_tokens`` is its deployment's limit for
+    answers of Bedrock whose client set none; without it, one is learned.
     """
 
     deployment: str
@@ -24,6 +25,7 @@ class UpstreamRequest:
     wants_usage: bool
     request_id: str
     size: int
+    default_max_tokens: int | None = None
 
     def upstream_body(self, **changes: Any) -> dict[str, Any]:
         """Return the body for an engine that speaks OpenAI's protocol; a value of None removes its field.
@@ -46,11 +48,13 @@ class UpstreamStream:
     """An answer that has begun with status 200.
 
     ``blocks`` yields whole server-sent events in OpenAI's form, one or several at a time; for a request that does
-    not stream, the JSON body in one piece. It raises UpstreamUnavailable when the upstream breaks off.
+    not stream, the JSON body in one piece. It raises UpstreamUnavailable when the upstream breaks off. ``used`` takes
+    the tokens of the answer once it has ended, and returns what the log should say of them.
     """
 
     blocks: AsyncIterator[bytes]
     close: Callable[[], Awaitable[None]]
+    used: Callable[[int], str | None] | None = None
 
 
 class Upstreams(Protocol):

@@ -52,7 +52,7 @@ async def open_as_chat(open_chat: OpenChat, request: UpstreamRequest) -> Upstrea
         await stream.close()
         await blocks.aclose()
 
-    return UpstreamStream(blocks, close)
+    return replace(stream, blocks=blocks, close=close)
 
 
 async def _whole(bodies: Chunks, translation: Translation) -> AsyncGenerator[bytes, None]:

@@ -8,16 +8,16 @@ from urllib.parse import quote
 import orjson
 
 from spillway.adapters.aws.http import AwsHttp
-from spillway.adapters.upstreams.bedrock_openai import judge
+from spillway.adapters.upstreams.bedrock.learned_limits import Fitted, Lessons, open_learning
+from spillway.adapters.upstreams.bedrock.refusals import judge, judge_event
 from spillway.adapters.upstreams.converse_answer import Head, completion_of
 from spillway.adapters.upstreams.converse_request import converse_body
 from spillway.adapters.upstreams.converse_stream import StreamTranslator, stream_of
-from spillway.adapters.upstreams.event_stream import bedrock_failure, decoded
+from spillway.adapters.upstreams.event_stream import decoded
 from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
-from spillway.adapters.upstreams.learned_limits import Fitted, Lessons
 from spillway.domain.decision import Code
 from spillway.domain.paths.targets import BedrockTarget
-from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
+from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.streaming.sse import parsed
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 
@@ -36,16 +36,11 @@ class ConverseUpstream:
     async def open(self, target: BedrockTarget, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
         """As Upstreams.open; raises InvalidRequest for what Converse has no form for."""
         body, lessons = converse_body(request.body), self.lessons.setdefault(target.model_id, Lessons())
-        fitted = lessons.fitted(body)
-        while True:
-            try:
-                return await self._send(target, request, fitted, connect_seconds)
-            except UpstreamRejected as err:
-                lessons.learn(err.message)
-                # Another request may have learnt it first: what counts is whether this one would be sent otherwise.
-                refused, fitted = fitted, lessons.fitted(body)
-                if fitted == refused:
-                    raise
+        return await open_learning(
+            lessons,
+            lambda: lessons.fitted(body),
+            lambda fitted: self._send(target, request, fitted, connect_seconds),
+        )
 
     async def _send(
         self,
@@ -92,7 +87,7 @@ async def _streamed(chunks: Chunks, head: Head) -> AsyncIterator[bytes]:
     translator = StreamTranslator(head)
     async for event in decoded(chunks):
         if event.is_error:
-            raise bedrock_failure(event)
+            raise judge_event(event)
         if block := translator.translate(event.name, event.fields()):
             yield block
     if translator.stopped:

@@ -8,7 +8,7 @@ import orjson
 from botocore.eventstream import EventStreamBuffer, ParserError
 
 from spillway.domain.decision import Code
-from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
+from spillway.gateway.errors import UpstreamUnavailable
 
 _SATURATED = frozenset({"throttlingException", "serviceUnavailableException"})
 
@@ -43,19 +43,15 @@ async def decoded(chunks: AsyncIterator[bytes]) -> AsyncIterator[Event]:
             raise UpstreamUnavailable(Code.PRIMARY_FAILED, f"the event stream is damaged: {err}") from err
 
 
-def failure(event: Event) -> UpstreamUnavailable:
-    """Return what an error inside a stream means: this target is out, before the first event or after it."""
+def failure(event: Event, code: Code | None = None) -> UpstreamUnavailable:
+    """Return what an error inside a stream means: this target is out, before the first event or after it.
+
+    ``code`` stands in place of what the error's name says.
+    """
     fields = event.fields()
     message = fields.get("message") or fields.get("Message") or fields.get("ErrorCode") or ""
-    code = Code.ENGINE_SATURATED if event.name in _SATURATED else Code.PRIMARY_FAILED
-    return UpstreamUnavailable(code, f"{event.name}: {message}"[:500])
-
-
-def bedrock_failure(event: Event) -> UpstreamUnavailable | UpstreamRejected:
-    """As :func:`failure`; Bedrock may also find only now that the request itself is wrong."""
-    if event.name == "validationException":
-        return UpstreamRejected(400, str(event.fields().get("message") or "the model rejected the request"))
-    return failure(event)
+    by_name = Code.ENGINE_SATURATED if event.name in _SATURATED else Code.PRIMARY_FAILED
+    return UpstreamUnavailable(code or by_name, f"{event.name}: {message}"[:500])
 
 
 def _event(headers: Mapping[str, Any], payload: bytes) -> Event:

@@ -203,6 +203,8 @@ class Thresholds(Frozen):
     ``waiting_usd_per_request``: without a spill target, what a request that finds no instance costs the user. Without
     it such a deployment keeps one instance up; with it the deployment may sleep, and waiting is weighed against
     instances.
+    ``default_max_tokens``: the limit of an answer that Bedrock is told where the client set none, because it counts
+    against a quota when a request begins; without it, one is learned from what answers use.
     """
 
     idle_after_seconds: Annotated[int, Field(ge=60, le=604_800)] = 900
@@ -215,6 +217,17 @@ class Thresholds(Frozen):
                 ge=LEAST,
                 le=10_000,
                 description="Without a spill target, what a request that finds no instance costs you: lets it sleep",
+            ),
+        ]
+        | None
+    ) = None
+    default_max_tokens: (
+        Annotated[
+            int,
+            Field(
+                ge=1,
+                le=1_000_000,
+                description="Limit of an answer on Bedrock where the client sets none; learned when left out",
             ),
         ]
         | None

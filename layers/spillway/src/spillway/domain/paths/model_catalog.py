@@ -5,10 +5,10 @@ catalog, JumpStart's those of SageMakerPublicHub. Instance types are ones whose 
 precision they are published in, with room for a KV cache, most wanted first.
 """
 
-import re
 from dataclasses import dataclass
 
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.bedrock_models import own_id
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,6 @@ MODELS = (
     Model("google/gemma-3-27b-it", "google.gemma-3-27b-it", None, _FOUR_GPUS, 55, gated=True),
 )
 
-# A cross-region inference profile is the model's id behind its geography.
-_GEOGRAPHY = re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|global)\.")
 _BY_ID = {
     known.lower(): model
     for model in MODELS
@@ -74,8 +72,7 @@ _BY_ID = {
 
 def find(model_id: str) -> Model | None:
     """Return what is known about a model by any of its ids, None for a model that isn't listed."""
-    bare = model_id.rsplit("/", 1)[-1] if model_id.startswith("arn:") else model_id
-    return _BY_ID.get(_GEOGRAPHY.sub("", bare.lower()))
+    return _BY_ID.get(own_id(model_id) if is_bedrock_id(model_id) else model_id.lower())
 
 
 def is_hugging_face_id(model_id: str) -> bool:

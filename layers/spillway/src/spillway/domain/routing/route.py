@@ -29,6 +29,7 @@ class Route:
     ``deployment_version`` is that of the record that the route follows from: an older one must not replace it.
     ``ready`` and ``starting`` instances are what was last seen. Until ``lost_until`` (epoch seconds) the primary counts
     as lost although it may still seem to be there: AWS said so. ``logs_text`` has prompts and answers logged.
+    ``default_max_tokens`` limits answers of Bedrock whose client set no limit; None where one is learned.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Route:
     starting: int = 0
     lost_until: int = 0
     logs_text: bool = False
+    default_max_tokens: int | None = None
 
 
 @dataclass(frozen=True)

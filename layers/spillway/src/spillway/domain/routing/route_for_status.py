@@ -68,6 +68,7 @@ def route_of(
         ready=ready,
         starting=starting,
         logs_text=spec.request_log.text,
+        default_max_tokens=spec.thresholds.default_max_tokens,
     )
 
 

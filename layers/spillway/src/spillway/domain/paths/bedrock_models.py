@@ -1,0 +1,84 @@
+"""What Bedrock's open-weight models answer at the most, and where; light, because the gateway knows it too.
+
+APIs by Bedrock's user guide ("API compatibility by model", as of early 2026), longest answers by litellm's price map
+1.110.2, a third party's hint: what a model says of itself when it refuses comes before it. Which models think before
+they answer is known from their families. A model that is missing is asked, not ruled out.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BedrockModel:
+    """``most_output`` is the tokens of its longest answer. ``chat`` and ``responses`` say whether the runtime's
+    OpenAI-compatible endpoint serves them; Converse serves all of these models. ``reasons``: an answer begins with
+    thoughts, which count as output.
+    """
+
+    most_output: int
+    chat: bool = True
+    responses: bool = False
+    reasons: bool = False
+
+
+_MODELS = {
+    "meta.llama3-1-8b-instruct-v1:0": BedrockModel(4_096, chat=False),
+    "meta.llama3-1-70b-instruct-v1:0": BedrockModel(4_096, chat=False),
+    "meta.llama3-2-1b-instruct-v1:0": BedrockModel(4_096, chat=False),
+    "meta.llama3-2-3b-instruct-v1:0": BedrockModel(4_096, chat=False),
+    "meta.llama3-3-70b-instruct-v1:0": BedrockModel(4_096, chat=False),
+    "meta.llama4-scout-17b-instruct-v1:0": BedrockModel(8_192, chat=False),
+    "meta.llama4-maverick-17b-instruct-v1:0": BedrockModel(8_192, chat=False),
+    "mistral.mixtral-8x7b-instruct-v0:1": BedrockModel(4_096, chat=False),
+    "mistral.magistral-small-2509": BedrockModel(40_000, reasons=True),
+    "mistral.devstral-2-123b": BedrockModel(32_000),
+    "mistral.ministral-3-3b-instruct": BedrockModel(8_000),
+    "mistral.ministral-3-8b-instruct": BedrockModel(8_000),
+    "mistral.ministral-3-14b-instruct": BedrockModel(8_000),
+    "mistral.mistral-large-3-675b-instruct": BedrockModel(32_000),
+    "qwen.qwen3-32b-v1:0": BedrockModel(8_192, reasons=True),
+    "qwen.qwen3-235b-a22b-2507-v1:0": BedrockModel(8_192),
+    "qwen.qwen3-next-80b-a3b": BedrockModel(8_000),
+    "qwen.qwen3-coder-30b-a3b-v1:0": BedrockModel(16_384),
+    "qwen.qwen3-coder-480b-a35b-v1:0": BedrockModel(16_384),
+    "qwen.qwen3-coder-next": BedrockModel(16_000),
+    "qwen.qwen3-vl-235b-a22b": BedrockModel(8_000),
+    "deepseek.r1-v1:0": BedrockModel(8_192, chat=False, reasons=True),
+    "deepseek.v3-v1:0": BedrockModel(8_000, reasons=True),
+    "deepseek.v3.2": BedrockModel(8_000, reasons=True),
+    "google.gemma-3-4b-it": BedrockModel(8_000),
+    "google.gemma-3-12b-it": BedrockModel(8_000),
+    "google.gemma-3-27b-it": BedrockModel(8_000),
+    "openai.gpt-oss-20b-1:0": BedrockModel(16_384, responses=True, reasons=True),
+    "openai.gpt-oss-120b-1:0": BedrockModel(16_384, responses=True, reasons=True),
+    "zai.glm-4.7": BedrockModel(128_000, reasons=True),
+    "zai.glm-4.7-flash": BedrockModel(128_000, reasons=True),
+    "zai.glm-5": BedrockModel(128_000, reasons=True),
+    "moonshot.kimi-k2-thinking": BedrockModel(16_000, chat=False, reasons=True),
+    "moonshotai.kimi-k2.5": BedrockModel(16_000, reasons=True),
+    "moonshotai.kimi-k3": BedrockModel(131_072, reasons=True),
+    "minimax.minimax-m2": BedrockModel(8_000, reasons=True),
+    "minimax.minimax-m2.1": BedrockModel(8_000, reasons=True),
+    "minimax.minimax-m2.5": BedrockModel(8_000, reasons=True),
+    "nvidia.nemotron-nano-3-30b": BedrockModel(8_000, reasons=True),
+    "nvidia.nemotron-super-3-120b": BedrockModel(32_000, reasons=True),
+    "nvidia.nemotron-nano-9b-v2": BedrockModel(8_000, reasons=True),
+    "nvidia.nemotron-nano-12b-v2": BedrockModel(8_000, reasons=True),
+}
+
+# A cross-region inference profile is the model's id behind its geography.
+_GEOGRAPHY = re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|in|global)\.")
+
+
+def own_id(identifier: str) -> str:
+    """Return the model's own id behind the id or ARN of a model or of a cross-region profile.
+
+    An application profile's name says nothing of its model: it comes back as it is.
+    """
+    return _GEOGRAPHY.sub("", identifier.rsplit("/", 1)[-1].lower())
+
+
+def bedrock_model(identifier: str) -> BedrockModel | None:
+    """Return what is known of a model, by its id or by that of a cross-region profile; None where nothing is."""
+    return _MODELS.get(own_id(identifier))
