@@ -19,6 +19,8 @@ from spillway.domain.routing.route import Route, RouteState
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 MODEL = "meta-llama/Llama-3.1-8B-Instruct"
 SPILL_MODEL = "meta.llama3-1-8b-instruct-v1:0"
+# What it is called by in us-east-1.
+SPILL_PROFILE = f"us.{SPILL_MODEL}"
 
 
 def spec_body(**changes: Any) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from spillway.domain.observations.usage import (
     Traffic,
     Usage,
 )
+from spillway.domain.paths.bedrock_models import AskedModel, CalledModel
 from spillway.domain.paths.targets import FleetTarget, Target
 from spillway.domain.pricing.price_layers import Override, Reading, StoredPrices
 from spillway.domain.review.record import Review
@@ -358,14 +359,18 @@ class FakeDriver:
             raise self.failures[verb]
 
 
-class FakeRegions:
-    """Knows the regions of the models in ``regions``, and those of no other."""
+class FakeCatalog:
+    """Knows the models in ``called``, and nothing of any other; those in ``unknown`` are none."""
 
     def __init__(self) -> None:
-        self.regions: dict[str, tuple[str, ...]] = {}
+        self.called: dict[str, CalledModel] = {}
+        self.unknown: dict[str, list[str]] = {}
 
-    def of(self, model_ids: Sequence[str]) -> Mapping[str, tuple[str, ...] | None]:
-        return {model: self.regions.get(model) for model in model_ids}
+    def find(self, models: Sequence[AskedModel]) -> Mapping[str, CalledModel | None]:
+        for asked in models:
+            if asked.id in self.unknown:
+                raise InvalidRequest("no such model", param=asked.param, allowed=self.unknown[asked.id])
+        return {asked.id: self.called.get(asked.id) for asked in models}
 
 
 class FakeRehearsals:

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.authorize_request import app as authorizer
 from functions.control_api import app
 from functions.seed_admin_key import app as seed
-from spillway.adapters.aws.bedrock_catalog import ServingRegions
+from spillway.adapters.aws.bedrock_catalog import RegionalCatalog
 from tests.builders import spec_body
 from tests.contract.test_workflows import WAITS
 from tests.unit.api.conftest import Context
@@ -56,7 +56,7 @@ def stack(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         arn = f"arn:aws:lambda:us-east-1:123456789012:function:drive-{path}"
         monkeypatch.setenv(f"DRIVE_{path.upper()}_FUNCTION_ARN", arn)
     # moto has no catalog of Bedrock's; tests/unit/adapters/aws/test_bedrock_catalog.py asks one.
-    monkeypatch.setattr(ServingRegions, "of", lambda _self, models: dict.fromkeys(models))
+    monkeypatch.setattr(RegionalCatalog, "find", lambda _self, models: {model.id: None for model in models})
     secret = boto3.client("secretsmanager").create_secret(Name="admin", SecretString="a" * 64)["ARN"]
     monkeypatch.setenv("ADMIN_SECRET_ARN", secret)
     yield

@@ -11,6 +11,7 @@ import pytest
 from spillway.adapters.dynamodb.deployments_table import DeploymentsTable, item_of
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound, Superseded
+from spillway.domain.paths.bedrock_models import CalledModel
 from spillway.domain.paths.targets import BedrockTarget
 from spillway.ports import Deployments
 from tests.builders import NOW, a_deployment, a_spec
@@ -47,7 +48,7 @@ def test_a_record_comes_back_as_it_was_stored(store: Deployments) -> None:
         hold_until=NOW + timedelta(minutes=10),
         restore=2,
         measured=a_measured(),
-        serves_in={"us.a": ("us-east-1", "us-west-2"), "b": None},
+        called={"a.a": CalledModel("us.a.a", "a.a", ("us-east-1", "us-west-2")), "b": None},
     )
     store.create(deployment)
     assert store.get(deployment.name) == deployment

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.builders import SPILL_MODEL, spec_body
+from tests.builders import SPILL_MODEL, SPILL_PROFILE, spec_body
 from tests.e2e.operator import Answer, Operator, ask_at_once
 from tests.sandbox.runtime.functions import SOURCES, access_key_id, secret_access_key
 from tests.sandbox.runtime.options import Options
@@ -44,7 +44,7 @@ async def ask(operator: Operator, key: dict[str, Any]) -> Answer:
 
 
 async def test_a_users_own_price_is_what_budgets_are_held_to(operator: Operator) -> None:
-    dear = {"table": "bedrock", "name": SPILL_MODEL, "usd": [9000.0, 9000.0]}
+    dear = {"table": "bedrock", "name": SPILL_PROFILE, "usd": [9000.0, 9000.0]}
     answer = await operator.call("PUT", "/prices/overrides", {"overrides": [dear]})
     assert answer.status == 200, answer.body
     key = await a_key(operator, usd_per_month=1.0)

@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from tests.builders import SPILL_MODEL, spec_body
+from tests.builders import SPILL_MODEL, SPILL_PROFILE, spec_body
 from tests.e2e.operator import Operator, ask_at_once
 from tests.sandbox.cloud.machines import Machine
 from tests.sandbox.sandbox import Sandbox
@@ -200,7 +200,7 @@ async def test_when_bedrock_throttles_too_the_answer_says_when_to_come_back(
     await operator.until("on-bedrock", "serving")
     await routed_to(client, "on-bedrock", "bedrock")
     for stream in (False, True):
-        sandbox.emulation.bedrock.fail_next(SPILL_MODEL, "ThrottlingException")
+        sandbox.emulation.bedrock.fail_next(SPILL_PROFILE, "ThrottlingException")
         with pytest.raises(openai.APIStatusError) as refused:
             await client.chat.completions.create(model="on-bedrock", messages=MESSAGES, max_tokens=4, stream=stream)
         assert refused.value.status_code in (429, 503)
@@ -214,7 +214,7 @@ async def test_a_bedrock_stream_that_breaks_ends_with_an_error(
 ) -> None:
     await operator.until("on-bedrock", "serving")
     await routed_to(client, "on-bedrock", "bedrock")
-    sandbox.emulation.bedrock.fail_next(SPILL_MODEL, "ModelErrorException", after_tokens=20)
+    sandbox.emulation.bedrock.fail_next(SPILL_PROFILE, "ModelErrorException", after_tokens=20)
     stream = await client.chat.completions.create(model="on-bedrock", messages=MESSAGES, max_tokens=100, stream=True)
     with pytest.raises(openai.APIError) as broken:
         [chunk async for chunk in stream]

@@ -110,6 +110,7 @@ class BedrockRuntime:
             body = read_json(await request.read())
             model_id = str(body.get("model"))
             self._check_access(model_id, request.headers)
+            self._check_endpoint(model_id, request.path.removeprefix("/openai/v1/"))
             _check_limit_name(model_id, request.path, body)
             asked = read(model_id, body, self._created(), self.completion_tokens)
             answer = self._stream if body.get("stream") else self._answer
@@ -139,6 +140,12 @@ class BedrockRuntime:
             if not model.authorized:
                 message = "You don't have access to the model with the specified model ID."
                 raise AwsError(403, "AccessDeniedException", message)
+            if model_id.rsplit("/", 1)[-1] == model.id and "ON_DEMAND" not in model.inference_types:
+                message = (
+                    f"Invocation of model ID {model.id} with on-demand throughput isn't supported. Retry your request "
+                    "with the ID or ARN of an inference profile that contains this model."
+                )
+                raise AwsError(400, "ValidationException", message)
             self._subscribed(model, headers)
             return
         imported = self._catalog.find_imported(model_id)
@@ -148,6 +155,12 @@ class BedrockRuntime:
             raise AwsError(404, "ResourceNotFoundException", f"Could not find the model {model_id}.")
         else:
             raise AwsError(400, "ValidationException", "The provided model identifier is invalid.")
+
+    def _check_endpoint(self, model_id: str, endpoint: str) -> None:
+        """Raise for a model that an API of OpenAI's does not serve; how Bedrock words that was not seen."""
+        model = self._catalog.foundation(model_id)
+        if model is not None and endpoint not in model.endpoints:
+            raise AwsError(400, "ValidationException", f"The model {model_id} is not supported on this endpoint.")
 
     def _start(self, asked: Asked, *, streaming: bool) -> Fault | None:
         """Count a request and return the failure it is to meet. A failure in a stream waits for a stream."""

@@ -9,6 +9,7 @@ from datetime import datetime
 class FoundationModel:
     """A catalog model; change the settings to take access, the region or the agreement away.
 
+    ``endpoints`` are those of the OpenAI-compatible endpoint that serve it; Converse and InvokeModel serve all.
     ``output_burndown`` is what a token of an answer counts against the quota: one for all but some of Anthropic's.
     """
 
@@ -21,6 +22,7 @@ class FoundationModel:
     inference_types: tuple[str, ...] = ("ON_DEMAND",)
     most_output_tokens: int = 8_192
     output_burndown: int = 1
+    endpoints: tuple[str, ...] = ("chat/completions",)
 
     @property
     def provider(self) -> str:
@@ -103,9 +105,20 @@ def default_catalog(model_ids: Iterable[str] = DEFAULT_MODEL_IDS) -> Catalog:
 
     Meta's models also have a ``us.`` profile.
     """
-    models = {
-        model_id: FoundationModel(model_id, most_output_tokens=MOST_OUTPUT_TOKENS.get(model_id, 8_192))
-        for model_id in model_ids
-    }
+    models = {model_id: _model(model_id) for model_id in model_ids}
     models[MARKETPLACE_MODEL_ID] = FoundationModel(MARKETPLACE_MODEL_ID, agreement="NOT_AVAILABLE")
     return Catalog(models, {f"us.{model_id}": model_id for model_id in models if model_id.startswith("meta.")})
+
+
+def _model(model_id: str) -> FoundationModel:
+    """Return a model with what Bedrock's user guide says of it for us-east-1 (about 2026-08, its APIs about 2026-03).
+
+    Meta's are called by an inference profile alone there, and on no API of OpenAI's; Responses are gpt-oss's alone.
+    """
+    is_metas, is_openais = model_id.startswith("meta."), model_id.startswith("openai.")
+    return FoundationModel(
+        model_id,
+        inference_types=("INFERENCE_PROFILE",) if is_metas else ("ON_DEMAND",),
+        most_output_tokens=MOST_OUTPUT_TOKENS.get(model_id, 8_192),
+        endpoints=() if is_metas else ("chat/completions", *(["responses"] if is_openais else [])),
+    )

@@ -18,6 +18,7 @@ UNLIMITED = {
     "aws-marketplace:ViewSubscriptions": "has no resources; a condition names Bedrock as the one who asks",
     "bedrock:CreateModelImportJob": "a job has no ARN before it is made; a condition names the stack's tag",
     "bedrock:GetFoundationModelAvailability": "has no resources",
+    "bedrock:ListFoundationModels": "lists have no resources",
     "bedrock:ListInferenceProfiles": "lists have no resources",
     "ce:GetCostAndUsage": "the bill has no resources that bear tags",
     "cloudwatch:GetMetricData": "has no resources",

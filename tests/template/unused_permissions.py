@@ -40,7 +40,6 @@ REASONS = (
     Reason("SeedAdminKeyFunctionRole", "dynamodb:DeleteItem", "*", "the stack's deletion, which is not played"),
     # What users may name, and the sandbox's catalog does not have.
     Reason("*Role", "bedrock:*", "*application-inference-profile/*", "a profile of the user's own, named by its ARN"),
-    Reason("*FunctionRole", "bedrock:ListInferenceProfiles", "*", "a model that only a profile serves"),
     Reason("SmokeTestFunctionRole", "bedrock:InvokeModel", "*", "a model that gives no stream"),
     # What an account may lack.
     Reason("Drive*FunctionRole", "servicequotas:*AWSDefault*", "*", "an account without a quota of its own has AWS's"),

@@ -28,13 +28,13 @@ from tests.builders import NOW
 from tests.fakes import (
     FakeBenchmarks,
     FakeBills,
+    FakeCatalog,
     FakeCredits,
     FakeDecisions,
     FakeDeployments,
     FakeKeys,
     FakeOnce,
     FakePrices,
-    FakeRegions,
     FakeRehearsals,
     FakeReviews,
     FakeRoutes,
@@ -82,7 +82,7 @@ class World:
     workflows: FakeWorkflows = field(default_factory=FakeWorkflows)
     keys: FakeKeys = field(default_factory=FakeKeys)
     once: FakeOnce = field(default_factory=FakeOnce)
-    regions: FakeRegions = field(default_factory=FakeRegions)
+    catalog: FakeCatalog = field(default_factory=FakeCatalog)
     rehearsals: FakeRehearsals = field(default_factory=FakeRehearsals)
     prices: FakePrices = field(default_factory=FakePrices)
     credits: FakeCredits = field(default_factory=FakeCredits)
@@ -97,9 +97,9 @@ class World:
         prices = CurrentPrices(price_book_of(self.region), self.prices, lambda: self.now)
         costs = ShowCosts(self.deployments, self.usage, prices, benchmarks(), self.region, lambda: self.now, self.bills)
         return ControlApi(
-            manage=ManageDeployments(self.deployments, self.routes, self.workflows, self.regions, lambda: self.now),
+            manage=ManageDeployments(self.deployments, self.routes, self.workflows, self.catalog, lambda: self.now),
             rehearse=RehearseDeployments(
-                self.deployments, self.rehearsals, self.regions, prices, "us-east-1", lambda: self.now
+                self.deployments, self.rehearsals, self.catalog, prices, "us-east-1", lambda: self.now
             ),
             show=ShowDeployments(
                 self.deployments,

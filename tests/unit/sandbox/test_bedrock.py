@@ -18,6 +18,7 @@ from tests.waiting import until
 LLAMA = "us.meta.llama3-1-8b-instruct-v1:0"
 IMPORTED = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"
 QWEN = "qwen.qwen3-32b-v1:0"
+GPT_OSS = "openai.gpt-oss-20b-1:0"
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": [{"text": "hello there"}]}]}
 OPENAI_HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "hello there"}]}
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -251,3 +252,27 @@ async def test_an_imported_models_copy_loads_serves_and_goes_after_five_idle_min
 
     served = [await ask(seconds) for seconds in (0, 59, 1, 299, 299, 300, 60)]
     assert served == ["not ready"] * 2 + ["text_completion"] * 3 + ["not ready", "text_completion"]
+
+
+async def test_a_model_that_only_a_profile_has_is_not_called_by_its_own_id(url: str, connect: Connect) -> None:
+    client = connect("bedrock-runtime", url)
+    bare = LLAMA.removeprefix("us.")
+    for model_id in (bare, f"arn:aws:bedrock:us-east-1::foundation-model/{bare}"):
+        with pytest.raises(
+            ClientError, match=f"Invocation of model ID {bare} with on-demand throughput isn't supported"
+        ):
+            await asyncio.to_thread(client.converse, modelId=model_id, **HELLO)
+    for model_id in (LLAMA, f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{LLAMA}"):
+        assert await asyncio.to_thread(client.converse, modelId=model_id, **HELLO)
+
+
+@pytest.mark.parametrize(("model_id", "chat", "responses"), [(LLAMA, 400, 400), (QWEN, 200, 400), (GPT_OSS, 200, 200)])
+async def test_the_openai_endpoint_serves_the_apis_that_a_model_has(
+    url: str, http: aiohttp.ClientSession, model_id: str, chat: int, responses: int
+) -> None:
+    bodies = {"chat/completions": OPENAI_HELLO, "responses": {"input": "hello there"}}
+    found = [
+        (await http.post(f"{url}/openai/v1/{endpoint}", json=body | {"model": model_id})).status
+        for endpoint, body in bodies.items()
+    ]
+    assert found == [chat, responses]

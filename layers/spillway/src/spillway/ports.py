@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from spillway.domain.observations.signals import Signal
     from spillway.domain.observations.traffic import Load
     from spillway.domain.observations.usage import Hours, InstanceTime, Usage
+    from spillway.domain.paths.bedrock_models import AskedModel, CalledModel
     from spillway.domain.paths.targets import Target
     from spillway.domain.pricing.price_layers import Override, PriceTable, Reading, StoredPrices
     from spillway.domain.review.leftovers import Resource
@@ -246,11 +247,14 @@ class Driver(Protocol):
         ...
 
 
-class ModelRegions(Protocol):
-    """Bedrock's catalog, asked which regions may answer."""
+class ModelCatalog(Protocol):
+    """Bedrock's catalog, asked how models are called and which regions may answer."""
 
-    def of(self, model_ids: Sequence[str]) -> Mapping[str, tuple[str, ...] | None]:
-        """Return the regions by the id that calls use; None where Bedrock does not say. Never raises for that."""
+    def find(self, models: Sequence[AskedModel]) -> Mapping[str, CalledModel | None]:
+        """Return what each id leads to, by the id as asked for; None where Bedrock does not say.
+
+        Raises InvalidRequest for an id that Bedrock knows nothing of here, with the nearest ids that it knows.
+        """
         ...
 
 

@@ -8,7 +8,10 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from spillway.adapters.aws.bedrock_catalog import ServingRegions
+from spillway.adapters.aws.bedrock_catalog import RegionalCatalog
+from spillway.domain.deployments.deployment import regions_by_id
+from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.bedrock_models import AskedModel, CalledModel
 
 MODEL = "meta.llama3-3-70b-instruct-v1:0"
 US = ("us-east-1", "us-east-2", "us-west-2")
@@ -22,9 +25,10 @@ def stub() -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def regions_of(stub: Stubber, *models: str) -> Any:
+def regions_of(stub: Stubber, *models: str, allow_global: bool = False) -> Any:
     client: Any = stub.client
-    return ServingRegions("us-east-1", lambda: client).of(models)
+    asked = [AskedModel(model, "spill.model_id", allow_global) for model in models]
+    return regions_by_id(RegionalCatalog("us-east-1", lambda: client).find(asked))
 
 
 def profile(name: str, *regions: str) -> dict[str, Any]:
@@ -78,18 +82,62 @@ def test_what_bedrock_does_not_say_is_unknown_and_the_next_model_is_asked(stub: 
     assert regions_of(stub, "qwen.qwen3-32b-v1:0", f"us.{MODEL}") == {"qwen.qwen3-32b-v1:0": None, f"us.{MODEL}": US}
 
 
-def test_a_model_that_there_is_not_is_unknown(stub: Stubber) -> None:
+def no_such_model(stub: Stubber) -> None:
     for call in ("get_foundation_model", "get_inference_profile"):
         stub.add_client_error(call, "ValidationException", "The provided model identifier is invalid.")
-    assert regions_of(stub, "meta.none") == {"meta.none": None}
+
+
+def test_a_model_that_there_is_not_is_refused_with_the_nearest_that_there_are(stub: Stubber) -> None:
+    no_such_model(stub)
+    arn = "arn:aws:bedrock:us-east-1::foundation-model"
+    others = ["qwen.qwen3-32b-v1:0", MODEL, "meta.llama3-1-70b-instruct-v1:0"]
+    models = [{"modelArn": f"{arn}/{name}", "modelId": name} for name in others]
+    stub.add_response("list_foundation_models", {"modelSummaries": models}, {})
+    found = {"inferenceProfileSummaries": [profile(f"us.{MODEL}", *US)]}
+    stub.add_response("list_inference_profiles", found, {"typeEquals": "SYSTEM_DEFINED"})
+    with pytest.raises(InvalidRequest, match=r"no model or inference profile 'meta\.llama-3-3-70b'") as raised:
+        regions_of(stub, "meta.llama-3-3-70b")
+    assert (raised.value.param, raised.value.status) == ("spill.model_id", 400)
+    assert raised.value.allowed is not None
+    assert set(raised.value.allowed) == {MODEL, f"us.{MODEL}", "meta.llama3-1-70b-instruct-v1:0"}
+
+
+def test_a_model_that_there_is_not_is_refused_though_nobody_lists_the_others(stub: Stubber) -> None:
+    no_such_model(stub)
+    stub.add_client_error("list_foundation_models", "AccessDeniedException", "no")
+    with pytest.raises(InvalidRequest) as raised:
+        regions_of(stub, "meta.none")
+    assert raised.value.allowed is None
+
+
+def test_a_model_that_only_a_global_profile_has_wants_a_word(stub: Stubber) -> None:
+    for allowed in (True, False):
+        model_exists(stub, "INFERENCE_PROFILE")
+        found = {"inferenceProfileSummaries": [profile(f"global.{MODEL}", "us-east-1", "")]}
+        stub.add_response("list_inference_profiles", found, {"typeEquals": "SYSTEM_DEFINED"})
+        if allowed:
+            assert regions_of(stub, MODEL, allow_global=True) == {f"global.{MODEL}": ("us-east-1", "global")}
+    stub.add_client_error("list_foundation_models", "AccessDeniedException", "no")
+    with pytest.raises(InvalidRequest, match="set allow_global"):
+        regions_of(stub, MODEL)
+
+
+def test_an_application_profile_leads_to_its_model(stub: Stubber) -> None:
+    # GetFoundationModel takes no such ARN: botocore's model of it says so before the call.
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl"
+    found = profile("mine", "us-east-1") | {"inferenceProfileArn": arn, "type": "APPLICATION"}
+    stub.add_response("get_inference_profile", found, {"inferenceProfileIdentifier": arn})
+    client: Any = stub.client
+    (called,) = RegionalCatalog("us-east-1", lambda: client).find([AskedModel(arn, "spill.model_id", False)]).values()
+    assert called == CalledModel(arn, MODEL, ("us-east-1",))
 
 
 def test_no_answer_is_unknown() -> None:
     def late() -> Any:
         raise ReadTimeoutError(endpoint_url="https://bedrock.us-east-1.amazonaws.com")
 
-    assert ServingRegions("us-east-1", late).of([MODEL]) == {MODEL: None}
+    assert RegionalCatalog("us-east-1", late).find([AskedModel(MODEL, "model.id", False)]) == {MODEL: None}
 
 
 def test_nobody_is_asked_where_there_is_no_model_of_bedrocks() -> None:
-    assert ServingRegions("us-east-1", lambda: pytest.fail("asked")).of([]) == {}
+    assert RegionalCatalog("us-east-1", lambda: pytest.fail("asked")).find([]) == {}

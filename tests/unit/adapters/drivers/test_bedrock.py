@@ -143,9 +143,13 @@ def test_a_model_without_on_demand_is_called_by_its_profile(driver: BedrockDrive
     model_exists(stub, "INFERENCE_PROFILE")
     profiles_are(stub, f"global.{MODEL}", f"us.{MODEL}")
     made = driver.provision(a_bedrock(), 1)
-    assert made == {"bedrock_model_id": f"us.{MODEL}"}
+    assert made == {"bedrock_model_id": f"us.{MODEL}", "bedrock_own_model_id": MODEL}
     deployment = a_deployment(spec=a_bedrock().spec, resources=made)
     assert driver.target(deployment) == BedrockTarget(f"us.{MODEL}", "converse")
+
+
+def test_the_users_api_is_the_one_that_is_called(driver: BedrockDriver) -> None:
+    assert driver.target(a_bedrock(api="openai")) == BedrockTarget(MODEL, "openai")
 
 
 def test_a_model_that_nothing_reaches_is_refused(driver: BedrockDriver, stub: Stubber) -> None:

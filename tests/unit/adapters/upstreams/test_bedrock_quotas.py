@@ -57,12 +57,12 @@ async def test_an_answer_that_ends_at_our_limit_says_so_and_the_next_one_may_be_
 
 
 async def test_no_answer_may_be_longer_than_the_model_allows() -> None:
-    async with on(BedrockTarget("meta.llama3-1-8b-instruct-v1:0", "converse")) as (world, runtime):
+    async with on(BedrockTarget("us.meta.llama3-1-8b-instruct-v1:0", "converse")) as (world, runtime):
         runtime.pace, runtime.completion_tokens = FAST, 5_000
         for _ in range(2):
             answer = await call(world, streaming(stream=False, **UNLIMITED))
             assert (answer.status, answer.json["usage"]["completion_tokens"]) == (200, 4_096)
-    assert runtime.use["meta.llama3-1-8b-instruct-v1:0"].errors == 0
+    assert runtime.use["us.meta.llama3-1-8b-instruct-v1:0"].errors == 0
 
 
 async def test_a_model_that_thinks_may_think_until_its_answers_have_shown_how_much() -> None:

@@ -10,22 +10,25 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from spillway.adapters.aws.http import AwsHttp, open_session
-from spillway.domain.paths.targets import BedrockTarget, ImportedTarget, Target
+from spillway.domain.paths.targets import BedrockApi, BedrockTarget, ImportedTarget, Target
+from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
+from spillway.gateway.upstream import speaks
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.sandbox.bedrock import BedrockRuntime, Pace, default_catalog
-from tests.sandbox.bedrock_catalog import ImportedModel
-from tests.unit.gateway.doubles import FakeClock, World, a_world, call, streaming
-from tests.unit.gateway.servers import ENVIRONMENT, all_upstreams
+from tests.sandbox.bedrock_catalog import FoundationModel, ImportedModel
+from tests.unit.gateway.doubles import FakeClock, World, a_world, call, completion, streaming
+from tests.unit.gateway.servers import ENVIRONMENT, Played, a_request, all_upstreams, read, upstreams_to
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"
 IMPORTED = ImportedTarget(ARN)
-SPILL = BedrockTarget("meta.llama3-1-8b-instruct-v1:0", "converse")
+SPILL = BedrockTarget("us.meta.llama3-1-8b-instruct-v1:0", "converse")
 TARGETS = [
-    BedrockTarget("meta.llama3-1-8b-instruct-v1:0", "converse"),
+    BedrockTarget("us.meta.llama3-1-8b-instruct-v1:0", "converse"),
     BedrockTarget("qwen.qwen3-32b-v1:0", "openai"),
     IMPORTED,
 ]
+APIS: list[BedrockApi | None] = ["openai", "converse", None]
 IDS = ["converse", "openai", "imported"]
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "hello there"}], "max_tokens": 20}
 ASKED: dict[str, dict[str, Any]] = {
@@ -42,9 +45,12 @@ async def on(
     clock: FakeClock | None = None,
     copy_seconds: float = 0.0,
     default_max_tokens: int | None = None,
+    model: FoundationModel | None = None,
 ) -> AsyncIterator[tuple[World, BedrockRuntime]]:
     catalog = default_catalog()
     catalog.imported[ARN] = ImportedModel(ARN, "mine", "job", "job-arn", "s3://b/m", NOW)
+    if model is not None:
+        catalog.models[model.id] = model
     now = (clock or FakeClock()).now
     runtime = BedrockRuntime(catalog, now, pace=Pace(0.0, 5000.0), copy_seconds=copy_seconds)
     app = web.Application()
@@ -151,3 +157,51 @@ async def test_a_client_of_an_imported_model_sees_openais_stream_with_bedrocks_o
     assert b"amazon-bedrock" not in asked.body + unasked.body
     assert {event["model"] for event in asked.events[:-1]} == {"support-llama"}
     assert [(line["prompt_tokens"], line["completion_tokens"]) for line in world.lines] == [(7, 20)] * 3
+
+
+UNHEARD_OF = BedrockTarget("mistral.nobody-knows-it-yet", None)
+
+
+@pytest.mark.parametrize("endpoints", [("chat/completions",), ()], ids=["openai", "converse"])
+async def test_a_model_that_nobody_knows_answers_everything_by_whichever_api_it_has(endpoints: tuple[str, ...]) -> None:
+    model = FoundationModel(UNHEARD_OF.model_id, endpoints=endpoints)
+    async with on(UNHEARD_OF, model=model) as (world, _):
+        for path, body in {**ASKED, "/v1/chat/completions": {"model": "support-llama", **CHAT}}.items():
+            for stream in (True, False):
+                assert (await call(world, body | {"stream": stream}, path=path)).status == 200
+
+
+@pytest.mark.parametrize("model_id", ["openai.gpt-oss-20b-1:0", "qwen.qwen3-32b-v1:0", "google.gemma-3-4b-it"])
+def test_responses_are_asked_only_of_models_that_have_them(model_id: str) -> None:
+    has_them = "gpt-oss" in model_id
+    assert [speaks(BedrockTarget(model_id, api), "responses") for api in APIS] == [has_them, False, False]
+
+
+REFUSED = Played([b'{"error": {"message": "The model is not supported on this endpoint.", "code": 400}}'], status=400)
+BUSY = Played([b'{"message": "Too many tokens, please wait before trying again."}'], status=429)
+CONVERSED = Played([b'{"output": {"message": {"content": [{"text": "hey"}]}}, "stopReason": "end_turn"}'])
+OPENAI_PATH, CONVERSE_PATH = "/openai/v1/chat/completions", f"/model/{UNHEARD_OF.model_id}/converse"
+
+
+async def test_the_first_api_that_answers_is_remembered() -> None:
+    async with upstreams_to(REFUSED, CONVERSED) as (upstreams, fake):
+        for _ in range(2):
+            await read(upstreams, UNHEARD_OF, a_request(max_tokens=9))
+    assert [seen.path for seen in fake.seen] == [OPENAI_PATH, CONVERSE_PATH, CONVERSE_PATH]
+
+
+async def test_a_moments_trouble_tells_nothing_of_an_api() -> None:
+    async with upstreams_to(BUSY, Played([completion()])) as (upstreams, fake):
+        with pytest.raises(UpstreamUnavailable) as failed:
+            await read(upstreams, UNHEARD_OF, a_request(max_tokens=9))
+        await read(upstreams, UNHEARD_OF, a_request(max_tokens=9))
+    assert failed.value.code == "engine_saturated"
+    assert [seen.path for seen in fake.seen] == [OPENAI_PATH] * 2
+
+
+async def test_a_request_that_both_refuse_is_tried_on_both_again() -> None:
+    async with upstreams_to(REFUSED) as (upstreams, fake):
+        for _ in range(2):
+            with pytest.raises(UpstreamRejected):
+                await read(upstreams, UNHEARD_OF, a_request(max_tokens=9))
+    assert [seen.path for seen in fake.seen] == [OPENAI_PATH, CONVERSE_PATH] * 2

@@ -1,12 +1,15 @@
 """Which route follows from a deployment's state, and where a request goes by it."""
 
+from typing import Any
+
 import pytest
 
 from spillway.domain.decision import Code
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
-from spillway.domain.paths.targets import BedrockTarget
+from spillway.domain.paths.bedrock_models import CalledModel
+from spillway.domain.paths.targets import BedrockApi, BedrockTarget, billed_model
 from spillway.domain.routing.route import Plan, RouteState, plan, route_from_json, route_to_json
 from spillway.domain.routing.route_for_status import (
     is_still_lost,
@@ -82,14 +85,48 @@ def test_what_has_no_instances_is_not_woken(path: str, wakes: bool, length: int 
     assert (route.wakes, route.context_length) == (wakes, length)
 
 
-def test_the_users_choice_of_api_wins_over_the_one_by_the_model_id() -> None:
-    assert spill_target(a_spec(spill={"model_id": SPILL_MODEL, "api": "openai"})) == BedrockTarget(
-        SPILL_MODEL, "openai"
-    )
-    assert spill_target(a_spec(spill={"model_id": "openai.gpt-oss-20b-1:0"})) == BedrockTarget(
-        "openai.gpt-oss-20b-1:0", "openai"
-    )
-    assert spill_target(a_spec(spill=None)) is None
+def spill_of(model_id: str, called: CalledModel | None = None, **changes: Any) -> BedrockTarget | None:
+    spec = a_spec(spill={"model_id": model_id, **changes})
+    return spill_target(a_deployment(spec=spec, called={model_id: called}))
+
+
+def test_the_users_choice_of_api_wins_over_the_models_own() -> None:
+    assert spill_of(SPILL_MODEL, api="openai") == BedrockTarget(SPILL_MODEL, "openai")
+    assert spill_target(a_deployment(spec=a_spec(spill=None))) is None
+
+
+@pytest.mark.parametrize(
+    ("model_id", "api"),
+    [
+        ("openai.gpt-oss-20b-1:0", "openai"),
+        ("mistral.mistral-large-3-675b-instruct", "openai"),
+        ("deepseek.v3.2", "openai"),
+        ("mistral.mixtral-8x7b-instruct-v0:1", "converse"),
+        ("deepseek.r1-v1:0", "converse"),
+        ("moonshot.kimi-k2-thinking", "converse"),
+        ("us.meta.llama4-scout-17b-instruct-v1:0", "converse"),
+        ("mistral.nobody-knows-it-yet", None),
+    ],
+)
+def test_the_api_is_the_models_not_its_providers(model_id: str, api: BedrockApi | None) -> None:
+    assert spill_of(model_id) == BedrockTarget(model_id, api)
+
+
+def test_a_model_is_called_by_the_profile_that_the_catalog_named() -> None:
+    profile = CalledModel(f"us.{SPILL_MODEL}", SPILL_MODEL, ("us-east-1", "us-west-2"))
+    target = spill_of(SPILL_MODEL, profile)
+    assert target == BedrockTarget(f"us.{SPILL_MODEL}", "converse")
+    assert a_deployment(called={SPILL_MODEL: profile}).spill_model == billed_model(target)
+
+
+def test_an_application_profile_is_what_its_model_is() -> None:
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl"
+    called = CalledModel(arn, "openai.gpt-oss-20b-1:0", ("us-east-1",))
+    target = spill_of(arn, called)
+    assert target == BedrockTarget(arn, "openai", "openai.gpt-oss-20b-1:0")
+    assert billed_model(target) == "openai.gpt-oss-20b-1:0"
+    deployment = a_deployment(spec=a_spec(spill={"model_id": arn}), called={arn: called})
+    assert deployment.spill_model == "openai.gpt-oss-20b-1:0"
 
 
 def test_a_start_that_was_never_measured_is_told_from_the_published_ones() -> None:

@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
 from spillway.api.models import ServesIn
+from spillway.domain.deployments.deployment import regions_by_id
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.frozen import Frozen
 from spillway.domain.pricing.price_book import HourlyPrice, TokenPrice
@@ -78,7 +79,7 @@ def dry_run_of(rehearsal: Rehearsal) -> DryRunBody:
         workflow=rehearsal.workflow,
         desired=rehearsal.desired,
         resources=found.resources,
-        serves_in=dict(rehearsal.serves_in),
+        serves_in=regions_by_id(rehearsal.called),
         price=_price(rehearsal),
     )
 

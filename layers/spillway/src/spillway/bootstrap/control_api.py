@@ -4,7 +4,7 @@ import secrets
 from functools import cache, partial
 
 from spillway import clock
-from spillway.adapters.aws.bedrock_catalog import ServingRegions
+from spillway.adapters.aws.bedrock_catalog import RegionalCatalog
 from spillway.adapters.aws.clients import client
 from spillway.adapters.aws.driver_functions import WAIT_SECONDS, DriverFunctions
 from spillway.adapters.aws.sns_subscribers import SnsSubscribers
@@ -37,8 +37,8 @@ from spillway.settings import Settings
 
 # The bill is compared where it is told in time; costs are shown without it.
 _BILL_SECONDS = 8
-# Nobody shall wait for the regions that may answer: they are shown as unknown.
-_REGIONS_SECONDS = 2
+# Nobody shall wait for the catalog: what it does not tell in time is unknown.
+_CATALOG_SECONDS = 2
 
 
 def control_api_services(settings: Settings) -> ControlApi:
@@ -49,7 +49,7 @@ def control_api_services(settings: Settings) -> ControlApi:
     stored_prices = PricesTable(dynamodb, settings.prices_table)
     prices = CurrentPrices(price_book_of(settings.region), stored_prices, clock.utc_now)
     workflows = StepFunctions(client("stepfunctions"), settings.workflow_arns)
-    regions = ServingRegions(settings.region, cache(partial(client, "bedrock", within=_REGIONS_SECONDS)))
+    catalog = RegionalCatalog(settings.region, cache(partial(client, "bedrock", within=_CATALOG_SECONDS)))
     costs = ShowCosts(
         deployments=deployments,
         usage=UsageTable(dynamodb, settings.usage_table),
@@ -64,13 +64,13 @@ def control_api_services(settings: Settings) -> ControlApi:
             deployments=deployments,
             routes=routes,
             workflows=workflows,
-            regions=regions,
+            catalog=catalog,
             now=clock.utc_now,
         ),
         rehearse=RehearseDeployments(
             deployments=deployments,
             rehearsals=DriverFunctions(cache(partial(client, "lambda", within=WAIT_SECONDS)), settings.driver_arns),
-            regions=regions,
+            catalog=catalog,
             prices=prices,
             region=settings.region,
             now=clock.utc_now,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, assert_never
 
+from spillway.domain.paths.bedrock_models import bedrock_model
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 
 Endpoint: TypeAlias = Literal["chat/completions", "completions", "embeddings", "responses"]
@@ -87,9 +88,10 @@ def speaks(target: Target, endpoint: Endpoint) -> bool:
             return True
         case SageMakerTarget() | ImportedTarget():
             return endpoint != "responses"
-        case BedrockTarget(api="openai"):
-            return endpoint in ("chat/completions", "responses")
         case BedrockTarget():
+            if endpoint == "responses" and target.api == "openai":
+                known = bedrock_model(target.known_id)
+                return known is not None and known.responses
             return endpoint == "chat/completions"
         case _:
             assert_never(target)

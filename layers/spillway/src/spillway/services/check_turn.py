@@ -91,7 +91,7 @@ class TurnSteps:
         priced = replace(
             snapshot,
             usd_per_hour=price.usd_per_hour if price else None,
-            spill_price=prices.tokens(spec.spill.model_id, self.region) if spec.spill else None,
+            spill_price=prices.tokens(model, self.region) if (model := turn.deployment.spill_model) else None,
             larger_usd_per_hour=larger_price.usd_per_hour if larger_price else None,
             imported=imported_of(turn.deployment, prices, self.region),
         )

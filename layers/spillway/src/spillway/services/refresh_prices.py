@@ -154,14 +154,14 @@ class RefreshPrices:
 
 def _used_by(deployment: Deployment, table: PriceTable) -> Iterable[str]:
     """Return the names of a table that this deployment's bill depends on."""
-    spec, path = deployment.spec, deployment.spec.profile
+    path = deployment.spec.profile
     match table:
         case PriceTable.EC2 if path.instance_prices is InstancePrices.EC2:
             return map(path.instance_type, _types_of(deployment))
         case PriceTable.SAGEMAKER if path.instance_prices is InstancePrices.SAGEMAKER:
             return map(path.instance_type, _types_of(deployment))
         case PriceTable.BEDROCK:
-            models = (billed_model(deployment.target), spec.spill.model_id if spec.spill else None)
+            models = (billed_model(deployment.target), deployment.spill_model)
             return [model for model in models if model is not None]
         case _:
             return ()

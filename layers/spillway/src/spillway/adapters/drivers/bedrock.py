@@ -4,18 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spillway.adapters.aws.bedrock_catalog import BedrockCatalog, Resolved
+from spillway.adapters.aws.bedrock_catalog import BedrockCatalog
 from spillway.adapters.aws.errors import translated
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.observations.capacity import Capacity
-from spillway.domain.paths.bedrock import bedrock_api_for, bedrock_id, is_on_marketplace
+from spillway.domain.paths.bedrock import bedrock_id, bedrock_target, is_on_marketplace
+from spillway.domain.paths.bedrock_models import CalledModel
 from spillway.domain.paths.targets import BedrockTarget
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock import BedrockClient
 
 RESOLVED = "bedrock_model_id"
+OWN = "bedrock_own_model_id"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class BedrockDriver:
 
     def provision(self, deployment: Deployment, desired: int) -> Mapping[str, str]:
         """Return the id to call; Bedrock itself needs nothing made."""
-        return {RESOLVED: self._resolve(deployment).called_id}
+        found = self._resolve(deployment)
+        return {RESOLVED: found.called_id, OWN: found.model_id}
 
     def probe(self, deployment: Deployment) -> Capacity:
         """Say ready: Bedrock always is."""
@@ -72,8 +75,8 @@ class BedrockDriver:
 
     def target(self, deployment: Deployment) -> BedrockTarget:
         """Return the model under the id that ``provision`` settled."""
-        model_id = deployment.resources.get(RESOLVED) or bedrock_id(deployment.spec.model.id)
-        return BedrockTarget(model_id, bedrock_api_for(model_id))
+        called_id = deployment.resources.get(RESOLVED) or bedrock_id(deployment.spec.model.id)
+        return bedrock_target(called_id, deployment.resources.get(OWN, called_id), deployment.spec.model.api)
 
     def _unsubscribed(self, model_id: str) -> str:
         where = f"--model-id {model_id} --region {self.region}"
@@ -85,8 +88,10 @@ class BedrockDriver:
             "test subscribe: deploy the stack with AllowModelSubscriptions=true"
         )
 
-    def _resolve(self, deployment: Deployment) -> Resolved:
-        return BedrockCatalog(self.region, self.bedrock).resolve(bedrock_id(deployment.spec.model.id))
+    def _resolve(self, deployment: Deployment) -> CalledModel:
+        model = deployment.spec.model
+        catalog = BedrockCatalog(self.region, self.bedrock)
+        return catalog.resolve(bedrock_id(model.id), allow_global=model.allow_global)
 
 
 def _refused(sentence: str) -> InvalidRequest:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from spillway.domain.deployments.measured_capacity import measured_from_json, me
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import NotFound, Superseded
+from spillway.domain.paths.bedrock_models import CalledModel, own_id
 from spillway.domain.paths.targets import target_from_json, target_to_json
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def item_of(deployment: Deployment) -> dict[str, Any]:
         "target": json.dumps(target_to_json(deployment.target)) if deployment.target else None,
         "hold_until": deployment.hold_until.isoformat() if deployment.hold_until else None,
         "workflow": deployment.workflow,
-        "serves_in": json.dumps(dict(deployment.serves_in)) if deployment.serves_in else None,
+        "called": json.dumps(_called_to_json(deployment.called)) if deployment.called else None,
         "measured": json.dumps(measured_to_json(deployment.measured)) if deployment.measured else None,
     }
     numbers = {
@@ -158,10 +159,22 @@ def deployment_of(item: dict[str, Any]) -> Deployment:
         target=target_from_json(json.loads(plain["target"])) if "target" in plain else None,
         hold_until=datetime.fromisoformat(plain["hold_until"]) if "hold_until" in plain else None,
         restore=int(plain["restore"]) if "restore" in plain else None,
-        serves_in=_regions_from(plain.get("serves_in", "{}")),
+        called=_called_from(plain),
         measured=measured_from_json(json.loads(plain["measured"])) if "measured" in plain else None,
     )
 
 
-def _regions_from(text: str) -> dict[str, tuple[str, ...] | None]:
-    return {model: None if regions is None else tuple(regions) for model, regions in json.loads(text).items()}
+def _called_to_json(called: Mapping[str, CalledModel | None]) -> dict[str, dict[str, Any] | None]:
+    return {asked: None if model is None else vars(model) for asked, model in called.items()}
+
+
+def _called_from(plain: Mapping[str, str]) -> dict[str, CalledModel | None]:
+    """Return what the catalog said; an earlier version kept only the regions, by the id that is called."""
+    if "called" not in plain:
+        kept = json.loads(plain.get("serves_in", "{}"))
+        return {id_: regions and CalledModel(id_, own_id(id_), tuple(regions)) for id_, regions in kept.items()}
+    stored = json.loads(plain["called"])
+    return {
+        asked: model and CalledModel(model["called_id"], model["model_id"], tuple(model["regions"]))
+        for asked, model in stored.items()
+    }

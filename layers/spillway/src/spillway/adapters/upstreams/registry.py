@@ -10,14 +10,25 @@ from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
-from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
-from spillway.gateway.errors import UpstreamRejected
+from spillway.domain.decision import Code
+from spillway.domain.paths.targets import (
+    BedrockApi,
+    BedrockTarget,
+    FleetTarget,
+    ImportedTarget,
+    SageMakerTarget,
+    Target,
+)
+from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream, speaks
 
 
 @dataclass(frozen=True)
 class UpstreamsByTarget:
-    """Opens an answer on whatever kind of target it is given."""
+    """Opens an answer on whatever kind of target it is given.
+
+    ``apis`` are those by which models have answered of which nothing was known, by their id.
+    """
 
     fleet: FleetUpstream
     sagemaker: SageMakerUpstream
@@ -25,6 +36,7 @@ class UpstreamsByTarget:
     converse: ConverseUpstream
     imported: ImportedUpstream
     limits: AnswerLimits = field(default_factory=AnswerLimits)
+    apis: dict[str, BedrockApi] = field(default_factory=dict)
 
     async def open(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
         """As Upstreams.open; an endpoint that the target lacks is mapped onto chat, Bedrock is given a limit."""
@@ -54,9 +66,32 @@ class UpstreamsByTarget:
                 return await self.sagemaker.open(target, request, connect_seconds)
             case BedrockTarget(api="openai"):
                 return await self.bedrock_openai.open(target, request, connect_seconds)
-            case BedrockTarget():
+            case BedrockTarget(api="converse"):
                 return await self.converse.open(target, request, connect_seconds)
+            case BedrockTarget():
+                return await self._open_by_either(target, request, connect_seconds)
             case ImportedTarget():
                 return await self.imported.open(target, request, connect_seconds)
             case _:
                 assert_never(target)
+
+    async def _open_by_either(
+        self, target: BedrockTarget, request: UpstreamRequest, connect_seconds: float
+    ) -> UpstreamStream:
+        """Open on the API that a model has answered by before, or else on the first that answers.
+
+        The OpenAI-compatible endpoint comes first, because it loses less of a request; what Converse says of one that
+        both refuse is what counts, because it serves more models.
+        """
+        if (known := self.apis.get(target.model_id)) is not None:
+            return await self._open(replace(target, api=known), request, connect_seconds)
+        api: BedrockApi = "openai"
+        try:
+            stream = await self._open(replace(target, api=api), request, connect_seconds)
+        except (UpstreamRejected, UpstreamUnavailable) as err:
+            if isinstance(err, UpstreamUnavailable) and err.code is not Code.PRIMARY_FAILED:
+                raise
+            api = "converse"
+            stream = await self._open(replace(target, api=api), request, connect_seconds)
+        self.apis[target.model_id] = api
+        return stream

@@ -96,8 +96,7 @@ def token_price(deployment: Deployment, role: str, prices: PriceBook, region: st
     What a primary was before its name was asked for again on another path is not known: its tokens have no price rather
     than another model's.
     """
-    spill = deployment.spec.spill
-    model_id = _own_model(deployment) if role == "primary" else spill.model_id if spill else None
+    model_id = _own_model(deployment) if role == "primary" else deployment.spill_model
     if model_id is None:
         return f"the model that was {deployment.name}'s {role}", None
     return f"model {model_id}", prices.tokens(model_id, region)

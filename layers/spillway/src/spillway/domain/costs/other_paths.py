@@ -77,12 +77,12 @@ def expected_windows(requests: float) -> float:
 
 
 def _on_bedrock(deployment: Deployment, hour: HourUsed, prices: PriceBook, region: str) -> int | None:
-    model, spill = find(deployment.spec.model.id), deployment.spec.spill
+    model = find(deployment.spec.model.id)
     asked = deployment.spec.model.id
     ids = [
         model.bedrock_id if model else None,
         asked if is_bedrock_id(asked) else None,
-        spill.model_id if spill else None,
+        deployment.spill_model,
     ]
     price = next((found for name in ids if name and (found := prices.tokens(name, region))), None)
     if price is None:

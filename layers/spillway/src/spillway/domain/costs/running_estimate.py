@@ -128,7 +128,6 @@ def _token_usd(
     completion = sum(minute.bedrock_completion_tokens for minute in minutes)
     if prompt + completion == 0:
         return 0.0
-    spill = deployment.spec.spill
-    model_id = billed_model(deployment.target) or (spill.model_id if spill else None)
+    model_id = billed_model(deployment.target) or deployment.spill_model
     price = prices.tokens(model_id, region) if model_id else None
     return None if price is None else price.cost(prompt, completion)

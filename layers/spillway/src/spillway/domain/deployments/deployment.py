@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from spillway.domain.deployments.measured_capacity import Measured
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
+from spillway.domain.paths.bedrock_models import APPLICATION_PROFILE, CalledModel
 from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.targets import Target
 
@@ -25,8 +26,8 @@ class Deployment:
     ``target`` is where the primary answers, None before it was ever ready. Before ``hold_until`` nothing wakes or
     scales it by itself: a start that just failed would only fail again. ``workflow`` names the execution at work on it,
     and ``restore`` the instances to go back to if that execution fails. ``measured`` is what its last benchmark found.
-    ``serves_in`` are the regions that may answer, by the Bedrock id that is called, as Bedrock said when the deployment
-    was asked for or its spill target last changed; None where it did not say.
+    ``called`` is what Bedrock's catalog said of its models, by the id as asked for, when the deployment was asked for
+    or its spill target last changed; None where it did not say.
     """
 
     spec: DeploymentSpec
@@ -43,12 +44,28 @@ class Deployment:
     hold_until: datetime | None = None
     restore: int | None = None
     measured: Measured | None = None
-    serves_in: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    called: Mapping[str, CalledModel | None] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The alias that clients put into ``model``."""
         return self.spec.name
+
+    @property
+    def serves_in(self) -> Mapping[str, tuple[str, ...] | None]:
+        """The regions that may answer, by the Bedrock id that is called; None where they are unknown."""
+        return regions_by_id(self.called)
+
+    @property
+    def spill_model(self) -> str | None:
+        """The Bedrock model whose tokens are billed when the spill target answers."""
+        if self.spec.spill is None:
+            return None
+        asked = self.spec.spill.model_id
+        if (called := self.called.get(asked)) is None:
+            return asked
+        # An application profile's price is its model's; any other has one of its own.
+        return called.model_id if APPLICATION_PROFILE in asked else called.called_id
 
     @property
     def endpoint_max(self) -> int:
@@ -81,6 +98,14 @@ class Deployment:
     def is_claimed(self, now: datetime) -> bool:
         """Whether a workflow is at work on it."""
         return self.workflow is not None and now - self.updated_at < CLAIM_LIMIT
+
+
+def regions_by_id(called: Mapping[str, CalledModel | None]) -> dict[str, tuple[str, ...] | None]:
+    """Return the regions that may answer by the id that is called, or as it was asked for where that is unknown."""
+    return {
+        asked if model is None else model.called_id: None if model is None else model.regions
+        for asked, model in called.items()
+    }
 
 
 @dataclass(frozen=True)

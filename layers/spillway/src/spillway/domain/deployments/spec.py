@@ -10,9 +10,11 @@ from pydantic_core import PydanticCustomError
 from spillway.domain.engines.engine import Options
 from spillway.domain.engines.registry import DEFAULT_ENGINE, ENGINES, engine_of
 from spillway.domain.frozen import LEAST, Frozen
+from spillway.domain.paths.bedrock_models import AskedModel
 from spillway.domain.paths.path import Billing, Path
 from spillway.domain.paths.profile import PathProfile
 from spillway.domain.paths.registry import profile_of
+from spillway.domain.paths.targets import BedrockApi
 
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$"
 _CLOCK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
@@ -38,11 +40,17 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class ModelSpec(Frozen):
-    """The model: a Hugging Face, JumpStart or Bedrock id, and the user's own weights if any."""
+    """The model: a Hugging Face, JumpStart or Bedrock id, and the user's own weights if any.
+
+    On path bedrock, ``api`` is the one to call it by, chosen by the model when left out, and ``allow_global`` lets an
+    inference profile be chosen that may answer from any region of the world.
+    """
 
     id: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
     weights: Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$", max_length=1024)] | None = None
     accept_eula: bool = False
+    api: BedrockApi | None = None
+    allow_global: bool = False
 
 
 class WarmWindow(Frozen):
@@ -235,10 +243,11 @@ class Thresholds(Frozen):
 
 
 class SpillSpec(Frozen):
-    """The Bedrock model that takes what the primary cannot; ``api`` is chosen by the model id when left out."""
+    """The Bedrock model that takes what the primary cannot; ``api`` and ``allow_global`` as a model's."""
 
     model_id: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
-    api: Literal["converse", "openai"] | None = None
+    api: BedrockApi | None = None
+    allow_global: bool = False
 
 
 class BudgetSpec(Frozen):
@@ -286,10 +295,14 @@ class DeploymentSpec(Frozen):
         return tuple(self.profile.instance_type(name) for name in types)
 
     @property
-    def bedrock_models(self) -> tuple[str, ...]:
-        """The ids of Bedrock's catalog that may answer for it: its own on that path, and the spill target's."""
-        own = (self.profile.model_id(self.model.id),) if self.path.billing is Billing.TOKEN else ()
-        return (*own, self.spill.model_id) if self.spill else own
+    def bedrock_models(self) -> tuple[AskedModel, ...]:
+        """The models of Bedrock's catalog that may answer for it: its own on that path, and the spill target's."""
+        asked = []
+        if self.path.billing is Billing.TOKEN:
+            asked.append(AskedModel(self.profile.model_id(self.model.id), "model.id", self.model.allow_global))
+        if self.spill is not None:
+            asked.append(AskedModel(self.spill.model_id, "spill.model_id", self.spill.allow_global))
+        return tuple(asked)
 
     @model_validator(mode="after")
     def _has_the_weights_that_its_path_needs(self) -> "DeploymentSpec":

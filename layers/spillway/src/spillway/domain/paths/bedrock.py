@@ -1,12 +1,11 @@
 """The path to Bedrock's catalog."""
 
+from spillway.domain.paths.bedrock_models import bedrock_model, own_id
 from spillway.domain.paths.model_catalog import MODELS, find, is_bedrock_id, unknown_model
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import PathProfile
-from spillway.domain.paths.targets import BedrockApi
+from spillway.domain.paths.targets import BedrockApi, BedrockTarget
 
-# Providers whose catalog models predate the OpenAI-compatible endpoint: Converse serves all of them.
-_CONVERSE_PROVIDERS = ("meta", "mistral", "amazon", "cohere", "ai21", "deepseek")
 # Providers whose models are not sold through AWS Marketplace: no account needs to subscribe to them (Bedrock's user
 # guide, "Use product ID condition keys to control access").
 _NOT_ON_MARKETPLACE = ("amazon", "deepseek", "meta", "mistral", "openai", "qwen")
@@ -17,14 +16,15 @@ def is_on_marketplace(model_id: str) -> bool:
     return model_id.split(".", 1)[0] not in _NOT_ON_MARKETPLACE
 
 
-def bedrock_api_for(model_id: str) -> BedrockApi:
-    """Return the API to call a Bedrock model by when the user named none.
+def bedrock_target(called_id: str, model_id: str, api: BedrockApi | None = None) -> BedrockTarget:
+    """Return where a model answers that is called by ``called_id``; ``api`` is what the user named.
 
-    A cross-region profile carries its geography first (``us.meta.…``).
+    Of a model that nobody knows the gateway finds the API by its first calls.
     """
-    bare = model_id.rsplit("/", 1)[-1]
-    providers = bare.split(".")[:2]
-    return "converse" if any(provider in _CONVERSE_PROVIDERS for provider in providers) else "openai"
+    known = bedrock_model(model_id)
+    if api is None and known is not None:
+        api = "openai" if known.chat else "converse"
+    return BedrockTarget(called_id, api, None if own_id(called_id) == own_id(model_id) else model_id)
 
 
 def bedrock_id(model_id: str) -> str:

@@ -7,6 +7,7 @@ they answer is known from their families. A model that is missing is asked, not 
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,26 @@ class BedrockModel:
     chat: bool = True
     responses: bool = False
     reasons: bool = False
+
+
+class AskedModel(NamedTuple):
+    """A model as a deployment names it, in the field ``param``, and whether a global profile may answer for it."""
+
+    id: str
+    param: str
+    allow_global: bool
+
+
+@dataclass(frozen=True)
+class CalledModel:
+    """A model as Bedrock's catalog has it: the id that calls use, the model's own, and the regions that may answer.
+
+    A profile that is not kept to a geography has ``global`` among its regions.
+    """
+
+    called_id: str
+    model_id: str
+    regions: tuple[str, ...]
 
 
 _MODELS = {
@@ -67,6 +88,8 @@ _MODELS = {
     "nvidia.nemotron-nano-12b-v2": BedrockModel(8_000, reasons=True),
 }
 
+# In the ARN of a profile that users make to count its cost apart.
+APPLICATION_PROFILE = ":application-inference-profile/"
 # A cross-region inference profile is the model's id behind its geography.
 _GEOGRAPHY = re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|in|global)\.")
 

@@ -1,6 +1,6 @@
 """The places that can answer a request; plain data, so that the gateway's start stays light."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias, assert_never
 
 from spillway.domain.paths.path import Path
@@ -10,11 +10,21 @@ BedrockApi: TypeAlias = Literal["converse", "openai"]
 
 @dataclass(frozen=True)
 class BedrockTarget:
-    """A Bedrock catalog model, or inference profile, reached by Converse or the OpenAI-compatible endpoint."""
+    """A Bedrock catalog model, or inference profile, reached by Converse or the OpenAI-compatible endpoint.
+
+    ``api`` is None where only a call can tell. ``own_id`` is the model behind an application profile, whose id
+    does not tell it.
+    """
 
     path: ClassVar = Path.BEDROCK
     model_id: str
-    api: BedrockApi
+    api: BedrockApi | None
+    own_id: str | None = None
+
+    @property
+    def known_id(self) -> str:
+        """The id by which something may be known of the model."""
+        return self.own_id or self.model_id
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ def billed_model(target: Target | None) -> str | None:
     """Return the Bedrock model whose tokens are billed when a target answers; None where tokens have no price."""
     match target:
         case BedrockTarget():
-            return target.model_id
+            return target.known_id
         case ImportedTarget() | SageMakerTarget() | FleetTarget() | None:
             return None
         case _:
@@ -59,8 +69,12 @@ def billed_model(target: Target | None) -> str | None:
 
 
 def target_to_json(target: Target) -> dict[str, Any]:
-    """Return a target as a JSON object, tagged with its path as its ``kind``."""
-    return {"kind": target.path.value, **vars(target)}
+    """Return a target as a JSON object, tagged with its path as its ``kind``.
+
+    What is as a field's default is left out: an earlier version reads what it knows.
+    """
+    changed = {each.name: value for each in fields(target) if (value := getattr(target, each.name)) != each.default}
+    return {"kind": target.path.value, **changed}
 
 
 def target_from_json(data: dict[str, Any]) -> Target:

@@ -9,6 +9,7 @@ from typing import Any
 
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.engines.registry import ENGINES, engine_of
+from spillway.domain.paths.bedrock_models import own_id
 from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.profile import InstancePrices
@@ -142,8 +143,8 @@ class PriceBook:
         return self.instance(spec.path, chosen, region)
 
     def tokens(self, model_id: str, region: str) -> TokenPrice | None:
-        """Return the token price of a Bedrock model or cross-region profile."""
-        return self.bedrock.get(model_id) if region == self.region else None
+        """Return the token price of a Bedrock model or cross-region profile, the model's where that has none."""
+        return self.bedrock.get(model_id) or self.bedrock.get(own_id(model_id)) if region == self.region else None
 
 
 def known_instance_types(engine: str | None = None) -> tuple[str, ...]:

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
 from spillway.domain.economics.in_check import is_measured
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.observations.traffic import Load
-from spillway.domain.paths.bedrock import bedrock_api_for
+from spillway.domain.paths.bedrock import bedrock_target
+from spillway.domain.paths.bedrock_models import CalledModel
 from spillway.domain.paths.targets import BedrockTarget
 from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.scaling.saturation import saturation
@@ -53,7 +53,7 @@ def route_of(
         name=spec.name,
         state=state,
         primary=deployment.target,
-        spill=spill_target(spec),
+        spill=spill_target(deployment),
         code=code,
         reason=reason,
         spill_share=share,
@@ -97,11 +97,13 @@ def is_still_lost(route: Route, deployment: Deployment, capacity: Capacity, now:
     return now.timestamp() < route.lost_until and 0 < capacity.ready <= deployment.desired
 
 
-def spill_target(spec: DeploymentSpec) -> BedrockTarget | None:
-    """Return the Bedrock target that takes what the primary cannot."""
-    if spec.spill is None:
+def spill_target(deployment: Deployment) -> BedrockTarget | None:
+    """Return the Bedrock target that takes what the primary cannot, by the id that the catalog said it is called by."""
+    spill = deployment.spec.spill
+    if spill is None:
         return None
-    return BedrockTarget(spec.spill.model_id, spec.spill.api or bedrock_api_for(spec.spill.model_id))
+    called = deployment.called.get(spill.model_id) or CalledModel(spill.model_id, spill.model_id, ())
+    return bedrock_target(called.called_id, called.model_id, spill.api)
 
 
 def retry_after_seconds(deployment: Deployment) -> int:

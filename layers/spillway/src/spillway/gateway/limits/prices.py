@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from spillway.domain.paths.bedrock_models import own_id
 from spillway.domain.paths.targets import Target, billed_model
 from spillway.domain.pricing.price_layers import Entry, PriceTable, StoredPrices, in_proportion, layered
 from spillway.gateway.concurrency.cache import Cached, Monotonic
@@ -55,7 +56,7 @@ class PriceList:
         for them, and when they stop, is the deployment's budget's matter.
         """
         model = billed_model(target)
-        return FREE if model is None else self.bedrock.get(model)
+        return FREE if model is None else self.bedrock.get(model) or self.bedrock.get(own_id(model))
 
 
 class TokenPrices:

@@ -18,7 +18,7 @@ from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
 from spillway.domain.routing.route_for_status import route_of
-from spillway.ports import Deployments, ModelRegions, Routes, Workflows
+from spillway.ports import Deployments, ModelCatalog, Routes, Workflows
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class ManageDeployments:
     deployments: Deployments
     routes: Routes
     workflows: Workflows
-    regions: ModelRegions
+    catalog: ModelCatalog
     now: Callable[[], datetime]
 
     def create(self, spec: DeploymentSpec) -> Deployment:
@@ -49,7 +49,7 @@ class ManageDeployments:
             created_at=now,
             updated_at=now,
             version=self._first_version(spec.name),
-            serves_in=self.regions.of(wanted.bedrock_models),
+            called=self.catalog.find(wanted.bedrock_models),
         )
         self.deployments.create(deployment)
         execution = None
@@ -72,12 +72,12 @@ class ManageDeployments:
             spec = after(deployment, patch)
             if spec == deployment.spec:
                 return deployment
-            regions = deployment.serves_in
+            called = deployment.called
             if spec.spill != deployment.spec.spill:
-                regions = self.regions.of(spec.bedrock_models)
+                called = self.catalog.find(spec.bedrock_models)
             try:
                 # The time of the last move stays: how long it has been idle is measured from there.
-                stored = self.deployments.update(replace(deployment, spec=spec, serves_in=regions))
+                stored = self.deployments.update(replace(deployment, spec=spec, called=called))
             except Superseded:
                 continue
             self._put_route(stored)

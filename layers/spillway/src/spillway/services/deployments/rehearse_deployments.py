@@ -1,20 +1,21 @@
 """What a call would do to a deployment: everything is checked as the call would, and nothing is made or written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from spillway.domain.admission import admitted, after, ensure_can_retire, name_in_use
-from spillway.domain.deployments.findings import Findings
+from spillway.domain.deployments.findings import Findings, Problem, problem_of
 from spillway.domain.deployments.schedule import floor_at, out_of_bounds
 from spillway.domain.deployments.spec import DeploymentSpec, ModelSpec
 from spillway.domain.deployments.status import Status
-from spillway.domain.errors import NotFound
+from spillway.domain.errors import InvalidRequest, NotFound
+from spillway.domain.paths.bedrock_models import CalledModel
 from spillway.domain.paths.path import Billing, Path
 from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, TokenPrice
-from spillway.ports import Deployments, ModelRegions, Rehearsals
+from spillway.ports import Deployments, ModelCatalog, Rehearsals
 
 
 class Would(StrEnum):
@@ -31,7 +32,7 @@ class Rehearsal:
 
     ``workflow`` is what would be started, if anything, ``desired`` the instances that it would ask for, and ``floor``
     the fewest that stay. ``price`` is that of an instance, or on Bedrock that of tokens, None where it is unknown.
-    ``serves_in`` is as a deployment has it.
+    ``called`` is as a deployment has it.
     """
 
     would: Would
@@ -42,16 +43,19 @@ class Rehearsal:
     floor: int
     before: DeploymentSpec | None = None
     price: HourlyPrice | TokenPrice | None = None
-    serves_in: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    called: Mapping[str, CalledModel | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RehearseDeployments:
-    """Each method raises what its call would raise before it begins anything."""
+    """Each method raises what its call would raise before it begins anything.
+
+    Only a model that Bedrock's catalog does not have is among the problems, beside all others.
+    """
 
     deployments: Deployments
     rehearsals: Rehearsals
-    regions: ModelRegions
+    catalog: ModelCatalog
     prices: Callable[[], PriceBook]
     region: str
     now: Callable[[], datetime]
@@ -62,15 +66,16 @@ class RehearseDeployments:
         if self._is_in_use(spec.name):
             raise name_in_use(spec.name)
         floor = floor_at(wanted, self.now())
+        found, called = self._found(wanted)
         return Rehearsal(
             Would.CREATE,
             wanted,
-            self._found(wanted),
+            found,
             "deploy",
             max(floor, 1),
             floor,
             price=self._price(wanted),
-            serves_in=self.regions.of(wanted.bedrock_models),
+            called=called,
         )
 
     def change(self, name: str, patch: Mapping[str, Any]) -> Rehearsal:
@@ -78,16 +83,17 @@ class RehearseDeployments:
         deployment = self.deployments.get(name)
         spec = after(deployment, patch)
         bounded = out_of_bounds(replace(deployment, spec=spec), self.now())
+        found, called = self._found(spec)
         return Rehearsal(
             Would.CHANGE,
             spec,
-            replace(self._found(spec), resources=()),
+            replace(found, resources=()),
             None if bounded is None else "scale",
             deployment.desired if bounded is None else bounded,
             floor_at(spec, self.now()),
             deployment.spec,
             self._price(spec),
-            self.regions.of(spec.bedrock_models),
+            called,
         )
 
     def retire(self, name: str) -> Rehearsal:
@@ -103,15 +109,25 @@ class RehearseDeployments:
         except NotFound:
             return False
 
-    def _found(self, spec: DeploymentSpec) -> Findings:
-        """Return what the path's driver finds, and Bedrock's of the spill target."""
+    def _found(self, spec: DeploymentSpec) -> tuple[Findings, Mapping[str, CalledModel | None]]:
+        """Return what the path's driver and, of the spill target, Bedrock's find, and what the catalog says."""
         found = self.rehearsals.of(spec)
+        problems = [*found.problems, *self._of_spill(spec)]
+        called: Mapping[str, CalledModel | None] = {}
+        try:
+            called = self.catalog.find(spec.bedrock_models)
+        except InvalidRequest as err:
+            # The driver says the same, without the nearest ids.
+            problems = [*(each for each in problems if each.param != err.param), problem_of(err)]
+        return replace(found, problems=tuple(problems)), called
+
+    def _of_spill(self, spec: DeploymentSpec) -> Sequence[Problem]:
         if spec.spill is None:
-            return found
-        model = ModelSpec(id=spec.spill.model_id, accept_eula=spec.model.accept_eula)
+            return ()
+        asked, accepted = spec.spill, spec.model.accept_eula
+        model = ModelSpec(id=asked.model_id, accept_eula=accepted, allow_global=asked.allow_global)
         spill = self.rehearsals.of(DeploymentSpec(name=spec.name, model=model, path=Path.BEDROCK))
-        problems = (replace(each, param=_OF_SPILL.get(each.param or "", each.param)) for each in spill.problems)
-        return replace(found, problems=(*found.problems, *problems))
+        return [replace(each, param=_OF_SPILL.get(each.param or "", each.param)) for each in spill.problems]
 
     def _price(self, spec: DeploymentSpec) -> HourlyPrice | TokenPrice | None:
         if spec.path.billing is Billing.TOKEN:

@@ -58,7 +58,7 @@ class _Answers:
 
     def limit(self, target: BedrockTarget | ImportedTarget) -> int:
         """Return the limit of the next answer."""
-        model = bedrock_model(target.model_id) if isinstance(target, BedrockTarget) else None
+        model = bedrock_model(target.known_id) if isinstance(target, BedrockTarget) else None
         may_think = self.count < ANSWERS_THAT_SHOW and (model is None or model.reasons)
         # An imported model has no quota of tokens: a lower limit would gain nothing.
         least = FIRST_WITH_THOUGHTS if may_think or isinstance(target, ImportedTarget) else FLOOR

@@ -81,10 +81,10 @@ class ImportEconomy:
 
 def imported_of(deployment: Deployment, prices: PriceBook, region: str) -> Imported | None:
     """Return the prices between which a deployment's requests have a choice; None where one is unknown, or none."""
-    target, spill = deployment.target, deployment.spec.spill
-    if not isinstance(target, ImportedTarget) or spill is None:
+    target, spill_model = deployment.target, deployment.spill_model
+    if not isinstance(target, ImportedTarget) or spill_model is None:
         return None
-    tokens = prices.tokens(spill.model_id, region)
+    tokens = prices.tokens(spill_model, region)
     if tokens is None or prices.imports is None or target.units_per_copy is None or region != prices.region:
         return None
     return Imported(
