@@ -17,11 +17,14 @@ from tests.sandbox.sandbox import Sandbox
 
 TIME_FACTOR = 120
 ONE = {"min": 1, "max": 1, "instance_types": ["g6e.xlarge"]}
+# No other test asks it: it is left alone for a minute after its quota was used up.
+OTHER_MODEL = "qwen.qwen3-32b-v1:0"
 # One deployment a target, and more for the tests that break theirs.
 WISHES: dict[str, dict[str, Any]] = {
     "on-fleet": {"capacity": ONE},
     "on-jumpstart": {"path": "jumpstart", "capacity": None},
     "on-bedrock": {"path": "bedrock", "model": {"id": SPILL_MODEL}, "capacity": None, "spill": None},
+    "used-up": {"path": "bedrock", "model": {"id": OTHER_MODEL}, "capacity": None, "spill": None},
     "breaking": {"capacity": ONE},
     "asleep": {},
 }
@@ -207,6 +210,23 @@ async def test_when_bedrock_throttles_too_the_answer_says_when_to_come_back(
         assert 0 < int(refused.value.response.headers["retry-after"]) <= 60
         assert refused.value.type in ("service_unavailable", "rate_limit_error")
     await routed_to(client, "on-bedrock", "bedrock")
+
+
+async def test_a_days_quota_that_is_used_up_is_told_within_minutes(
+    sandbox: Sandbox, operator: Operator, client: openai.AsyncOpenAI
+) -> None:
+    await operator.until("used-up", "serving")
+    await routed_to(client, "used-up", "bedrock")
+    quotas = sandbox.emulation.bedrock.quotas.per_day
+    quotas[OTHER_MODEL] = 1
+    try:
+        with pytest.raises(openai.APIStatusError) as refused:
+            await client.chat.completions.create(model="used-up", messages=MESSAGES, max_tokens=4)
+    finally:
+        del quotas[OTHER_MODEL]
+    assert (refused.value.status_code, refused.value.code) == (503, "quota_used_up")
+    alert = await operator.alerted("used-up", "quota_used_up")
+    assert (alert["state"], alert["severity"], alert["why"]["observed"]) == ("open", "warning", 1)
 
 
 async def test_a_bedrock_stream_that_breaks_ends_with_an_error(

@@ -12,6 +12,7 @@ from spillway.domain.decision import Code
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load, Minute
 from spillway.domain.scaling.check_state import Memory
 from tests.builders import NOW, a_capacity, a_deployment, a_spec
 
@@ -245,3 +246,35 @@ def test_a_budget_says_that_it_is_not_held_for_what_has_no_price() -> None:
 
 def test_without_a_budget_nothing_is_told_of_what_has_no_price() -> None:
     assert looks((a_deployment(), UP), memory=Memory(month="2026-11", has_unpriced=True)) == [[]]
+
+
+def met(**counts: int) -> Load:
+    return Load((Minute(NOW, 1, **counts),))
+
+
+QUIET, ANSWERED, ELSEWHERE = Load(), met(bedrock_completion_tokens=5), met(primary_tokens=5)
+
+
+@pytest.mark.parametrize("code", ["spill_failed", "quota_used_up", "access_denied"])
+def test_what_bedrock_goes_on_refusing_is_told_once_and_ends_once_it_answers(code: str) -> None:
+    memory, alerts = Memory(), []
+    loads = (ANSWERED, met(**{code: 3}), met(**{code: 1}), QUIET, ELSEWHERE, ANSWERED, ANSWERED)
+    for minute, load in enumerate(loads):
+        found, memory = evaluate(a_deployment(), UP, memory, NOW + timedelta(minutes=minute), load=load)
+        alerts.append(found)
+    assert [len(each) for each in alerts] == [0, 1, 0, 0, 0, 1, 0]
+    (begun,), (ended,) = alerts[1], alerts[5]
+    assert (begun.why.code, begun.why.observed, begun.state) == (Code(code), 3, AlertState.OPEN)
+    assert (ended.state, ended.what) == (AlertState.CLOSED, f"Over: {begun.what}")
+
+
+def test_without_a_spill_target_none_fails() -> None:
+    alone = a_deployment(spec=a_spec(spill=None))
+    memory = Memory(open_alerts=frozenset({"spill_failed"}))
+    (ended,), _ = evaluate(alone, UP, memory, NOW, load=met(spill_failed=1))
+    assert ended.state == AlertState.CLOSED
+
+
+def test_a_deployment_that_is_retired_has_no_targets_to_tell_of() -> None:
+    retiring = a_deployment(status=Status.RETIRING)
+    assert evaluate(retiring, UP, Memory(), NOW, load=met(spill_failed=1))[0] == []

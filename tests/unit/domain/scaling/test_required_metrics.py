@@ -19,8 +19,7 @@ BUDGET = {"usd_per_month": 100}
         ({"budget": BUDGET}, Status.SERVING, {Signal.TRAFFIC, Signal.ENGINES}),
         ({}, Status.ASLEEP, {Signal.TRAFFIC}),
         ({"path": "jumpstart"}, Status.SERVING, {Signal.TRAFFIC}),
-        ({"path": "bedrock"}, Status.SERVING, set()),
-        ({"path": "bedrock", "budget": BUDGET}, Status.SERVING, {Signal.TRAFFIC}),
+        ({"path": "bedrock"}, Status.SERVING, {Signal.TRAFFIC}),
     ],
 )
 def test_a_deployment_is_asked_only_for_what_can_matter(

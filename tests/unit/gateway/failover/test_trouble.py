@@ -130,6 +130,9 @@ async def test_a_spill_target_that_fails_is_called_so_wherever_it_is_told(stream
     assert (nobody.status, nobody.error["code"], nobody.headers["x-spillway-reason"]) == (503, *["spill_failed"] * 2)
     assert asleep.lines[0]["reason"] == "spill_failed"
     assert asleep.counters.added[0].counts["reason_spill_failed"] == 1
+    assert asleep.traffic.counts == [{"requests": 1, "spill_failed": 1}]
+    assert [counts["spill_failed"] for counts in full.traffic.counts[:-1]] == [1] * FAILURES_IN_A_ROW
+    assert "spill_failed" not in full.traffic.counts[-1]
     # The last one, by what was learnt from those before it: the spill target comes last.
     assert asked(full) == ["bedrock", "fleet"] * FAILURES_IN_A_ROW + ["fleet"]
     assert [answer.headers["x-spillway-reason"] for answer in answers] == ["spill_failed"] * 4
@@ -148,6 +151,8 @@ async def test_a_target_that_will_go_on_refusing_is_left_alone_for_a_minute() ->
 
     assert [answer.headers["x-spillway-reason"] for answer in answers] == ["access_denied"] * 2
     assert [failed.status, still.status] == [503, 503]
+    # It is not asked again, but what nobody else answers is refused because of it.
+    assert [counts.get("access_denied") for counts in world.traffic.counts] == [1, None, 1, 1, None]
     assert (again.status, again.headers["x-spillway-target"]) == (200, "bedrock")
     assert asked(world) == ["bedrock", "fleet", "fleet", "fleet", "fleet", "bedrock"]
 

@@ -17,6 +17,7 @@ from spillway.gateway.failover.first_byte_gate import (
     NothingAnswered,
     Opened,
 )
+from spillway.gateway.failover.target_health import LASTING
 from spillway.gateway.failover.wait_for_primary import WaitForPrimary
 from spillway.gateway.failover.wake import Wakes
 from spillway.gateway.request.exchange import Headers
@@ -25,6 +26,9 @@ from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.keepalive import KeepAlive
 from spillway.gateway.timeouts import ANSWER_SECONDS, COUNT_AT_ONCE_SECONDS, LONGEST_SILENCE_SECONDS
 from spillway.gateway.upstream import UpstreamRequest, can_answer
+
+# What somebody has to see to; the rest passes, or the control plane sees it by itself.
+_TOLD = LASTING | {Code.SPILL_FAILED}
 
 StreamHead = Callable[[str, str], Headers]
 
@@ -117,6 +121,7 @@ class Dispatch:
             raise self._all_failed(context.route, failures) from err
         finally:
             if failures:
+                context.record.troubles = frozenset(code for failed in failures if (code := failed.err.code) in _TOLD)
                 context.record.detail = "; ".join(f"{failed.choice.role}: {failed.err.detail}" for failed in failures)
 
     def _limits(self, context: RequestContext) -> AttemptTimeouts:

@@ -17,6 +17,7 @@ class Record:
 
     ``role`` and ``path`` stay ``none`` when nobody answered; the status counts as ours until something else is known.
     ``is_counted``: the check has been told of it before its end. ``asked`` is who was asked last, and why.
+    ``troubles`` are the codes of what it met that somebody has to be told of, whoever answered it.
     """
 
     request_id: str
@@ -33,6 +34,7 @@ class Record:
     broken: bool = False
     detail: str | None = None
     is_counted: bool = False
+    troubles: frozenset[str] = frozenset()
     asked: tuple[Choice, str] | None = None
 
     def asks(self, choice: Choice, code: str) -> None:

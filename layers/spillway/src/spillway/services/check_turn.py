@@ -156,7 +156,7 @@ class TurnSteps:
 
     def _alert(self, turn: Turn, now: datetime) -> Turn:
         seen = turn.snapshot
-        alerts, memory = evaluate(seen.deployment, seen.capacity, seen.memory, now, seen.usd_per_hour)
+        alerts, memory = evaluate(seen.deployment, seen.capacity, seen.memory, now, seen.usd_per_hour, seen.load)
         for alert in alerts:
             self.alerts.send(alert)
         return replace(turn.remembering(memory), alerts=alerts)

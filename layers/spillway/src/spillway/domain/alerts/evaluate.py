@@ -8,32 +8,44 @@ from spillway.domain.alerts.alert import Alert
 from spillway.domain.alerts.budget_conditions import budget_conditions
 from spillway.domain.alerts.conditions import Condition, begin, end, news_of
 from spillway.domain.alerts.kinds import AlertKind
+from spillway.domain.alerts.target_conditions import target_conditions
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.observations.traffic import Load
 from spillway.domain.scaling.check_state import Memory
 from spillway.domain.scaling.policy import has_lost_capacity, lost_reason
 
+_NO_LOAD = Load()
+_OF_TARGETS = (AlertKind.SPILL_FAILED, AlertKind.QUOTA_USED_UP, AlertKind.ACCESS_DENIED)
 _ENDED = {
     AlertKind.CAPACITY_LOST: Code.READY,
     AlertKind.BUDGET: Code.BUDGET,
     AlertKind.BUDGET_FORECAST: Code.BUDGET_FORECAST,
     AlertKind.BUDGET_UNPRICED: Code.BUDGET_UNPRICED,
     AlertKind.IDLE_BURN: Code.IDLE_BURN,
+    **{kind: Code(kind) for kind in _OF_TARGETS},
 }
 
 _OF_THE_MONTH = (AlertKind.BUDGET, AlertKind.BUDGET_FORECAST, AlertKind.BUDGET_UNPRICED)
 
 
 def evaluate(
-    deployment: Deployment, capacity: Capacity, memory: Memory, now: datetime, usd_per_hour: float | None = None
+    deployment: Deployment,
+    capacity: Capacity,
+    memory: Memory,
+    now: datetime,
+    usd_per_hour: float | None = None,
+    load: Load = _NO_LOAD,
 ) -> tuple[list[Alert], Memory]:
     """Return the alerts that are due and the memory that will not send them again.
 
     ``usd_per_hour`` is one instance's price, None where unknown.
     """
     lasting = {state.key: state for state in _states(deployment, capacity, memory, usd_per_hour, now)}
+    if deployment.status is not Status.RETIRING:
+        lasting |= {state.key: state for state in target_conditions(deployment, load, memory.open_alerts)}
     begun = _worth_telling(lasting.keys() - memory.open_alerts)
     ended = _worth_telling(memory.open_alerts - lasting.keys())
     alerts = [begin(lasting[key], deployment, now) for key in begun]
@@ -83,6 +95,8 @@ def _why_it_ended(news: AlertKind, key: str, deployment: Deployment, memory: Mem
         return "The deployment has no budget any more."
     if news is AlertKind.BUDGET_FORECAST:
         return "The month takes another course, its budget was changed, or all of it is used."
+    if news in _OF_TARGETS:
+        return "Bedrock answers again, or the deployment has no such target any more."
     if deployment.status is not Status.SERVING:
         return f"It is {deployment.status} now, so no instance is expected to answer."
     if news is AlertKind.IDLE_BURN:

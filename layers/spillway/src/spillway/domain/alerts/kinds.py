@@ -22,6 +22,9 @@ class AlertKind(StrEnum):
     RETIRED = "retired"
     RETIRE_FAILED = "retire_failed"
     CAPACITY_LOST = "capacity_lost"
+    SPILL_FAILED = "spill_failed"
+    QUOTA_USED_UP = "quota_used_up"
+    ACCESS_DENIED = "access_denied"
     SPOT_NOTICE = "spot_notice"
     LAUNCH_FAILED = "launch_failed"
     BUDGET = "budget"
@@ -74,6 +77,24 @@ _TEXTS: dict[AlertKind, _Text] = {
         Severity.WARNING,
         "has lost all its instances; {meanwhile}",
         "Nothing if replacements start; otherwise look at the Auto Scaling group's activity history.",
+    ),
+    AlertKind.SPILL_FAILED: _Text(
+        Severity.WARNING,
+        "has a spill target that gives no answer",
+        "Read why in the log of requests (detail). Give the account access to the model in Bedrock, or name another: "
+        "PATCH /deployments/{name} with spill.model_id.",
+    ),
+    AlertKind.QUOTA_USED_UP: _Text(
+        Severity.WARNING,
+        "has used up the account's quota of tokens a day for a model on Bedrock",
+        "Ask for a higher quota in Service Quotas, or name another model in spill.model_id: PATCH /deployments/{name}. "
+        "The model is asked again once a minute.",
+    ),
+    AlertKind.ACCESS_DENIED: _Text(
+        Severity.WARNING,
+        "is denied its model on Bedrock by a policy",
+        "Read which in the log of requests (detail): a service control policy of the organization, often for one "
+        "region of a cross-region profile. Have it changed, or name another model.",
     ),
     AlertKind.SPOT_NOTICE: _Text(
         Severity.WARNING, "will lose a spot instance in two minutes", "Nothing; a replacement has been asked for."

@@ -16,7 +16,9 @@ LONGEST_GAP = timedelta(minutes=15)
 class Minute:
     """What the gateway counted in the minute that starts at ``at``; Bedrock bills its tokens whatever the role.
 
-    ``primary_tokens`` are prompt and completion together, of the ``primary_requests`` that the primary answered.
+    ``primary_tokens`` are prompt and completion together, of the ``primary_requests`` that the primary answered. The
+    last three are requests that met a spill target that failed, a day's quota that is used up, or a policy's denial,
+    whoever answered them in the end; their names are those of the codes.
     """
 
     at: datetime
@@ -25,6 +27,9 @@ class Minute:
     bedrock_completion_tokens: int = 0
     primary_tokens: int = 0
     primary_requests: int = 0
+    spill_failed: int = 0
+    quota_used_up: int = 0
+    access_denied: int = 0
 
 
 @dataclass(frozen=True)

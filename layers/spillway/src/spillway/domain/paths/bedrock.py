@@ -1,5 +1,6 @@
 """The path to Bedrock's catalog."""
 
+from spillway.domain.observations.signals import Signal
 from spillway.domain.paths.bedrock_models import bedrock_model, own_id
 from spillway.domain.paths.model_catalog import MODELS, find, is_bedrock_id, unknown_model
 from spillway.domain.paths.path import Path
@@ -38,4 +39,5 @@ def bedrock_id(model_id: str) -> str:
     raise unknown_model("Bedrock", "a Bedrock id such as 'meta.llama3-1-8b-instruct-v1:0'", known)
 
 
-BEDROCK = PathProfile(path=Path.BEDROCK, model_id=bedrock_id)
+# What the gateway counts tells of quotas and denials.
+BEDROCK = PathProfile(path=Path.BEDROCK, model_id=bedrock_id, signals=frozenset({Signal.TRAFFIC}))

@@ -8,11 +8,9 @@ from spillway.domain.observations.signals import Signal
 
 
 def signals_of(deployment: Deployment) -> Set[Signal]:
-    """Return what a decision about the deployment can depend on now: what its path needs, and what a budget does."""
+    """Return what a decision about the deployment, or an alert, can depend on now."""
     path = deployment.spec.profile
     signals = set(path.signals)
-    if deployment.spec.budget is not None:
-        signals.add(Signal.TRAFFIC)
     if deployment.status is Status.SERVING:
         signals |= path.serving_signals
     return signals

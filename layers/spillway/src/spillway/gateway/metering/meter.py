@@ -104,6 +104,7 @@ def _traffic(record: Record) -> dict[str, int]:
         "bedrock_completion_tokens": tokens.completion if is_billed else 0,
         "primary_tokens": tokens.total if is_primary else 0,
         "primary_requests": int(is_primary),
+        **dict.fromkeys(record.troubles, 1),
     }
     return {name: count for name, count in counts.items() if count}
 
