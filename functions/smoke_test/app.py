@@ -29,7 +29,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 async def _test(asked: SmokeTest, request_id: str) -> float:
     async with open_upstreams(Settings()) as upstreams:
         parser = asked.resources.get("tool_call_parser")
-        return await smoke_test(upstreams, asked.target, asked.deployment, request_id, time.monotonic, parser)
+        return await smoke_test(
+            upstreams, asked.target, asked.deployment, request_id, time.monotonic, asked.role, parser
+        )
 
 
 async def _test_door() -> None:

@@ -12,17 +12,22 @@ from tests.sandbox.bedrock_catalog import MARKETPLACE_MODEL_ID
 from tests.sandbox.sandbox import Sandbox
 
 NOT_AUTHORISED = "qwen.qwen3-32b-v1:0"
+FAILS = "qwen.qwen3-coder-30b-a3b-v1:0"
 NO_ACCESS = f"this account may not use {NOT_AUTHORISED}: ask its administrator for access to it in Bedrock"
 
 
 @dataclass(frozen=True)
 class Doomed:
-    """A deployment and the beginning, and a part, of what its status says in the end."""
+    """A deployment and the beginning, and a part, of what its status says in the end.
+
+    ``spill_answers``: whether its spill target, if it has one, answers meanwhile.
+    """
 
     name: str
     error: str
     says: str
     body: dict[str, Any] = field(default_factory=dict)
+    spill_answers: bool = True
 
 
 def on(*instance_types: str, path: str = "fleet", most: int = 1) -> dict[str, Any]:
@@ -75,7 +80,10 @@ DOOMED = [
         f"create-foundation-model-agreement --model-id {MARKETPLACE_MODEL_ID}",
         {"path": "bedrock", "model": {"id": MARKETPLACE_MODEL_ID, "accept_eula": True}, "spill": None},
     ),
-    Doomed("no-model", "InvalidRequest", "has no model", {"path": "bedrock", "model": {"id": "acme.none-v1:0"}}),
+    Doomed(
+        "no-spill", "InvalidRequest", f"the spill target: {NO_ACCESS}", {"spill": {"model_id": NOT_AUTHORISED}}, False
+    ),
+    Doomed("silent-spill", "SmokeTestFailed", "spill: HTTP 424", {"spill": {"model_id": FAILS}}, False),
 ]
 
 
@@ -85,6 +93,7 @@ def asked_for(sandbox: Sandbox) -> Iterator[None]:
     emulation = sandbox.emulation
     emulation.faults.insufficient_capacity |= {"p5.48xlarge", "p4d.24xlarge", "ml.g5.12xlarge"}
     emulation.faults.crash_while_loading |= {"crasher", "no-ping"}
+    emulation.bedrock.fail_next(FAILS, "ModelErrorException", times=100)
     emulation.faults.resource_limit["ml.g5.4xlarge"] = 1
     emulation.catalog.models[NOT_AUTHORISED].authorized = False
     broken = {"garbage": garbage, "server-error": server_error, "half-a-stream": half_a_stream}

@@ -21,6 +21,7 @@ from tests.template.asl import Definition, State, targets_of
 # What the handler of each function reads its event into, by the function as a task names it.
 EVENTS: Mapping[str, tuple[type, ...]] = {
     "$.driver.arn": get_args(DriverEvent),
+    "${DriveBedrockFunctionArn}": get_args(DriverEvent),
     "${AdvanceBenchmarkFunctionArn}": get_args(BenchmarkStep),
     "${AdvanceDeploymentFunctionArn}": get_args(DeploymentStep),
     "${DriveLoadFunctionArn}": (WorkerOrder,),

@@ -62,7 +62,7 @@ def _payload(machine: dict[str, Any], state: str) -> Any:
         (
             "deploy",
             lambda m: _payload(m, "Probe").update(verb="prob"),
-            "Probe: its function takes none of preflight, provision, probe, scale, release",
+            "Probe: its function takes none of preflight, preflight_spill, provision, probe, scale, release",
         ),
         ("deploy", lambda m: _payload(m, "Release").pop("deadline.$"), "Release: Release lacks deadline"),
         (

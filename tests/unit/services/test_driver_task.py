@@ -3,11 +3,12 @@ from typing import Any
 
 import pytest
 
-from spillway.domain.errors import CapacityUnavailable, NotFound, NotReady, Superseded
+from spillway.domain.deployments.deployment import Deployment
+from spillway.domain.errors import CapacityUnavailable, InvalidRequest, NotFound, NotReady, Superseded
 from spillway.domain.observations.capacity import Capacity
 from spillway.services.driver_task import DriverTask
 from spillway.services.events.driver import read_driver_event
-from tests.builders import NOW, a_deployment
+from tests.builders import NOW, SPILL_MODEL, a_deployment, a_spec
 from tests.fakes import FakeDeployments, FakeDriver
 
 NAME = "support-llama"
@@ -90,3 +91,29 @@ def test_errors_of_the_driver_leave_as_they_are() -> None:
         run(FakeDriver(failures={"probe": CapacityUnavailable("none")}), "probe")
     with pytest.raises(NotFound):
         run(FakeDriver(), "probe", deployment="nobody")
+
+
+def test_the_spill_target_is_checked_as_a_model_of_its_own_on_bedrock() -> None:
+    spilling = a_deployment(NAME, workflow="execution-1", spec=a_spec(spill={"model_id": SPILL_MODEL}))
+    seen: list[Deployment] = []
+
+    class Refusing(FakeDriver):
+        def preflight(self, deployment: Deployment) -> None:
+            seen.append(deployment)
+            raise InvalidRequest("this account may not use it", param="model.id")
+
+    drive = DriverTask(Refusing(), FakeDeployments(spilling), lambda: NOW)
+    event = {"verb": "preflight_spill", "deployment": NAME, "execution": "execution-1"}
+    with pytest.raises(InvalidRequest, match="the spill target: this account may not use it") as refused:
+        drive.run(read_driver_event(event))
+    assert refused.value.param == "spill.model_id"
+    ((path, model),) = [(each.spec.path, each.spec.model.id) for each in seen]
+    assert (path, model) == ("bedrock", SPILL_MODEL)
+
+
+def test_without_a_spill_target_there_is_nothing_to_check() -> None:
+    driver = FakeDriver(failures={"preflight": NotReady("asked")})
+    alone = a_deployment(NAME, workflow="execution-1", spec=a_spec(spill=None))
+    drive = DriverTask(driver, FakeDeployments(alone), lambda: NOW)
+    event = {"verb": "preflight_spill", "deployment": NAME, "execution": "execution-1"}
+    assert drive.run(read_driver_event(event)) == {"ok": True}

@@ -16,7 +16,7 @@ from spillway.domain.routing.route import Route, RouteState
 from spillway.domain.routing.route_for_status import route_of
 from spillway.services.events.deployment_steps import Announce, read_deployment_step
 from spillway.services.workflow_steps import WorkflowSteps
-from tests.builders import NOW, a_deployment, a_reason, a_route, a_spec
+from tests.builders import NOW, SPILL_MODEL, a_deployment, a_reason, a_route, a_spec
 from tests.fakes import FakeDeployments, FakeEvents, FakeRoutes, FakeWorkflows
 
 NAME, MINE, OTHER = "support-llama", "execution-mine", "execution-other"
@@ -158,12 +158,19 @@ def test_a_step_goes_on_when_the_check_writes_the_route_in_between(monkeypatch: 
 # ------------------------------------------------------------------------------------------------------------- deploy
 
 
+def test_a_deploy_without_a_spill_target_has_none_to_check() -> None:
+    assert "spill" not in a_world(Status.REQUESTED, spec=a_spec(spill=None), target=None, desired=0).step(
+        "begin_deploy"
+    )
+
+
 @pytest.mark.parametrize(("minimum", "desired"), [(0, 1), (3, 3)])
 def test_a_deploy_begins_with_at_least_one_instance(minimum: int, desired: int) -> None:
     spec = a_spec(capacity={"min": minimum, "max": 4})
     world = a_world(Status.REQUESTED, spec=spec, target=None, desired=0)
     plan = world.step("begin_deploy")
     assert (plan["desired"], plan["at_least"]) == (desired, 1)
+    assert plan["spill"] == {"kind": "bedrock", "model_id": SPILL_MODEL, "api": "converse"}
     assert datetime.fromisoformat(plan["deadline"]) == NOW + timedelta(minutes=60)
     assert datetime.fromisoformat(plan["release_by"]) == NOW + timedelta(minutes=150)
     assert (world.record.status, world.record.workflow) == (Status.PROVISIONING, MINE)

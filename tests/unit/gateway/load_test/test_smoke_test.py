@@ -82,7 +82,7 @@ def message(**fields: Any) -> dict[str, Any]:
 
 
 async def proved(upstreams: WithTools, parser: str | None = "hermes") -> float:
-    return await smoke_test(upstreams, TARGET, "support-llama", "r", FakeClock().monotonic, parser)
+    return await smoke_test(upstreams, TARGET, "support-llama", "r", FakeClock().monotonic, tool_call_parser=parser)
 
 
 async def test_a_parser_that_finds_the_call_is_proved_by_one_request() -> None:

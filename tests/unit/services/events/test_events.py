@@ -29,7 +29,7 @@ Read = Callable[[Mapping[str, Any]], object]
         (
             read_driver_event,
             {**OURS, "verb": "destroy"},
-            "verb is 'destroy': allowed are 'preflight', 'provision', 'probe', 'scale', 'release'",
+            "verb is 'destroy': allowed are 'preflight', 'preflight_spill', 'provision', 'probe', 'scale', 'release'",
             "verb",
         ),
         (read_driver_event, OURS, "verb is missing", "verb"),

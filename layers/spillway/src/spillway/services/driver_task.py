@@ -1,19 +1,28 @@
 """One verb of a driver, as a workflow's task asks for it and understands the answer."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
 from spillway.domain.deployments.deployment import Deployment
-from spillway.domain.deployments.findings import Findings, findings_to_json, problem_of
+from spillway.domain.deployments.findings import Findings, findings_to_json, param_of_spill, problem_of
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
-from spillway.domain.errors import CapacityUnavailable, NotReady, Rejected, Superseded
+from spillway.domain.errors import CapacityUnavailable, InvalidRequest, NotReady, Rejected, Superseded
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.paths.targets import target_to_json
 from spillway.ports import Deployments, Driver
-from spillway.services.events.driver import DriverEvent, Preflight, Probe, Provision, Rehearse, Release, Scale
+from spillway.services.events.driver import (
+    DriverEvent,
+    Preflight,
+    PreflightSpill,
+    Probe,
+    Provision,
+    Rehearse,
+    Release,
+    Scale,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,9 @@ class DriverTask:
             case Preflight():
                 self.driver.preflight(deployment)
                 return {"ok": True}
+            case PreflightSpill():
+                self._preflight_spill(deployment)
+                return {"ok": True}
             case Provision():
                 return {"resources": dict(self.driver.provision(deployment, event.desired))}
             case Probe():
@@ -50,6 +62,15 @@ class DriverTask:
                 return self._release(deployment, event)
             case _:
                 assert_never(event)
+
+    def _preflight_spill(self, deployment: Deployment) -> None:
+        if (spill := deployment.spec.spill_on_bedrock) is None:
+            return
+        try:
+            self.driver.preflight(replace(deployment, spec=spill, resources={}))
+        except Rejected as err:
+            message, param = f"the spill target: {err.message}", param_of_spill(err.param)
+            raise InvalidRequest(message, param=param, allowed=err.allowed) from err
 
     def _rehearsed(self, spec: DeploymentSpec) -> Findings:
         """Return what the checks find of a spec; its record is this one's alone, and nothing is made."""

@@ -15,6 +15,8 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Superseded
+from spillway.domain.paths.targets import target_to_json
+from spillway.domain.routing.route_for_status import spill_target
 from spillway.ports import Deployments, Events, Routes, Workflows
 from spillway.services.events.deployment_steps import (
     BeginDeploy,
@@ -91,7 +93,9 @@ class WorkflowSteps:
         else:
             claimed = replace(deployment, desired=desired, workflow=step.execution)
             self._moves.move(claimed, Status.PROVISIONING, "Checking and provisioning.")
-        return _plan(now, desired=desired, at_least=1, release_by=(now + RELEASE_LIMIT).isoformat())
+        spill = spill_target(deployment)
+        found: dict[str, Any] = {} if spill is None else {"spill": target_to_json(spill)}
+        return _plan(now, desired=desired, at_least=1, release_by=(now + RELEASE_LIMIT).isoformat(), **found)
 
     def _mark_warming(self, deployment: Deployment, step: MarkWarming) -> dict[str, Any]:
         self._must_own(deployment, step)

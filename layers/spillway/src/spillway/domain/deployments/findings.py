@@ -32,6 +32,11 @@ def problem_of(err: Rejected | CapacityUnavailable) -> Problem:
     return Problem(str(err), "capacity_unavailable")
 
 
+def param_of_spill(param: str | None) -> str | None:
+    """Return the field that a check of the spill target, as a model of its own, means in its deployment."""
+    return "spill.model_id" if param == "model.id" else param
+
+
 def findings_to_json(findings: Findings) -> dict[str, Any]:
     """Return findings as a driver's function answers them."""
     return asdict(findings)

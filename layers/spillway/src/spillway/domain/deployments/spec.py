@@ -304,6 +304,15 @@ class DeploymentSpec(Frozen):
             asked.append(AskedModel(self.spill.model_id, "spill.model_id", self.spill.allow_global))
         return tuple(asked)
 
+    @property
+    def spill_on_bedrock(self) -> "DeploymentSpec | None":
+        """The spill target as a deployment of its own, for what only Bedrock's driver can check; None without one."""
+        if self.spill is None:
+            return None
+        asked = self.spill
+        model = ModelSpec(id=asked.model_id, accept_eula=self.model.accept_eula, allow_global=asked.allow_global)
+        return DeploymentSpec(name=self.name, model=model, path=Path.BEDROCK)
+
     @model_validator(mode="after")
     def _has_the_weights_that_its_path_needs(self) -> "DeploymentSpec":
         if self.profile.needs_weights and self.model.weights is None:

@@ -48,6 +48,7 @@ async def smoke_test(
     deployment: str,
     request_id: str,
     monotonic: Callable[[], float],
+    role: str = "primary",
     tool_call_parser: str | None = None,
 ) -> float:
     """Return the seconds to the first token. With ``tool_call_parser`` the target has to make a call of a tool too.
@@ -55,7 +56,7 @@ async def smoke_test(
     Raises SmokeTestFailed with what came back instead of an answer or a call, AccessPending where that is a
     subscription which is being made.
     """
-    tested = _Tested(upstreams, target, deployment, request_id, monotonic)
+    tested = _Tested(upstreams, target, deployment, request_id, monotonic, role)
     until = asyncio.get_running_loop().time() + SMOKE_TEST_SECONDS
     async with _told(deployment, "completion", until):
         seconds = await tested.answer()
@@ -72,6 +73,7 @@ class _Tested:
     deployment: str
     request_id: str
     monotonic: Callable[[], float]
+    role: str
 
     async def answer(self) -> float:
         """Read a streamed answer to its end; return the seconds to its first token."""
@@ -103,7 +105,7 @@ class _Tested:
 
     async def _open(self, request: UpstreamRequest) -> Opened:
         gate = FirstByteGate(self.upstreams, TargetHealth(self.monotonic, lambda: 0.5))
-        return await gate.open([Choice(self.target, "primary", "smoke_test")], request, _LIMITS, [])
+        return await gate.open([Choice(self.target, self.role, "smoke_test")], request, _LIMITS, [])
 
 
 @asynccontextmanager

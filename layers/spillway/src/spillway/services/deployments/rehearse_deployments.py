@@ -7,13 +7,13 @@ from enum import StrEnum
 from typing import Any
 
 from spillway.domain.admission import admitted, after, ensure_can_retire, name_in_use
-from spillway.domain.deployments.findings import Findings, Problem, problem_of
+from spillway.domain.deployments.findings import Findings, Problem, param_of_spill, problem_of
 from spillway.domain.deployments.schedule import floor_at, out_of_bounds
-from spillway.domain.deployments.spec import DeploymentSpec, ModelSpec
+from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import InvalidRequest, NotFound
 from spillway.domain.paths.bedrock_models import CalledModel
-from spillway.domain.paths.path import Billing, Path
+from spillway.domain.paths.path import Billing
 from spillway.domain.pricing.price_book import HourlyPrice, PriceBook, TokenPrice
 from spillway.ports import Deployments, ModelCatalog, Rehearsals
 
@@ -122,18 +122,11 @@ class RehearseDeployments:
         return replace(found, problems=tuple(problems)), called
 
     def _of_spill(self, spec: DeploymentSpec) -> Sequence[Problem]:
-        if spec.spill is None:
+        if (spill := spec.spill_on_bedrock) is None:
             return ()
-        asked, accepted = spec.spill, spec.model.accept_eula
-        model = ModelSpec(id=asked.model_id, accept_eula=accepted, allow_global=asked.allow_global)
-        spill = self.rehearsals.of(DeploymentSpec(name=spec.name, model=model, path=Path.BEDROCK))
-        return [replace(each, param=_OF_SPILL.get(each.param or "", each.param)) for each in spill.problems]
+        return [replace(each, param=param_of_spill(each.param)) for each in self.rehearsals.of(spill).problems]
 
     def _price(self, spec: DeploymentSpec) -> HourlyPrice | TokenPrice | None:
         if spec.path.billing is Billing.TOKEN:
             return self.prices().tokens(spec.profile.model_id(spec.model.id), self.region)
         return self.prices().instance_of(spec, self.region)
-
-
-# The spill target is no field of the spec that its driver sees.
-_OF_SPILL = {"model.id": "spill.model_id"}

@@ -17,6 +17,14 @@ class Preflight(TaskEvent):
     execution: str
 
 
+class PreflightSpill(TaskEvent):
+    """As Preflight, of the spill target; Bedrock's driver is asked, whatever the deployment's path."""
+
+    verb: Literal["preflight_spill"]
+    deployment: str
+    execution: str
+
+
 class Provision(TaskEvent):
     """Make what is missing for ``desired`` instances."""
 
@@ -71,7 +79,7 @@ class Rehearse(TaskEvent):
         return self.spec.name
 
 
-DriverEvent: TypeAlias = Preflight | Provision | Probe | Scale | Release
+DriverEvent: TypeAlias = Preflight | PreflightSpill | Provision | Probe | Scale | Release
 
 _KINDS: TypeAdapter[DriverEvent | Rehearse] = TypeAdapter(
     Annotated[DriverEvent | Rehearse, Field(discriminator="verb")]

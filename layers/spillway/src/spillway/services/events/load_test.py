@@ -11,10 +11,14 @@ from spillway.domain.paths.targets import Target, target_from_json
 
 @dataclass(frozen=True)
 class SmokeTest:
-    """Prove that a deployment's target answers, and calls a tool if its ``resources`` name what reads such calls."""
+    """Prove that a deployment's target answers, and calls a tool if its ``resources`` name what reads such calls.
+
+    ``role`` is ``primary`` or ``spill``.
+    """
 
     deployment: str
     target: Target
+    role: str = "primary"
     resources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -31,7 +35,8 @@ def read_smoke_test(event: Mapping[str, Any]) -> SmokeTest | DoorTest:
         _ensure_fields(event, DoorTest)
         return DoorTest(event["door"])
     _ensure_fields(event, SmokeTest)
-    return SmokeTest(event["deployment"], target_from_json(event["target"]), event.get("resources", {}))
+    role, resources = event.get("role", "primary"), event.get("resources", {})
+    return SmokeTest(event["deployment"], target_from_json(event["target"]), role, resources)
 
 
 def read_worker_order(event: Mapping[str, Any]) -> WorkerOrder:
