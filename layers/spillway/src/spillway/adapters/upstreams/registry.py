@@ -51,7 +51,7 @@ class UpstreamsByTarget:
                 raise
             limited.refused(err.message)
             return await self._open_endpoint(target, request, connect_seconds)
-        return replace(stream, used=limited.heard)
+        return UpstreamStream(stream.blocks, stream.close, limited.heard)
 
     async def _open_endpoint(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
         if not speaks(target, request.endpoint):

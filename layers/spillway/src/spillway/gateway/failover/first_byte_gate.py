@@ -103,8 +103,8 @@ class FirstByteGate:
         choices = self._health.order(choices)
         begun = self._health.now()
         formless: InvalidRequest | None = None
-        barred = {choice: err for choice in choices if (err := self._health.barred(choice.target)) is not None}
-        asked = [choice for choice in choices if choice not in barred]
+        barred = self._health.barred(choices)
+        asked = [choice for choice in choices if choice not in barred] if barred else choices
         for choice in choices:
             if choice in barred:
                 failures.append(Failure(choice, barred[choice]))

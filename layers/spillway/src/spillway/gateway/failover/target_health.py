@@ -70,12 +70,11 @@ class TargetHealth:
             return choices
         return [*(replace(other, code=code_of(trouble.code, first.role)) for other in others), first]
 
-    def barred(self, target: Target) -> UpstreamUnavailable | None:
-        """Return why a target is not asked at all now; None for one that may be."""
-        trouble = self._troubles.get(target)
-        if trouble is None or trouble.code not in LASTING or self._monotonic() >= trouble.cools_until:
-            return None
-        return UpstreamUnavailable(trouble.code, f"{trouble.code}, not asked again for {LASTING_SECONDS:g} s")
+    def barred(self, choices: Sequence[Choice]) -> dict[Choice, UpstreamUnavailable]:
+        """Return the choices that are not asked at all now, and why."""
+        if not self._troubles:
+            return {}
+        return {choice: err for choice in choices if (err := self._bar(choice.target)) is not None}
 
     def may_try(self, choice: Choice, attempt: int) -> bool:
         """Note a request's attempt, 0 being its first; False when the primary would get one retry too many.
@@ -122,6 +121,12 @@ class TargetHealth:
         """Return how long a target still comes last."""
         trouble = self._troubles.get(target)
         return max(0.0, trouble.cools_until - self._monotonic()) if trouble else 0.0
+
+    def _bar(self, target: Target) -> UpstreamUnavailable | None:
+        trouble = self._troubles.get(target)
+        if trouble is None or trouble.code not in LASTING or self._monotonic() >= trouble.cools_until:
+            return None
+        return UpstreamUnavailable(trouble.code, f"{trouble.code}, not asked again for {LASTING_SECONDS:g} s")
 
     def _keeps_back(self, target: Target, now: float) -> bool:
         trouble = self._troubles.get(target)

@@ -31,6 +31,7 @@ _TEXT_COMPLETION = 16
 # vLLM's "This model's maximum context length is 8192 tokens. However, …"
 _CONTEXT = re.compile(r"maximum context length is (\d+)")
 
+_ON_BEDROCK = (BedrockTarget, ImportedTarget)
 _FIELDS: dict[Endpoint, tuple[str, ...]] = {
     "chat/completions": ("max_completion_tokens", "max_tokens"),
     "completions": ("max_tokens",),
@@ -40,11 +41,17 @@ _FIELDS: dict[Endpoint, tuple[str, ...]] = {
 
 @dataclass
 class _Answers:
-    """What one deployment's answers on one target used; ``most`` is what its context leaves a limit."""
+    """What one deployment's answers on one target used.
 
+    ``first`` is the least limit until a few answers have shown what they need, ``floor`` the least from then on, and
+    ``most`` what the model, or its context, leaves a limit.
+    """
+
+    first: int
+    floor: int
+    most: int | None
     longest: float = 0.0
     count: int = 0
-    most: int | None = None
 
     def add(self, tokens: int) -> None:
         """Take an answer's tokens, thoughts included."""
@@ -54,16 +61,21 @@ class _Answers:
     def refuse(self, said: str) -> None:
         """Take an engine's word that the limit did not fit its context: the prompt may have half of that."""
         if found := _CONTEXT.search(said):
-            self.most = int(found[1]) // 2
+            self.most = min(int(found[1]) // 2, self.most or int(found[1]))
 
-    def limit(self, target: BedrockTarget | ImportedTarget) -> int:
+    def limit(self) -> int:
         """Return the limit of the next answer."""
-        model = bedrock_model(target.known_id) if isinstance(target, BedrockTarget) else None
-        may_think = self.count < ANSWERS_THAT_SHOW and (model is None or model.reasons)
-        # An imported model has no quota of tokens: a lower limit would gain nothing.
-        least = FIRST_WITH_THOUGHTS if may_think or isinstance(target, ImportedTarget) else FLOOR
-        limits = [max(least, int(HEADROOM * self.longest)), model.most_output if model else None, self.most]
-        return min(limit for limit in limits if limit is not None)
+        limit = max(self.first if self.count < ANSWERS_THAT_SHOW else self.floor, int(HEADROOM * self.longest))
+        return limit if self.most is None else min(limit, self.most)
+
+
+def _no_answers(target: BedrockTarget | ImportedTarget) -> _Answers:
+    if isinstance(target, ImportedTarget):
+        # It has no quota of tokens: a lower limit would gain nothing.
+        return _Answers(FIRST_WITH_THOUGHTS, FIRST_WITH_THOUGHTS, None)
+    model = bedrock_model(target.known_id)
+    may_think = model is None or model.reasons
+    return _Answers(FIRST_WITH_THOUGHTS if may_think else FLOOR, FLOOR, model.most_output if model else None)
 
 
 @dataclass(frozen=True)
@@ -87,15 +99,17 @@ class AnswerLimits:
     def limited(self, target: Target, request: UpstreamRequest) -> Limited | None:
         """Return the request with a limit; None for one with its own, and where no limit counts against a quota."""
         fields = _FIELDS.get(request.endpoint, ())
-        if not isinstance(target, BedrockTarget | ImportedTarget) or not fields:
+        if not isinstance(target, _ON_BEDROCK) or not fields:
             return None
         if any(request.body.get(field) is not None for field in fields):
             return None
-        answers = self._answers.setdefault((request.deployment, target), _Answers())
+        key = (request.deployment, target)
+        if (answers := self._answers.get(key)) is None:
+            answers = self._answers[key] = _no_answers(target)
         limit = _TEXT_COMPLETION if request.endpoint == "completions" else request.default_max_tokens
         fixed = limit is not None
         if limit is None:
-            limit = answers.limit(target)
+            limit = answers.limit()
 
         def heard(tokens: int) -> str | None:
             if not fixed and tokens:
