@@ -25,7 +25,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
         "decision errors frozen observations",
         "engines paths",
         "deployments",
-        "access pricing",
+        "access capabilities pricing",
         "admission economics",
         "scaling",
         "routing costs alerts benchmarks",

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.capabilities.card import UNKNOWN
+from spillway.domain.capabilities.deployment_cards import cards_of
 from spillway.domain.decision import Code
 from spillway.domain.deployments.status import Status
 from spillway.domain.observations.capacity import Capacity
@@ -77,6 +79,16 @@ def test_a_route_carries_what_the_gateway_needs_to_know() -> None:
     assert (route.first_byte_seconds, route.retry_after_seconds, route.context_length) == (1.5, 212, 4096)
     assert (route.version, route.wakes) == (3, True)
     assert route.spill == BedrockTarget(SPILL_MODEL, "converse")
+    cards = cards_of(spec)
+    assert (route.primary_card, route.spill_card) == (cards.primary, cards.spill)
+    assert [choice.card for choice in route.choices()] == [cards.primary, cards.spill]
+
+
+def test_a_route_of_a_version_without_cards_is_read_as_one_that_knows_nothing() -> None:
+    stored = route_to_json(route_of(a_deployment()))
+    assert route_from_json(stored) == route_of(a_deployment())
+    del stored["primary_card"], stored["spill_card"]
+    assert {choice.card for choice in route_from_json(stored).choices()} == {UNKNOWN}
 
 
 @pytest.mark.parametrize(("path", "wakes", "length"), [("jumpstart", True, None), ("bedrock", False, None)])

@@ -17,15 +17,20 @@ def is_on_marketplace(model_id: str) -> bool:
     return model_id.split(".", 1)[0] not in _NOT_ON_MARKETPLACE
 
 
+def bedrock_api(model_id: str, api: BedrockApi | None = None) -> BedrockApi | None:
+    """Return the API that a model is called by, the one that the user named first; None where only calls can tell."""
+    if api is not None or (known := bedrock_model(model_id)) is None:
+        return api
+    return "openai" if known.chat else "converse"
+
+
 def bedrock_target(called_id: str, model_id: str, api: BedrockApi | None = None) -> BedrockTarget:
     """Return where a model answers that is called by ``called_id``; ``api`` is what the user named.
 
     Of a model that nobody knows the gateway finds the API by its first calls.
     """
-    known = bedrock_model(model_id)
-    if api is None and known is not None:
-        api = "openai" if known.chat else "converse"
-    return BedrockTarget(called_id, api, None if own_id(called_id) == own_id(model_id) else model_id)
+    own = None if own_id(called_id) == own_id(model_id) else model_id
+    return BedrockTarget(called_id, bedrock_api(model_id, api), own)
 
 
 def bedrock_id(model_id: str) -> str:

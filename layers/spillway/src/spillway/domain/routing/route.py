@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from spillway.domain.capabilities.card import UNKNOWN, Card, card_from_json, card_to_json
+from spillway.domain.paths.path import Billing
 from spillway.domain.paths.targets import Target, target_from_json, target_to_json
 
 
@@ -30,6 +32,7 @@ class Route:
     ``ready`` and ``starting`` instances are what was last seen. Until ``lost_until`` (epoch seconds) the primary counts
     as lost although it may still seem to be there: AWS said so. ``logs_text`` has prompts and answers logged.
     ``default_max_tokens`` limits answers of Bedrock whose client set no limit; None where one is learned.
+    ``primary_card`` and ``spill_card`` are what the targets can do, unknown in a route that an older version wrote.
     """
 
     name: str
@@ -51,15 +54,40 @@ class Route:
     lost_until: int = 0
     logs_text: bool = False
     default_max_tokens: int | None = None
+    primary_card: Card = UNKNOWN
+    spill_card: Card = UNKNOWN
+
+    def choices(self, only: str | None = None) -> "tuple[Choice, ...]":
+        """Return all its targets, whatever the state; ``only`` is the one role that may answer."""
+        primary = Choice(self.primary, "primary", self.code, self.primary_card) if self.primary else None
+        spill = Choice(self.spill, "spill", self.code, self.spill_card) if self.spill else None
+        return tuple(choice for choice in (primary, spill) if choice is not None and only in (None, choice.role))
+
+    @property
+    def may_wake(self) -> bool:
+        """Whether its primary has instances that a request can have woken."""
+        return self.state is RouteState.COLD and self._is_billed_by(Billing.HOUR)
+
+    @property
+    def leaves_primary_alone(self) -> bool:
+        """Whether the primary could answer but does not pay: Bedrock starts an imported model's copy by itself."""
+        return self.state is RouteState.COLD and self._is_billed_by(Billing.WINDOW)
+
+    def _is_billed_by(self, billing: Billing) -> bool:
+        return self.primary is not None and self.primary.path.billing is billing
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One place to try, ``role`` being ``primary`` or ``spill``, and the code of the reason for it."""
+    """One place to try, ``role`` being ``primary`` or ``spill``, and the code of the reason for it.
+
+    ``card`` is what the control plane knows of what it can do.
+    """
 
     target: Target
     role: str
     code: str
+    card: Card = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -79,16 +107,14 @@ def plan(route: Route, draw: float, only: str | None = None) -> Plan:
 
     ``only`` is the one role that may answer. An empty plan means that nothing can answer now.
     """
-    primary = Choice(route.primary, "primary", route.code) if route.primary else None
-    spill = Choice(route.spill, "spill", route.code) if route.spill else None
+    choices = route.choices(only)
     match route.state:
         case RouteState.READY:
-            order = (primary, spill)
+            pass
         case RouteState.SATURATED:
-            order = (spill, primary) if draw < route.spill_share else (primary, spill)
+            choices = choices[::-1] if draw < route.spill_share else choices
         case RouteState.COLD | RouteState.WARMING | RouteState.DRAINING | RouteState.FAILED:
-            order = (spill, None)
-    choices = tuple(choice for choice in order if choice is not None and only in (None, choice.role))
+            choices = tuple(choice for choice in choices if choice.role == "spill")
     is_cold = route.state is RouteState.COLD
     return Plan(choices, wake=route.wakes and is_cold, coming=is_cold or route.state is RouteState.WARMING)
 
@@ -99,6 +125,8 @@ def route_to_json(route: Route) -> dict[str, Any]:
         **vars(route),
         "primary": target_to_json(route.primary) if route.primary else None,
         "spill": target_to_json(route.spill) if route.spill else None,
+        "primary_card": card_to_json(route.primary_card),
+        "spill_card": card_to_json(route.spill_card),
     }
 
 
@@ -110,5 +138,7 @@ def route_from_json(data: dict[str, Any]) -> Route:
             "state": RouteState(data["state"]),
             "primary": target_from_json(data["primary"]) if data["primary"] else None,
             "spill": target_from_json(data["spill"]) if data["spill"] else None,
+            "primary_card": card_from_json(data.get("primary_card")),
+            "spill_card": card_from_json(data.get("spill_card")),
         }
     )

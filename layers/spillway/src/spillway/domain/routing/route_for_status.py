@@ -3,6 +3,8 @@
 import math
 from datetime import datetime
 
+from spillway.domain.capabilities.card import UNKNOWN
+from spillway.domain.capabilities.deployment_cards import cards_of
 from spillway.domain.decision import Code, Reason
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
@@ -49,6 +51,7 @@ def route_of(
         state, code, reason = RouteState.COLD, unused.code, unused.sentence
     ready, starting = (capacity.ready, capacity.starting) if capacity is not None else _expected(deployment)
     spec = deployment.spec
+    cards = cards_of(spec, deployment.called)
     return Route(
         name=spec.name,
         state=state,
@@ -69,6 +72,8 @@ def route_of(
         starting=starting,
         logs_text=spec.request_log.text,
         default_max_tokens=spec.thresholds.default_max_tokens,
+        primary_card=cards.primary,
+        spill_card=cards.spill or UNKNOWN,
     )
 
 

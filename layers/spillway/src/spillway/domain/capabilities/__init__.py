@@ -1,0 +1,1 @@
+"""What a target can be asked for, what a request demands of one, and what a refusal tells."""

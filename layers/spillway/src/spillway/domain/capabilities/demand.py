@@ -1,0 +1,140 @@
+"""What a request demands of whoever answers it, found by one cheap look at its body."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spillway.domain.capabilities.card import MOST_EMULATED_ANSWERS, Ability, Card
+
+# More than any usual text or code has (English prose has some 4.5): a prompt surely has a token for every six bytes.
+_BYTES_PER_TOKEN_AT_MOST = 6
+_IMAGE_PARTS = frozenset({"image_url", "input_image", "image"})
+_SYSTEM_ROLES = frozenset({"system", "developer"})
+_FORMATS = {"json_object": Ability.JSON_OBJECT, "json_schema": Ability.JSON_SCHEMA}
+_SEVERAL = frozenset({Ability.CHOICES, Ability.PROMPTS})
+_NOTHING: frozenset[Ability] = frozenset()
+
+
+@dataclass(frozen=True)
+class Demand:
+    """``choices`` are the answers to all prompts, ``least_tokens`` what prompt and answer may need at least."""
+
+    abilities: frozenset[Ability] = _NOTHING
+    choices: int = 1
+    least_tokens: int = 0
+
+    def lacking(self, card: Card) -> frozenset[Ability]:
+        """Return what a target is known to lack of it, emulation included."""
+        if not self.abilities:
+            return _NOTHING
+        lacking = self.abilities & card.cannot
+        if self.choices > MOST_EMULATED_ANSWERS:
+            lacking |= self.abilities & card.emulated & _SEVERAL
+        return lacking
+
+    def is_too_long(self, card: Card) -> bool:
+        """Whether it most likely does not fit into a target's context. An estimate: it decides who is asked first."""
+        return card.context_length is not None and self.least_tokens > card.context_length
+
+
+NO_DEMAND = Demand()
+
+
+def demand_of(endpoint: str, body: Mapping[str, Any], size: int, *, stream: bool) -> Demand:
+    """Return the demand of a body whose shape was checked; ``size`` is its bytes without inlined media."""
+    wanted: set[Ability] = set()
+    if body.get("tools") and (choice := body.get("tool_choice")) != "none":
+        wanted.add(Ability.TOOLS)
+        if choice not in (None, "auto"):
+            wanted.add(Ability.TOOL_CHOICE)
+        if stream:
+            wanted.add(Ability.STREAMED_TOOLS)
+    if format_ := _format(endpoint, body):
+        wanted.add(format_)
+    if (choices := _number(body.get("n")) or 1) > 1:
+        wanted.add(Ability.CHOICES)
+    if endpoint == "completions" and isinstance(prompts := body.get("prompt"), list) and isinstance(prompts[0], str):
+        if len(prompts) > 1:
+            wanted.add(Ability.PROMPTS)
+        choices *= len(prompts)
+    if _wants_logprobs(endpoint, body):
+        wanted.add(Ability.LOGPROBS)
+    _look_at_messages(body.get("input" if endpoint == "responses" else "messages"), wanted)
+    if body.get("instructions") and endpoint == "responses":
+        wanted.add(Ability.SYSTEM)
+    return Demand(frozenset(wanted), choices, size // _BYTES_PER_TOKEN_AT_MOST + _longest_answer(body))
+
+
+_PARAMS = {
+    Ability.TOOLS: "tools",
+    Ability.TOOL_CHOICE: "tool_choice",
+    Ability.STREAMED_TOOLS: "stream",
+    Ability.JSON_OBJECT: "response_format",
+    Ability.JSON_SCHEMA: "response_format",
+    Ability.CHOICES: "n",
+    Ability.PROMPTS: "prompt",
+    Ability.LOGPROBS: "logprobs",
+    Ability.IMAGES: "messages",
+    Ability.SYSTEM: "messages",
+}
+_PARAMS_OF_RESPONSES = {"response_format": "text.format", "messages": "input", "logprobs": "include"}
+
+
+def param_of(ability: Ability, endpoint: str) -> str:
+    """Return the field of a request that demands an ability."""
+    param = _PARAMS.get(ability, "model")
+    return _PARAMS_OF_RESPONSES.get(param, param) if endpoint == "responses" else param
+
+
+def _format(endpoint: str, body: Mapping[str, Any]) -> Ability | None:
+    wanted = body.get("response_format")
+    if endpoint == "responses":
+        text = body.get("text")
+        wanted = text.get("format") if isinstance(text, dict) else None
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    return _FORMATS.get(kind) if isinstance(kind, str) else None
+
+
+def _wants_logprobs(endpoint: str, body: Mapping[str, Any]) -> bool:
+    if endpoint == "responses":
+        include = body.get("include")
+        return bool(body.get("top_logprobs")) or (
+            isinstance(include, list) and "message.output_text.logprobs" in include
+        )
+    wanted = body.get("logprobs")
+    # A number in text completions, where zero log probabilities are some too.
+    return wanted is True or (isinstance(wanted, int) and wanted is not False) or bool(body.get("top_logprobs"))
+
+
+def _look_at_messages(messages: Any, wanted: set[Ability]) -> None:
+    if not isinstance(messages, list):
+        return
+    for message in messages:
+        if not isinstance(message, dict):
+            continue
+        role = message.get("role")
+        if isinstance(role, str) and role in _SYSTEM_ROLES:
+            wanted.add(Ability.SYSTEM)
+        content = message.get("content")
+        if isinstance(content, list) and any(_is_image(part) for part in content):
+            wanted.add(Ability.IMAGES)
+
+
+def _is_image(part: Any) -> bool:
+    kind = part.get("type") if isinstance(part, dict) else None
+    return isinstance(kind, str) and kind in _IMAGE_PARTS
+
+
+def _longest_answer(body: Mapping[str, Any]) -> int:
+    for field in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        if (asked := _number(body.get(field))) is not None:
+            return asked
+    return 0
+
+
+def _number(value: Any) -> int | None:
+    """Return a positive whole number, which engines also take as ``3.0``."""
+    is_whole = (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, float) and value.is_integer()
+    )
+    return int(value) if is_whole and value > 0 else None
