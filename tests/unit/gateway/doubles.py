@@ -17,6 +17,7 @@ from spillway.gateway.concurrency.cache import Cached, RouteCache
 from spillway.gateway.dispatch import Dispatch
 from spillway.gateway.errors import StoreUnavailable
 from spillway.gateway.failover.first_byte_gate import FirstByteGate
+from spillway.gateway.failover.learned_cards import LearnedCards
 from spillway.gateway.failover.target_health import TargetHealth
 from spillway.gateway.failover.wait_for_primary import WaitForPrimary
 from spillway.gateway.failover.wake import Wakes
@@ -269,7 +270,9 @@ def a_world(
         all_routes=Cached(fakes.scan, clock.monotonic),
         completions=Completions(
             dispatch=Dispatch(
-                gate=FirstByteGate(real or upstreams, TargetHealth(clock.monotonic, lambda: 0.5)),
+                gate=FirstByteGate(
+                    real or upstreams, TargetHealth(clock.monotonic, lambda: 0.5), LearnedCards(clock.monotonic)
+                ),
                 wait_for_primary=WaitForPrimary(cache.get, look_every_seconds=0.005),
                 wakes=Wakes(desk, clock.now, log),
                 monotonic=clock.monotonic,

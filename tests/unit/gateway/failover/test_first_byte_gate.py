@@ -100,9 +100,10 @@ async def test_a_mistake_told_by_the_first_event_is_the_clients_too() -> None:
 
 
 async def test_what_the_spill_target_has_no_form_for_is_a_400() -> None:
-    world = a_world(a_route(state=RouteState.COLD), bedrock=InvalidRequest("one choice only", param="n"))
-    answer = await call(world, streaming(n=2))
-    assert (answer.status, answer.error["param"]) == (400, "n")
+    refused = InvalidRequest("unknown role", param="messages.0.role")
+    world = a_world(a_route(state=RouteState.COLD), bedrock=refused)
+    answer = await call(world, streaming())
+    assert (answer.status, answer.error["param"]) == (400, "messages.0.role")
 
 
 async def test_what_the_spill_target_has_no_form_for_is_the_primarys() -> None:

@@ -10,6 +10,7 @@ from spillway.domain.paths.targets import FleetTarget
 from spillway.domain.routing.route import Choice, RouteState
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import AttemptTimeouts, FirstByteGate, NothingAnswered
+from spillway.gateway.failover.learned_cards import LearnedCards
 from spillway.gateway.failover.retry_budget import ALWAYS_ALLOWED
 from spillway.gateway.failover.target_health import FAILURES_IN_A_ROW, LASTING_SECONDS, TargetHealth
 from spillway.gateway.timeouts import CONNECT_SECONDS
@@ -171,7 +172,9 @@ async def test_the_one_who_may_still_answer_has_all_the_time_there_is() -> None:
 async def test_an_upstream_that_is_given_up_is_hung_up_on(parts: tuple[bytes, ...]) -> None:
     silent = Played(parts, ending="silence" if parts else "mute")
     async with upstreams_to(silent) as (upstreams, fake):
-        gate = FirstByteGate(upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5))
+        gate = FirstByteGate(
+            upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5), LearnedCards(FakeClock().monotonic)
+        )
         target = FleetTarget("support-llama")
         choices = [Choice(target, "primary", "ready"), Choice(FleetTarget("nobody"), "spill", "ready")]
         opening = asyncio.create_task(gate.open(choices, a_request(stream=True), AttemptTimeouts(100), []))
@@ -185,7 +188,9 @@ async def test_an_upstream_that_is_given_up_is_hung_up_on(parts: tuple[bytes, ..
 
 async def test_a_gate_without_a_retry_left_tells_what_failed() -> None:
     async with upstreams_to(Played(status=500)) as (upstreams, _):
-        gate = FirstByteGate(upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5))
+        gate = FirstByteGate(
+            upstreams, TargetHealth(FakeClock().monotonic, lambda: 0.5), LearnedCards(FakeClock().monotonic)
+        )
         with pytest.raises(NothingAnswered, match="HTTP 500"):
             await gate.open([Choice(FleetTarget("a"), "primary", "ready")], a_request(), AttemptTimeouts(100), [])
 

@@ -28,6 +28,7 @@ from spillway.gateway.completions import Completions
 from spillway.gateway.concurrency.cache import Cached, RouteCache
 from spillway.gateway.dispatch import Dispatch
 from spillway.gateway.failover.first_byte_gate import FirstByteGate
+from spillway.gateway.failover.learned_cards import LearnedCards
 from spillway.gateway.failover.target_health import TargetHealth
 from spillway.gateway.failover.wait_for_primary import WaitForPrimary
 from spillway.gateway.failover.wake import Wakes
@@ -97,7 +98,9 @@ def _gateway(settings: Settings, aws: AwsHttp, authenticator: Authenticator) -> 
     cache = RouteCache(routes.get, time.monotonic)
     completions = Completions(
         dispatch=Dispatch(
-            gate=FirstByteGate(build_upstreams(aws, settings), TargetHealth(time.monotonic, _draw)),
+            gate=FirstByteGate(
+                build_upstreams(aws, settings), TargetHealth(time.monotonic, _draw), LearnedCards(time.monotonic)
+            ),
             wait_for_primary=WaitForPrimary(cache.get),
             wakes=Wakes(desk, clock.utc_now, print_line),
             monotonic=time.monotonic,

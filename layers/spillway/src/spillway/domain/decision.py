@@ -41,6 +41,7 @@ class Code(StrEnum):
     SPILL_FAILED = "spill_failed"
     QUOTA_USED_UP = "quota_used_up"
     ACCESS_DENIED = "access_denied"
+    PRIMARY_CANNOT = "primary_cannot"
     FIRST_BYTE_TIMEOUT = "first_byte_timeout"
     ENGINE_SATURATED = "engine_saturated"
     BUDGET = "budget"

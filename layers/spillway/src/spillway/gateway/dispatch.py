@@ -2,14 +2,17 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
+from spillway.domain.capabilities.card import MOST_EMULATED_ANSWERS, Ability
+from spillway.domain.capabilities.demand import param_of
 from spillway.domain.decision import Code
-from spillway.domain.errors import InvalidRequest
+from spillway.domain.errors import InvalidRequest, Rejected
+from spillway.domain.paths.targets import Target
 from spillway.domain.routing.route import Choice, Plan, Route, RouteState, plan
 from spillway.gateway.concurrency.cache import Monotonic
-from spillway.gateway.errors import Unavailable
+from spillway.gateway.errors import UNSUPPORTED, Incapable, Unavailable
 from spillway.gateway.failover.first_byte_gate import (
     AttemptTimeouts,
     Failure,
@@ -38,7 +41,8 @@ class RequestContext:
     """One request on its way to whoever answers it; ``alive`` where its answer is a stream.
 
     ``asked`` is what its headers ask for, ``count`` tells the check of it before its end. ``background`` is what was
-    begun beside it and has to end before its answer does.
+    begun beside it and has to end before its answer does. ``refusals`` are of targets that cannot do what it demands,
+    ``primary_only`` when it has turned out that none but the primary can.
     """
 
     request: UpstreamRequest
@@ -48,6 +52,8 @@ class RequestContext:
     count: Callable[[Record], Coroutine[None, None, None]]
     alive: KeepAlive | None = None
     background: list[asyncio.Task[None]] = field(default_factory=list)
+    refusals: dict[Target, Rejected] = field(default_factory=dict)
+    primary_only: bool = False
 
     def keep_alive(self, head: StreamHead, path: str, code: str, comment: str) -> None:
         """Let the client of a stream hear comments when what comes next takes long."""
@@ -68,14 +74,60 @@ class Dispatch:
 
     async def open(self, context: RequestContext) -> Opened:
         """Return an answer that has begun well; raises Unavailable, or Rejected for what is the client's mistake."""
+        while True:
+            choices = await self._choices(context)
+            try:
+                return await self._open(choices, context)
+            except Incapable as err:
+                context.refusals |= err.refusals
+
+    async def _choices(self, context: RequestContext) -> Sequence[Choice]:
+        """Return whom to try, having waited for the primary where nobody else can; raises Unavailable or Rejected."""
         planned = self._plan(context)
-        choices = _able(planned, context)
-        if not choices and planned.coming:
+        choices = self._able(planned.choices, context)
+        if choices:
+            return choices
+        self._ensure_possible(context)
+        if context.primary_only and context.route.leaves_primary_alone:
+            return self._able(context.route.choices(context.asked.target), context)
+        if planned.coming:
             await self._wait(context)
-            choices = _able(self._plan(context), context)
+            choices = self._able(self._plan(context).choices, context)
         if not choices:
-            raise _nobody(context.route, self.monotonic() - context.record.begun)
-        return await self._open(choices, context)
+            raise _nobody(context, self.monotonic() - context.record.begun)
+        return choices
+
+    def _able(self, choices: Sequence[Choice], context: RequestContext) -> list[Choice]:
+        """Return the choices that can do what the request demands, as far as is known; those too small for it last."""
+        request = context.request
+        able = [
+            choice
+            for choice in choices
+            if can_answer(choice.target, request.endpoint)
+            and choice.target not in context.refusals
+            and not request.demand.lacking(self.gate.card(choice))
+        ]
+        if able and able[0].role == "spill" and choices[0].role == "primary":
+            able[0] = replace(able[0], code=Code.PRIMARY_CANNOT)
+        if len(able) > 1 and request.demand.is_too_long(self.gate.card(able[0])):
+            able.sort(key=lambda choice: request.demand.is_too_long(self.gate.card(choice)))
+        return able
+
+    def _ensure_possible(self, context: RequestContext) -> None:
+        """Raise Rejected where no target can do what the request demands, in whatever state; else only the primary can.
+
+        What the targets that were asked have said comes before what is known of them.
+        """
+        possible = list(_in_question(context))
+        if not possible and (context.asked.target == "spill" or context.route.choices()):
+            raise _no_target(context)
+        lacking = [context.request.demand.lacking(self.gate.card(choice)) for choice in possible]
+        refused = [context.refusals.get(choice.target) for choice in possible]
+        if possible and all(lacks or said for lacks, said in zip(lacking, refused, strict=True)):
+            raise next(filter(None, refused), None) or _unsupported(context, lacking[0])
+        context.primary_only = len(possible) > 1
+        if context.primary_only and context.route.may_wake:
+            self._wake(context)
 
     def _plan(self, context: RequestContext) -> Plan:
         route = context.route
@@ -102,7 +154,7 @@ class Dispatch:
 
         def see(latest: Route) -> None:
             context.route = latest
-            if latest.state is RouteState.COLD and latest.wakes:
+            if (latest.state is RouteState.COLD and latest.wakes) or (context.primary_only and latest.may_wake):
                 self._wake(context)
 
         context.route = await self.wait_for_primary.wait(route, seconds, see)
@@ -147,31 +199,46 @@ class Dispatch:
         return math.ceil(self.gate.seconds_left(failure.choice.target))
 
 
-def _able(planned: Plan, context: RequestContext) -> list[Choice]:
-    """Return the choices that have the endpoint asked for; raises InvalidRequest when there never is one."""
-    request, route = context.request, context.route
-    able = [choice for choice in planned.choices if can_answer(choice.target, request.endpoint)]
-    if able:
-        return able
+def _in_question(context: RequestContext) -> Iterator[Choice]:
+    """Yield all targets that this request may be answered by, whatever their state."""
+    for choice in context.route.choices(context.asked.target):
+        if can_answer(choice.target, context.request.endpoint):
+            yield choice
+
+
+def _no_target(context: RequestContext) -> InvalidRequest:
+    """Return what is wrong with a request for which the deployment has no target in any state."""
+    route = context.route
     if context.asked.target == "spill" and route.spill is None:
-        raise InvalidRequest(
+        return InvalidRequest(
             f"'{route.name}' has no spill target",
             param="x-spillway-target",
             code="no_spill_target",
             allowed=["primary"],
         )
-    targets = [target for target in (route.primary, route.spill) if target]
-    if targets and not any(can_answer(target, request.endpoint) for target in targets):
-        raise InvalidRequest(
-            f"'{route.name}' has no {request.endpoint}",
-            param="model",
-            code="unsupported_endpoint",
-            allowed=["/v1/chat/completions", "/v1/completions", "/v1/responses"],
-        )
-    return []
+    return InvalidRequest(
+        f"'{route.name}' has no {context.request.endpoint}",
+        param="model",
+        code="unsupported_endpoint",
+        allowed=["/v1/chat/completions", "/v1/completions", "/v1/responses"],
+    )
 
 
-def _nobody(route: Route, waited_seconds: float) -> Unavailable:
+def _unsupported(context: RequestContext, lacking: Iterable[Ability]) -> InvalidRequest:
+    """Return what a request demands and no target has; the field is that of the first."""
+    names = sorted(lacking)
+    is_several = not {Ability.CHOICES, Ability.PROMPTS}.isdisjoint(names)
+    limit = f" (up to {MOST_EMULATED_ANSWERS} answers are made up)" if is_several else ""
+    return InvalidRequest(
+        f"no target of '{context.route.name}' supports this: {', '.join(names)}{limit}",
+        param=param_of(names[0], context.request.endpoint),
+        code=UNSUPPORTED,
+    )
+
+
+def _nobody(context: RequestContext, waited_seconds: float) -> Unavailable:
+    route = context.route
     said = "failed" if route.state is RouteState.FAILED else f"is {route.state}"
+    why = ", and nothing else can do what this request asks for" if context.primary_only else ""
     left = max(1, math.ceil(route.retry_after_seconds - waited_seconds))
-    return Unavailable(f"'{route.name}' {said}: {route.reason}", code=route.code, retry_after_seconds=left)
+    return Unavailable(f"'{route.name}' {said}: {route.reason}{why}", code=route.code, retry_after_seconds=left)

@@ -5,6 +5,7 @@ Rejected (domain.errors)  the client's mistake: 4xx
 ├── BodyTooSlow           408
 ├── MethodNotAllowed      405 (http_errors)
 └── UpstreamRejected      the engine's own 400, 413 or 422
+Incapable                 what was asked cannot do what the request demands: another target is tried, or waited for
 Unavailable               503: nothing can answer now
 UpstreamUnavailable       one target failed: the next one is tried, or the stream ends with an error event
 StoreUnavailable         the routes table cannot be read: the last route stays in force
@@ -12,12 +13,14 @@ ClientGone                nobody is left to answer
 """
 
 import math
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import orjson
 
 from spillway.domain.decision import Code
 from spillway.domain.errors import Rejected, Retryable, SpillwayError
+from spillway.domain.paths.targets import Target
 from spillway.http_errors import error_json, error_shape
 from spillway.http_errors import error_type as error_type
 
@@ -25,6 +28,9 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 # Above it OpenAI's clients give up at once (Python, from 120), ignore it (Node before 6), or wait it out, however long.
 LONGEST_RETRY_AFTER_SECONDS = 60
+# The codes of what no target of a deployment can do; the second is OpenAI's.
+UNSUPPORTED = "unsupported_by_model"
+TOO_LONG = "context_length_exceeded"
 
 
 class BodyTooSlow(Rejected):
@@ -40,6 +46,14 @@ class UpstreamRejected(Rejected):
     def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message, param=param, code=code)
         self.status = status
+
+
+class Incapable(SpillwayError):
+    """The targets that were tried cannot do what the request demands, in their own words by target."""
+
+    def __init__(self, refusals: Mapping[Target, Rejected]) -> None:
+        super().__init__("; ".join(err.message for err in refusals.values()))
+        self.refusals = refusals
 
 
 class Unavailable(SpillwayError):

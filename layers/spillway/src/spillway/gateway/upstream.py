@@ -1,9 +1,11 @@
 """The seam between the gateway and the places that answer."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias, assert_never
 
+from spillway.domain.capabilities.card import Ability
+from spillway.domain.capabilities.demand import NO_DEMAND, Demand
 from spillway.domain.paths.bedrock_models import bedrock_model
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 
@@ -16,7 +18,8 @@ class UpstreamRequest:
 
     ``stream`` and ``wants_usage`` are what the client asked for: upstream, usage is always asked for.
     ``size`` is its bytes without the media that are inlined in it. ``default_max_tokens`` is its deployment's limit for
-    answers of Bedrock whose client set none; without it, one is learned.
+    answers of Bedrock whose client set none; without it, one is learned. ``demand`` is what it takes to answer it, and
+    ``emulated`` what of that is to be made up because the target that is asked lacks it.
     """
 
     deployment: str
@@ -27,6 +30,13 @@ class UpstreamRequest:
     request_id: str
     size: int
     default_max_tokens: int | None = None
+    demand: Demand = NO_DEMAND
+    emulated: frozenset[Ability] = frozenset()
+
+    def whole(self) -> "UpstreamRequest":
+        """Return the request for an answer in one piece."""
+        body = {name: value for name, value in self.body.items() if name not in ("stream", "stream_options")}
+        return replace(self, body=body, stream=False)
 
     def upstream_body(self, **changes: Any) -> dict[str, Any]:
         """Return the body for an engine that speaks OpenAI's protocol; a value of None removes its field.

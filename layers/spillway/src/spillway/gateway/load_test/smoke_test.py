@@ -9,8 +9,9 @@ from typing import Any
 from spillway.domain.errors import AccessPending, Rejected, SmokeTestFailed
 from spillway.domain.paths.targets import Target
 from spillway.domain.routing.route import Choice
-from spillway.gateway.errors import UpstreamUnavailable
+from spillway.gateway.errors import Incapable, UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import AttemptTimeouts, FirstByteGate, NothingAnswered, Opened
+from spillway.gateway.failover.learned_cards import LearnedCards
 from spillway.gateway.failover.target_health import TargetHealth
 from spillway.gateway.streaming.reasoning import reasoning_in
 from spillway.gateway.streaming.rewriting import StreamRewriter
@@ -88,7 +89,7 @@ class _Tested:
         fields: dict[str, Any] = {"tools": [_TOOL], "tool_choice": "auto"}
         try:
             opened = await self._open(self._request({**fields, "max_tokens": _CALL_TOKENS}, _TOOL_PROMPT))
-        except Rejected:
+        except (Incapable, Rejected):
             # A context too short for so many leaves fewer by itself.
             opened = await self._open(self._request(fields, _TOOL_PROMPT))
         await opened.stream.close()
@@ -104,7 +105,7 @@ class _Tested:
         return UpstreamRequest(self.deployment, "chat/completions", body, stream, False, self.request_id, 0)
 
     async def _open(self, request: UpstreamRequest) -> Opened:
-        gate = FirstByteGate(self.upstreams, TargetHealth(self.monotonic, lambda: 0.5))
+        gate = FirstByteGate(self.upstreams, TargetHealth(self.monotonic, lambda: 0.5), LearnedCards(self.monotonic))
         return await gate.open([Choice(self.target, self.role, "smoke_test")], request, _LIMITS, [])
 
 
@@ -114,7 +115,7 @@ async def _told(deployment: str, what: str, until: float) -> AsyncIterator[None]
     try:
         async with asyncio.timeout_at(until):
             yield
-    except (NothingAnswered, Rejected, UpstreamUnavailable) as err:
+    except (Incapable, NothingAnswered, Rejected, UpstreamUnavailable) as err:
         failure = AccessPending if _SUBSCRIPTION in str(err) else SmokeTestFailed
         raise failure(f"'{deployment}' gave no {what}: {err}") from err
     except TimeoutError as err:

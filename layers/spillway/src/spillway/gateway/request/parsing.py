@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from spillway.domain.capabilities.demand import demand_of
 from spillway.domain.errors import InvalidRequest, NotFound
 from spillway.gateway.request.counts import read_counts
 from spillway.gateway.request.media import inlined_bytes
@@ -31,7 +32,9 @@ def parse_completion(raw: bytes, endpoint: Endpoint, request_id: str) -> Upstrea
     check_addresses(body)
     check_name(model)
     wants_usage = bool(options and options.get("include_usage"))
-    return UpstreamRequest(model, endpoint, body, stream, wants_usage, request_id, len(raw) - inlined_bytes(body))
+    size = len(raw) - inlined_bytes(body)
+    demand = demand_of(endpoint, body, size, stream=stream)
+    return UpstreamRequest(model, endpoint, body, stream, wants_usage, request_id, size, demand)
 
 
 def check_name(model: str) -> None:
