@@ -1,5 +1,6 @@
 """The upstream for each kind of target."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -7,9 +8,12 @@ from spillway.adapters.upstreams.bedrock.answer_limits import AnswerLimits
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.chat_fallback import open_as_chat
 from spillway.adapters.upstreams.converse import ConverseUpstream
+from spillway.adapters.upstreams.emulation.emulate import open_emulated
+from spillway.adapters.upstreams.emulation.together import open_prompts
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
+from spillway.domain.capabilities.card import Ability
 from spillway.domain.decision import Code
 from spillway.domain.paths.targets import (
     BedrockApi,
@@ -21,6 +25,8 @@ from spillway.domain.paths.targets import (
 )
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream, speaks
+
+_SEVERAL = frozenset({Ability.CHOICES, Ability.PROMPTS})
 
 
 @dataclass(frozen=True)
@@ -39,24 +45,38 @@ class UpstreamsByTarget:
     apis: dict[str, BedrockApi] = field(default_factory=dict)
 
     async def open(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """As Upstreams.open; an endpoint that the target lacks is mapped onto chat, Bedrock is given a limit."""
+        """As Upstreams.open; what a target lacks is mapped or made up, and Bedrock is given a limit."""
         limited = self.limits.limited(target, request)
         if limited is None:
-            return await self._open_endpoint(target, request, connect_seconds)
+            return await self._open_any(target, request, connect_seconds)
         try:
-            stream = await self._open_endpoint(target, limited.request, connect_seconds)
+            stream = await self._open_any(target, limited.request, connect_seconds)
         except UpstreamRejected as err:
             # The client never asked for the limit: what it may be refused for is answered without it.
             if "token" not in err.message.lower():
                 raise
             limited.refused(err.message)
-            return await self._open_endpoint(target, request, connect_seconds)
+            return await self._open_any(target, request, connect_seconds)
+        if request.emulated & _SEVERAL:
+            # The tokens of all choices together tell nothing of what one needs.
+            return stream
         return UpstreamStream(stream.blocks, stream.close, limited.heard)
 
-    async def _open_endpoint(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        if not speaks(target, request.endpoint):
-            return await open_as_chat(lambda chat: self._open(target, chat, connect_seconds), request)
-        return await self._open(target, request, connect_seconds)
+    async def _open_any(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
+        """An endpoint that the target lacks is mapped onto chat, other abilities are made up."""
+
+        def open_one(each: UpstreamRequest) -> Awaitable[UpstreamStream]:
+            return self._open(target, each, connect_seconds)
+
+        async def open_any(each: UpstreamRequest) -> UpstreamStream:
+            # What is made up of a response is made up of its chat.
+            if speaks(target, each.endpoint) and not (each.emulated and each.endpoint == "responses"):
+                return await open_emulated(open_one, each)
+            return await open_as_chat(lambda chat: open_emulated(open_one, chat), each)
+
+        if Ability.PROMPTS in request.emulated:
+            return await open_prompts(open_any, request)
+        return await open_any(request)
 
     async def _open(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
         match target:

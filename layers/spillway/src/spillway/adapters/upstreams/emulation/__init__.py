@@ -1,0 +1,1 @@
+"""What a target lacks and the gateway makes up, in the form of chat completions."""
