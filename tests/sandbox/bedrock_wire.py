@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from tests.sandbox import eventstream
 from tests.sandbox.aws_errors import AwsError
-from tests.sandbox.wording import Wording, count_chat_tokens, message_text
+from tests.sandbox.wording import Wording, count_chat_tokens, message_text, wording_for
 
 _DONE = b"data: [DONE]\n\n"
 _OPENAI_ERROR_TYPES = {
@@ -208,7 +208,7 @@ def _asked(model_id: str, messages: list[dict[str, Any]], limit: object, created
     cut = isinstance(limit, int) and limit <= usual_tokens
     tokens = limit if isinstance(limit, int) and cut else usual_tokens
     prompt = "\n".join(map(message_text, messages))
-    return Asked(model_id, Wording(prompt), count_chat_tokens(messages), tokens, cut, created, limit=limit)
+    return Asked(model_id, wording_for(prompt), count_chat_tokens(messages), tokens, cut, created, limit=limit)
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -152,7 +152,10 @@ def _completion_call(data: object) -> Call:
     prompt = body.prompt if isinstance(body.prompt, str) else " ".join(map(str, body.prompt))
     # OpenAI's default for text completions, which vLLM keeps.
     asked = 16 if body.max_tokens is None else body.max_tokens
-    return _call(body, chat=False, prompt=prompt, prompt_tokens=count_tokens(prompt), max_tokens=asked)
+    call = _call(body, chat=False, prompt=prompt, prompt_tokens=count_tokens(prompt), max_tokens=asked)
+    # A list of texts is answered text by text, a list of tokens is one prompt.
+    prompts = len(body.prompt) if isinstance(body.prompt, list) and isinstance(body.prompt[0], str) else 1
+    return replace(call, choices=call.choices * prompts)
 
 
 def _call(body: _Body, *, chat: bool, prompt: str, prompt_tokens: int, max_tokens: int | None) -> Call:

@@ -1,5 +1,6 @@
 """What the emulated models say, and how many tokens that is: the same for the same prompt, every time."""
 
+import json
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,6 +29,11 @@ def message_text(message: Mapping[str, Any]) -> str:
     return " ".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
+def wording_for(prompt: str) -> "Wording":
+    """Return how a prompt is answered: who asks in words for one JSON object gets one."""
+    return OneObject(prompt) if "one json object" in prompt.lower() else Wording(prompt)
+
+
 class Wording:
     """The endless answer to one prompt: the prompt's own last words in a circle, one word a token."""
 
@@ -40,3 +46,11 @@ class Wording:
         circle, offset = self._words, self._first + choice
         joined = " ".join(circle[(offset + position) % len(circle)] for position in range(start, stop))
         return f" {joined}" if start and joined else joined
+
+
+class OneObject(Wording):
+    """A JSON object of one token, whatever else the prompt was."""
+
+    def text(self, start: int, stop: int, choice: int = 0) -> str:
+        """Return all of it with its first token."""
+        return json.dumps({"answer": super().text(0, 1, choice)}) if start == 0 and stop else ""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.capabilities.card import UNKNOWN, Ability, capabilities_view
 from spillway.domain.routing.route import RouteState
 from tests.builders import a_route
 from tests.unit.gateway.doubles import BODY, CONTEXT, GOOD_STREAM, World, a_world, call, completion, streaming
@@ -186,7 +187,9 @@ async def test_a_stage_before_the_path_does_not_matter(stage: str) -> None:
 
 
 async def test_the_list_of_models_shows_what_the_key_covers() -> None:
-    routes = [a_route("b-model", state=RouteState.COLD), a_route("a-model", context_length=8192), a_route("c-model")]
+    lacking = UNKNOWN.without(Ability.TOOLS)
+    known = a_route("a-model", context_length=8192, spill_card=lacking)
+    routes = [a_route("b-model", state=RouteState.COLD), known, a_route("c-model", spill=None)]
     context = {"authorizer": {"key_id": "k", "scopes": "invoke", "deployments": "a-model,b-model"}}
     world = a_world(*routes)
 
@@ -201,7 +204,11 @@ async def test_the_list_of_models_shows_what_the_key_covers() -> None:
         "object": "model",
         "created": routes[1].created,
         "owned_by": "spillway",
-        "spillway": {"state": "ready", "context_length": 8192},
+        "spillway": {
+            "state": "ready",
+            "context_length": 8192,
+            "capabilities": capabilities_view(UNKNOWN, lacking),
+        },
     }
     assert len(again.json["data"]) == 3
     assert one.json["spillway"]["state"] == "cold"

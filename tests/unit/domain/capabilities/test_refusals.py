@@ -5,6 +5,7 @@ import pytest
 from spillway.domain.capabilities.card import Ability
 from spillway.domain.capabilities.demand import Demand
 from spillway.domain.capabilities.refusals import Lesson, lesson_of, lesson_of_field
+from spillway.domain.errors import InvalidRequest
 
 EVERYTHING = Demand(frozenset(Ability))
 # In the words that vLLM 0.32 and Bedrock used.
@@ -74,6 +75,9 @@ def test_no_ability_is_believed_to_be_lacking_that_was_not_demanded() -> None:
         # Prompts of tokens, and what only an engine's own endpoint has.
         ("prompt", Ability.TOOLS, Lesson()),
         ("suffix", Ability.TOOLS, Lesson()),
+        ("tools", Ability.TOOLS, Lesson(Ability.TOOLS)),
+        ("messages.0.content.1", Ability.IMAGES, Lesson()),
+        ("messages.0.content.1", Ability.TOOLS, None),
         ("messages.1.role", Ability.TOOLS, None),
         (None, Ability.TOOLS, None),
     ],
@@ -81,4 +85,9 @@ def test_no_ability_is_believed_to_be_lacking_that_was_not_demanded() -> None:
 def test_a_field_without_a_form_tells_of_the_target_if_it_is_sound(
     param: str | None, demanded: Ability, lesson: Lesson | None
 ) -> None:
-    assert lesson_of_field(param, Demand(frozenset({demanded}))) == lesson
+    assert lesson_of_field(InvalidRequest("no", param=param), Demand(frozenset({demanded}))) == lesson
+
+
+def test_a_value_of_a_wrong_type_is_the_clients_mistake_on_whatever_target() -> None:
+    err = InvalidRequest("tools must be a list", param="tools", code="invalid_type")
+    assert lesson_of_field(err, EVERYTHING) is None

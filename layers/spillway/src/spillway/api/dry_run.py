@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
-from spillway.api.models import ServesIn
+from spillway.api.models import CapabilitiesBody, ServesIn
+from spillway.api.views import capabilities_of
 from spillway.domain.deployments.deployment import regions_by_id
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.frozen import Frozen
@@ -63,6 +64,7 @@ class DryRunBody(Frozen):
     desired: Annotated[int, Field(description="Instances (model copies, on SageMaker) that it would ask for")]
     resources: Annotated[tuple[str, ...], Field(description="What would be made, or by DELETE released, by name")]
     serves_in: ServesIn
+    capabilities: CapabilitiesBody
     price: Annotated[WouldCost | None, Field(description="null where it is unknown, and of a DELETE")]
 
 
@@ -80,6 +82,7 @@ def dry_run_of(rehearsal: Rehearsal) -> DryRunBody:
         desired=rehearsal.desired,
         resources=found.resources,
         serves_in=regions_by_id(rehearsal.called),
+        capabilities=capabilities_of(rehearsal.spec, rehearsal.called),
         price=_price(rehearsal),
     )
 

@@ -23,6 +23,28 @@ ServesIn = Annotated[
 ]
 
 
+class CardBody(Frozen):
+    """What one target can do. ``emulated`` is made up by the gateway; ``unknown`` is tried."""
+
+    abilities: dict[str, Literal["yes", "emulated", "no", "unknown"]]
+    context_length: Annotated[int | None, Field(description="Tokens of prompt and answer together")]
+    most_output_tokens: int | None
+
+
+class CapabilitiesBody(Frozen):
+    """What the targets can do, as far as it is known before they are asked."""
+
+    primary: CardBody
+    spill: CardBody | None
+    not_shared: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What only one of the two can: requests that demand it are that one's alone, and wait for it "
+            "while it sleeps; limits that differ are among them"
+        ),
+    ]
+
+
 class DeploymentRecord(Frozen):
     """A deployment: what was asked for with every default filled in, and where it stands."""
 
@@ -40,6 +62,7 @@ class DeploymentRecord(Frozen):
     ]
     serves_in: ServesIn
     notes: Annotated[tuple[str, ...], Field(description="What it cannot do as it was asked for, and what would help")]
+    capabilities: CapabilitiesBody
     created_at: datetime
     updated_at: Annotated[datetime, Field(description="When the status last changed")]
 

@@ -1,9 +1,10 @@
 """Domain objects as the API's models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from spillway.api.models import (
+    CapabilitiesBody,
     CapacityBody,
     CostBody,
     DecisionBody,
@@ -19,10 +20,14 @@ from spillway.api.models import (
     ThroughputBody,
 )
 from spillway.domain.access.keys import Key
+from spillway.domain.capabilities.card import capabilities_view
+from spillway.domain.capabilities.deployment_cards import cards_of
 from spillway.domain.costs.month import Cost
 from spillway.domain.decision import Decision, reason_to_json
 from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.parsers import notes_on
+from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.paths.bedrock_models import CalledModel
 from spillway.domain.paths.targets import target_to_json
 from spillway.domain.routing.route import Route
 from spillway.services.deployments.show_deployments import Detail
@@ -42,9 +47,16 @@ def record_of(deployment: Deployment, unpriced: Sequence[str]) -> DeploymentReco
         unpriced=tuple(unpriced),
         serves_in=dict(deployment.serves_in),
         notes=tuple(notes_on(deployment.spec)),
+        capabilities=capabilities_of(deployment.spec, deployment.called),
         created_at=deployment.created_at,
         updated_at=deployment.updated_at,
     )
+
+
+def capabilities_of(spec: DeploymentSpec, called: Mapping[str, CalledModel | None]) -> CapabilitiesBody:
+    """Return what the targets of a spec can do, whether or not anything of it exists; ``called`` as cards_of."""
+    cards = cards_of(spec, called)
+    return CapabilitiesBody.model_validate(capabilities_view(cards.primary, cards.spill))
 
 
 def detail_of(detail: Detail) -> DeploymentDetail:

@@ -107,10 +107,10 @@ class Dispatch:
             and choice.target not in context.refusals
             and not request.demand.lacking(self.gate.card(choice))
         ]
-        if able and able[0].role == "spill" and choices[0].role == "primary":
-            able[0] = replace(able[0], code=Code.PRIMARY_CANNOT)
         if len(able) > 1 and request.demand.is_too_long(self.gate.card(able[0])):
             able.sort(key=lambda choice: request.demand.is_too_long(self.gate.card(choice)))
+        if able and able[0].role == "spill" and choices[0].role == "primary":
+            able[0] = replace(able[0], code=Code.PRIMARY_CANNOT)
         return able
 
     def _ensure_possible(self, context: RequestContext) -> None:

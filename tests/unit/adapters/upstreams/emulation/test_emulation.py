@@ -15,7 +15,7 @@ from spillway.domain.capabilities.demand import demand_of
 from spillway.domain.decision import Code
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.upstream import Endpoint, UpstreamRequest, UpstreamStream
-from tests.unit.gateway.doubles import GOOD_STREAM, USAGE, chunk, completion, sse, usage_chunk
+from tests.unit.gateway.doubles import USAGE, chunk, completion, sse, usage_chunk
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 
@@ -124,7 +124,7 @@ async def test_a_choice_that_does_not_begin_takes_the_others_along() -> None:
     ],
 )
 async def test_a_choice_that_breaks_off_breaks_the_stream(broken: list[bytes | Exception]) -> None:
-    target = OneAtATime([list(GOOD_STREAM), broken])
+    target = OneAtATime([[sse(chunk("x"), usage_chunk(), "[DONE]")], broken])
     with pytest.raises((UpstreamUnavailable, RuntimeError)):
         await answered(target, asking(Ability.CHOICES, n=2, stream=True))
     assert target.closed == 2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from spillway.domain.capabilities.card import Ability
 from spillway.domain.capabilities.demand import Demand
+from spillway.domain.errors import InvalidRequest
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,14 @@ _TOO_LONG = tuple(
 # Our own translations name the field that they have no form for.
 _BY_PARAM = {
     "n": (Ability.CHOICES,),
+    "tools": (Ability.TOOLS,),
     "prompt": (Ability.PROMPTS,),
     "logprobs": (Ability.LOGPROBS,),
     "response_format": (Ability.JSON_OBJECT, Ability.JSON_SCHEMA),
 }
 # Of text completions, what chat has no form for and an engine's own endpoint has; prompts of tokens are such, too.
 _WITHOUT_CHAT_FORM = frozenset({"suffix", "echo", "best_of", "prompt"})
+_WRONG_TYPE = "invalid_type"
 
 
 def lesson_of(message: str, demand: Demand) -> Lesson | None:
@@ -91,9 +94,14 @@ def lesson_of(message: str, demand: Demand) -> Lesson | None:
     return None
 
 
-def lesson_of_field(param: str | None, demand: Demand) -> Lesson | None:
-    """Return what it tells that a field has no form on a target; None where that may be a mistake in the field."""
-    for ability in _BY_PARAM.get(param or "", ()):
+def lesson_of_field(err: InvalidRequest, demand: Demand) -> Lesson | None:
+    """Return what it tells that a request has no form on a target; None where that may be a mistake of the client."""
+    param = err.param or ""
+    if err.code == _WRONG_TYPE:
+        return None
+    for ability in _BY_PARAM.get(param, ()):
         if ability in demand.abilities:
             return Lesson(ability)
-    return Lesson() if param in _WITHOUT_CHAT_FORM else None
+    # An image may be one that only an engine fetches.
+    is_image = Ability.IMAGES in demand.abilities and ".content." in param
+    return Lesson() if is_image or param in _WITHOUT_CHAT_FORM else None

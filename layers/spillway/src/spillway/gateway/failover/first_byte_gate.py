@@ -180,7 +180,7 @@ class FirstByteGate:
 def _lesson_of(err: UpstreamRejected | InvalidRequest, request: UpstreamRequest) -> Lesson | None:
     """Return what a refusal tells of its target, None where it is the client's mistake."""
     if isinstance(err, InvalidRequest):
-        return lesson_of_field(err.param, request.demand)
+        return lesson_of_field(err, request.demand)
     return lesson_of(err.message, request.demand)
 
 
