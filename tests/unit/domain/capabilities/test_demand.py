@@ -113,3 +113,19 @@ def test_what_surely_has_more_tokens_than_the_context_is_too_long(
 )
 def test_an_ability_has_the_field_that_demands_it(ability: Ability, endpoint: str, param: str) -> None:
     assert param_of(ability, endpoint) == param
+
+
+@pytest.mark.parametrize(
+    ("lacking", "repeats"),
+    [
+        ([], (1, 1)),
+        ([Ability.CHOICES], (3, 1)),
+        ([Ability.JSON_OBJECT], (2, 2)),
+        ([Ability.CHOICES, Ability.JSON_OBJECT], (6, 2)),
+    ],
+)
+def test_what_is_made_up_reads_the_prompt_and_writes_the_answer_more_than_once(
+    lacking: list[Ability], repeats: tuple[int, int]
+) -> None:
+    demand = Demand(frozenset({Ability.CHOICES, Ability.JSON_OBJECT}), choices=3)
+    assert demand.repeats(UNKNOWN.without(*lacking)) == repeats

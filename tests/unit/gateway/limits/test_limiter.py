@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from spillway.domain.access.limits import KeyLimits
+from spillway.domain.capabilities.card import UNKNOWN, Ability
 from spillway.domain.decision import Code
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget
 from spillway.domain.routing.route import RouteState
@@ -16,7 +17,7 @@ from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.limits.month import Patience
 from spillway.gateway.timeouts import BUDGET_WAIT_SECONDS
 from tests.builders import NOW, a_route
-from tests.unit.gateway.doubles import CONTEXT, GOOD_STREAM, Answer, World, a_world, call, completion, streaming
+from tests.unit.gateway.doubles import BODY, CONTEXT, GOOD_STREAM, Answer, World, a_world, call, completion, streaming
 from tests.unit.gateway.limits.doubles import SharedTable
 
 MODEL = "meta.llama3-1-8b-instruct-v1:0"  # $0.22 a million tokens, of either kind, in us-east-1
@@ -203,6 +204,25 @@ async def test_a_text_completion_of_a_limited_key_is_as_long_as_any_other() -> N
     context = {**CONTEXT, "authorizer": {**CONTEXT["authorizer"], **limits}}  # type: ignore[dict-item]
     await call(world, {"model": "support-llama", "prompt": "hi"}, path="/v1/completions", context=context)
     assert world.upstreams.requests[-1][1].body["max_tokens"] == 16
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacking", "status"),
+    [
+        # 98 bytes of prompt and 8 tokens of answers; eight times the prompt is above the limit.
+        ({"n": 8, "max_tokens": 1}, Ability.LOGPROBS, 200),
+        ({"n": 8, "max_tokens": 1}, Ability.CHOICES, 429),
+        ({"response_format": {"type": "json_object"}, "max_tokens": 50}, Ability.LOGPROBS, 200),
+        ({"response_format": {"type": "json_object"}, "max_tokens": 50}, Ability.JSON_OBJECT, 429),
+    ],
+)
+async def test_what_is_made_up_by_several_requests_is_held_to_all_of_them(
+    changes: dict[str, Any], lacking: Ability, status: int
+) -> None:
+    world = a_world(a_route(spill_card=UNKNOWN.without(lacking)), fleet=[completion()])
+    limits = KeyLimits(tokens_per_minute=110).to_context()
+    context = {**CONTEXT, "authorizer": {**CONTEXT["authorizer"], **limits}}  # type: ignore[dict-item]
+    assert (await call(world, {**BODY, **changes}, context=context)).status == status
 
 
 IMAGE = "data:image/png;base64," + "A" * 4_000_000

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spillway.domain.capabilities.card import MOST_EMULATED_ANSWERS, Ability, Card
+from spillway.domain.capabilities.card import JSON_TRIES, MOST_EMULATED_ANSWERS, Ability, Card
 
 # More than any usual text or code has (English prose has some 4.5): a prompt surely has a token for every six bytes.
 _BYTES_PER_TOKEN_AT_MOST = 6
@@ -31,6 +31,12 @@ class Demand:
         if self.choices > MOST_EMULATED_ANSWERS:
             lacking |= self.abilities & card.emulated & _SEVERAL
         return lacking
+
+    def repeats(self, card: Card) -> tuple[int, int]:
+        """Return how often a target reads the prompt, and how often it writes each answer, where it is made up."""
+        made_up = self.abilities & card.emulated
+        tries = JSON_TRIES if Ability.JSON_OBJECT in made_up else 1
+        return tries * (min(self.choices, MOST_EMULATED_ANSWERS) if Ability.CHOICES in made_up else 1), tries
 
     def is_too_long(self, card: Card) -> bool:
         """Whether it most likely does not fit into a target's context. An estimate: it decides who is asked first."""

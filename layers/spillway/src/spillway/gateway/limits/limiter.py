@@ -103,7 +103,7 @@ class Limiter:
         admission = Admission(request, asked)
         if limits is NO_LIMITS:
             return admission
-        need = need_of(request, route.context_length)
+        need = need_of(request, route.context_length).made_up(request.demand, route.primary_card, route.spill_card)
         admission.request, admission.state = need.capped(request), self._state(key_id)
         try:
             await self._reserve(admission, admission.state, limits, need, route)

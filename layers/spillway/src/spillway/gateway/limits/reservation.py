@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spillway.domain.capabilities.card import Card
+from spillway.domain.capabilities.demand import Demand
 from spillway.domain.paths.path import is_billed_by_token
 from spillway.gateway.request.media import other_parts
 from spillway.gateway.streaming.usage import Usage
@@ -38,6 +40,16 @@ class Need:
     prompt_likely: int
     completion: int
     cap: tuple[str, int] | None
+
+    def made_up(self, demand: Demand, *cards: Card) -> "Need":
+        """Return the need with all requests that a target's lack makes of one, as the target does that needs most."""
+        reads, writes = zip(*map(demand.repeats, cards), strict=True)
+        return replace(
+            self,
+            prompt_at_most=self.prompt_at_most * max(reads),
+            prompt_likely=self.prompt_likely * max(reads),
+            completion=self.completion * max(writes),
+        )
 
     def capped(self, request: UpstreamRequest) -> UpstreamRequest:
         """Return the request with the limit that it lacks."""

@@ -9,13 +9,13 @@ import orjson
 from spillway.adapters.upstreams.chat_fallback import OpenChat
 from spillway.adapters.upstreams.emulation.replay import as_stream
 from spillway.adapters.upstreams.emulation.usage import added
+from spillway.domain.capabilities.card import JSON_TRIES
 from spillway.domain.decision import Code
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.streaming.sse import parsed
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 
 _INSTRUCTION = "Answer with one JSON object and with nothing else: no other text, and no code fence around it."
-_TRIES = 2
 # gpt-oss on Bedrock's OpenAI-compatible endpoint writes its thoughts into the text, other models theirs.
 _ENDS_OF_THOUGHTS = ("</reasoning>", "</think>")
 
@@ -27,7 +27,7 @@ async def open_json_object(open_one: OpenChat, request: UpstreamRequest) -> Upst
     """
     asked = _instructed(request.whole())
     spent: dict[str, Any] = {}
-    for _ in range(_TRIES):
+    for _ in range(JSON_TRIES):
         stream = await open_one(asked)
         try:
             body = b"".join([block async for block in stream.blocks])
@@ -41,7 +41,7 @@ async def open_json_object(open_one: OpenChat, request: UpstreamRequest) -> Upst
         if checked is not None:
             answer |= {"choices": [checked], "usage": spent}
             return _of(as_stream(answer) if request.stream else orjson.dumps(answer))
-    raise UpstreamUnavailable(Code.PRIMARY_FAILED, f"no JSON object in {_TRIES} answers")
+    raise UpstreamUnavailable(Code.PRIMARY_FAILED, f"no JSON object in {JSON_TRIES} answers")
 
 
 def _instructed(request: UpstreamRequest) -> UpstreamRequest:
