@@ -70,6 +70,14 @@ async def test_where_only_the_sleeping_one_can_it_is_woken_and_the_client_told_t
     assert world.desk.announced == ["support-llama"]
 
 
+async def test_a_fleet_is_not_woken_for_what_it_cannot_do() -> None:
+    world = a_world_that_answers(a_route(state=RouteState.COLD, primary_card=NO_TOOLS))
+    assert (await call(world, TOOLS)).headers["x-spillway-target"] == "bedrock"
+    assert world.desk.announced == []
+    assert (await call(world)).status == 200
+    assert world.desk.announced == ["support-llama"]
+
+
 async def test_where_only_the_starting_one_can_the_request_waits_inside_its_threshold() -> None:
     world = a_world_that_answers(a_route(state=RouteState.WARMING, spill_card=NO_TOOLS, first_byte_seconds=600.0))
     reads = world.routes.get
@@ -120,7 +128,7 @@ async def test_what_none_ever_can_is_a_400_with_the_field(
     world = a_world_that_answers(a_route(state=state, primary_card=lacking, spill_card=lacking))
     answer = await call(world, {**BODY, **changes})
     assert (answer.status, answer.error["code"], answer.error["param"]) == (400, "unsupported_by_model", param)
-    assert (asked(world), world.desk.announced) == ([], [] if state is RouteState.READY else ["support-llama"])
+    assert (asked(world), world.desk.announced) == ([], [])
 
 
 @pytest.mark.parametrize("target", ["primary", "spill"])

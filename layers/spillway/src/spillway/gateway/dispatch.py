@@ -85,9 +85,12 @@ class Dispatch:
         """Return whom to try, having waited for the primary where nobody else can; raises Unavailable or Rejected."""
         planned = self._plan(context)
         choices = self._able(planned.choices, context)
+        if not choices:
+            self._ensure_possible(context)
+        if planned.wake or (context.primary_only and context.route.may_wake):
+            self._wake(context)
         if choices:
             return choices
-        self._ensure_possible(context)
         if context.primary_only and context.route.leaves_primary_alone:
             return self._able(context.route.choices(context.asked.target), context)
         if planned.coming:
@@ -126,19 +129,16 @@ class Dispatch:
         if possible and all(lacks or said for lacks, said in zip(lacking, refused, strict=True)):
             raise next(filter(None, refused), None) or _unsupported(context, lacking[0])
         context.primary_only = len(possible) > 1
-        if context.primary_only and context.route.may_wake:
-            self._wake(context)
 
     def _plan(self, context: RequestContext) -> Plan:
         route = context.route
         draw = self.draw() if route.state is RouteState.SATURATED else 0.0
-        planned = plan(route, draw, context.asked.target)
-        if planned.wake:
-            self._wake(context)
-        return planned
+        return plan(route, draw, context.asked.target)
 
     def _wake(self, context: RequestContext) -> None:
-        if self.wakes.due(context.route.name):
+        """Ask for the primary's wake, unless it could do nothing for this request once it is awake."""
+        is_able = any(choice.role == "primary" for choice in self._able(context.route.choices(), context))
+        if is_able and self.wakes.due(context.route.name):
             context.background.append(asyncio.create_task(self.wakes.ask(context.route.name)))
 
     async def _wait(self, context: RequestContext) -> None:
