@@ -1,10 +1,13 @@
 """Completions and responses on targets that have only chat: what is asked of chat, and what the client gets back."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from spillway.domain.capabilities.card import Ability
+from spillway.domain.capabilities.demand import demand_of
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.targets import BedrockTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import Endpoint, UpstreamRequest
@@ -48,6 +51,43 @@ async def streamed(request: UpstreamRequest, *chunks: Any) -> list[Any]:
         found.append(data if data == "[DONE]" else json.loads(data))
         assert len(lines) == 1 or lines[0] == f"event: {found[-1]['type']}"
     return found
+
+
+@pytest.mark.parametrize(
+    ("model_id", "path"),
+    [
+        ("openai.gpt-oss-20b-1:0", "/openai/v1/responses"),
+        ("us.openai.gpt-oss-120b-1:0", "/openai/v1/responses"),
+        ("qwen.qwen3-32b-v1:0", "/openai/v1/chat/completions"),
+        ("acme.unheard-of-v1:0", "/openai/v1/chat/completions"),
+    ],
+)
+async def test_responses_go_where_bedrock_is_known_to_have_them(model_id: str, path: str) -> None:
+    asked, _ = await asked_of_chat(BedrockTarget(model_id, "openai"), asking("responses", input="hi"))
+    assert asked == path
+
+
+async def test_a_response_that_is_made_up_is_made_up_of_its_chat() -> None:
+    request = asking("responses", input="hi", text={"format": {"type": "json_object"}})
+    made_up = replace(request, emulated=frozenset({Ability.JSON_OBJECT}))
+    async with upstreams_to(Played([chat(content='{"a": 1}')])) as (upstreams, fake):
+        (body,) = await read(upstreams, OPENAI, made_up)
+    assert fake.seen[0].path == "/openai/v1/chat/completions"
+    assert "response_format" not in fake.seen[0].body
+    assert json.loads(body)["output"][0]["content"][0]["text"] == '{"a": 1}'
+
+
+async def test_a_list_of_prompts_is_asked_one_by_one() -> None:
+    request = asking("completions", prompt=["One", "Two"])
+    made_up = replace(
+        request,
+        demand=demand_of("completions", request.body, 100, stream=False),
+        emulated=frozenset({Ability.PROMPTS}),
+    )
+    async with upstreams_to(Played([chat()])) as (upstreams, fake):
+        (body,) = await read(upstreams, OPENAI, made_up)
+    assert sorted(seen.body["messages"][0]["content"] for seen in fake.seen) == ["One", "Two"]
+    assert [choice["index"] for choice in json.loads(body)["choices"]] == [0, 1]
 
 
 async def test_a_completions_prompt_becomes_a_message() -> None:
