@@ -119,9 +119,9 @@ def card_from_json(data: Mapping[str, Any] | None) -> Card:
 
 
 def card_view(card: Card) -> dict[str, Any]:
-    """Return a card as users see it: an answer for every ability, and the limits."""
+    """Return a card as users see it: an answer for every ability, by name, and the limits."""
     return {
-        "abilities": {ability.value: card.answer(ability) for ability in Ability},
+        "abilities": {ability.value: card.answer(ability) for ability in sorted(Ability)},
         "context_length": card.context_length,
         "most_output_tokens": card.most_output_tokens,
     }
