@@ -24,7 +24,7 @@ THRESHOLDS = {
 BUDGET = {"usd_per_month": 800.0, "alert_at": [0.5, 1.0]}
 DEPLOYMENT = {
     "name": "support-llama",
-    "model": {"id": MODEL, "weights": "s3://weights/llama/", "accept_eula": True},
+    "model": {"id": MODEL, "weights": "s3://weights/llama/", "accept_eula": True, "allow_global": True},
     "path": "fleet",
     "capacity": CAPACITY,
     "engine": {
@@ -37,7 +37,7 @@ DEPLOYMENT = {
         "args": {"max-num-seqs": 64, "trust-remote-code": True},
     },
     "thresholds": THRESHOLDS,
-    "spill": {"model_id": SPILL_MODEL, "api": "converse"},
+    "spill": {"model_id": SPILL_MODEL, "api": "converse", "allow_global": True},
     "budget": BUDGET,
     "request_log": {"text": True},
 }

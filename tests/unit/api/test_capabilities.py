@@ -8,7 +8,7 @@ SYSTEMLESS = "mistral.mixtral-8x7b-instruct-v0:1"
 
 def test_what_is_not_shared_is_told_by_a_dry_run_and_at_once_and_later(world: World) -> None:
     rehearsed = world.call("POST", "/deployments?dry_run=true", spec_body()).json["capabilities"]
-    assert {"tools", "logprobs"} <= set(rehearsed["not_shared"])
+    assert {"tool_choice", "logprobs"} <= set(rehearsed["not_shared"])
     assert rehearsed["primary"]["abilities"]["logprobs"] == "yes"
     assert rehearsed["spill"]["abilities"] == rehearsed["spill"]["abilities"] | {
         "logprobs": "no",

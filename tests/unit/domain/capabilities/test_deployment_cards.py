@@ -89,7 +89,8 @@ def test_an_application_profile_has_the_card_of_the_model_that_it_was_made_of() 
 @pytest.mark.parametrize("model", [model.bedrock_id for model in MODELS if model.bedrock_id])
 def test_every_model_of_the_catalog_is_listed(model: str) -> None:
     known = bedrock_model(model)
-    assert known and known.context_length
+    assert known
+    assert known.context_length
 
 
 @pytest.mark.parametrize("path", Path)

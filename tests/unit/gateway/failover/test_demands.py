@@ -65,7 +65,7 @@ async def test_where_only_the_sleeping_one_can_it_is_woken_and_the_client_told_t
 
     answer = await call(world, TOOLS)
 
-    assert (answer.status, answer.error["code"], answer.headers["retry-after"]) == (503, "asleep", "240")
+    assert (answer.status, answer.error["code"], answer.headers["retry-after"]) == (503, "asleep", "60")
     assert asked(world) == []
     assert world.desk.announced == ["support-llama"]
 

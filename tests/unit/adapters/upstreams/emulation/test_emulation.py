@@ -24,7 +24,7 @@ def asking(*emulated: Ability, endpoint: Endpoint = "chat/completions", **body: 
     body = {"messages": [{"role": "user", "content": "hi"}], **body}
     stream = bool(body.get("stream"))
     demand = demand_of(endpoint, body, 100, stream=stream)
-    return UpstreamRequest("m", endpoint, body, stream, False, "r1", 100, demand, frozenset(emulated))
+    return UpstreamRequest("m", endpoint, body, stream, False, "r1", 100, demand=demand, emulated=frozenset(emulated))
 
 
 @dataclass

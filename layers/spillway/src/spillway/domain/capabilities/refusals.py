@@ -27,9 +27,9 @@ class Lesson:
 _LACKING: tuple[tuple[re.Pattern[str], Ability | None], ...] = tuple(
     (re.compile(words, re.IGNORECASE), ability)
     for words, ability in (
-        # vLLM 0.32 without the two flags, recorded: '"auto" tool choice requires --enable-auto-tool-choice and
-        # --tool-call-parser to be set', 'tool_choice=required requires --tool-call-parser to be set'.
-        (r"requires --(enable-auto-tool-choice|tool-call-parser)", Ability.TOOLS),
+        # vLLM 0.32 without its flags for tools, recorded: '"auto" tool choice requires --…', and
+        # 'tool_choice=required requires --…'.
+        (r"tool[ _]choice\S* requires --", Ability.TOOLS),
         # vLLM 0.32, recorded: 'tiny-llama is not a multimodal model'; its limit of images, where one is set.
         (r"is not a multimodal model|at most 0 image", Ability.IMAGES),
         # Converse, n8n-io/n8n#14206.

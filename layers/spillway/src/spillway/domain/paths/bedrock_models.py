@@ -18,8 +18,8 @@ class BedrockModel:
     """``most_output`` is the tokens of its longest answer, ``context_length`` those of prompt and answer.
 
     ``chat`` and ``responses`` say whether the runtime's OpenAI-compatible endpoint serves them; Converse serves all of
-    these models. ``reasons``: an answer begins with thoughts, which count as output. ``tool_choice`` is a call that must
-    be made.
+    these models. ``reasons``: an answer begins with thoughts, which count as output. ``tool_choice`` is a call that
+    must be made.
     """
 
     most_output: int | None

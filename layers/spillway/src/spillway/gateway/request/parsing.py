@@ -34,7 +34,7 @@ def parse_completion(raw: bytes, endpoint: Endpoint, request_id: str) -> Upstrea
     wants_usage = bool(options and options.get("include_usage"))
     size = len(raw) - inlined_bytes(body)
     demand = demand_of(endpoint, body, size, stream=stream)
-    return UpstreamRequest(model, endpoint, body, stream, wants_usage, request_id, size, demand)
+    return UpstreamRequest(model, endpoint, body, stream, wants_usage, request_id, size, demand=demand)
 
 
 def check_name(model: str) -> None:
