@@ -17,6 +17,7 @@ CONTEXT = 512
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "Where is my order?"}], "max_tokens": 20}
 PROBABILITIES = {**CHAT, "logprobs": True}
+PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0="}}]}]
 LONG = [{"role": "user", "content": "word " * 3 * CONTEXT}]
 # What is asked, and how many choices it has.
 CALLS: dict[str, tuple[str, dict[str, Any], int]] = {
@@ -42,8 +43,8 @@ async def ask(operator: Operator, endpoint: str, body: dict[str, Any], **more: A
 
 async def test_one_outcome_in_every_state(operator: Operator) -> None:
     deployment = await operator.ready(NAME)
-    assert deployment["capabilities"]["primary"]["abilities"]["tools"] == "no"
-    assert {"tools", "logprobs", "context_length"} <= set(deployment["capabilities"]["not_shared"])
+    assert deployment["capabilities"]["primary"]["abilities"]["tools"] == "yes"
+    assert {"tool_choice", "logprobs", "context_length"} <= set(deployment["capabilities"]["not_shared"])
     models = (await operator.call("GET", f"/v1/models/{NAME}")).body
     assert models["spillway"]["capabilities"] == deployment["capabilities"]
 
@@ -62,13 +63,13 @@ async def test_one_outcome_in_every_state(operator: Operator) -> None:
                 assert isinstance(json.loads(answer.body["choices"][0]["message"]["content"]), dict)
     assert outcomes == {call: dict.fromkeys(STATES, (200, choices)) for call, (_, _, choices) in CALLS.items()}
     left_out = {call for call, by_state in reasons.items() if by_state["ready"] == "primary_cannot"}
-    assert left_out == {"tools", "a prompt above the fleet's context"}
+    assert left_out == {"a prompt above the fleet's context"}
 
     await operator.until(NAME, "serving")
     assert (await ask(operator, "chat/completions", PROBABILITIES)).headers["x-spillway-target"] == "fleet"
     # Neither target can: that is told, not waited for.
-    never = await ask(operator, "chat/completions", {**PROBABILITIES, "tools": [TOOL]})
-    assert (never.status, never.error["code"], never.error["param"]) == (400, "unsupported_by_model", "tools")
+    never = await ask(operator, "chat/completions", {**CHAT, "messages": PICTURE})
+    assert (never.status, never.error["code"], never.error["param"]) == (400, "unsupported_by_model", "messages")
 
 
 async def expect_to_be_told_to_come_back(operator: Operator) -> None:

@@ -66,7 +66,5 @@ async def test_a_deployment_comes_up_sleeps_wakes_and_goes_by_them(
 
 
 async def test_a_deployment_that_fails_gives_back_what_it_had(operator: Operator) -> None:
-    await operator.ask_for(
-        "older-typo", path="bedrock", capacity=None, spill=None, model={"id": "meta.no-such-model-v1:0"}
-    )
-    await operator.until("older-typo", "failed")
+    await operator.ask_for("older-unoffered", capacity={"instance_types": ["p5e.48xlarge"]})
+    await operator.until("older-unoffered", "failed")
