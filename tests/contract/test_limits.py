@@ -7,7 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.dynamodb import limits_table
 from spillway.adapters.dynamodb.limits_table import LimitsTable
 from spillway.gateway.errors import StoreUnavailable
@@ -60,9 +61,9 @@ async def table(
         return
     request.getfixturevalue("dynamo")
     monkeypatch.setattr(limits_table, "TABLE_SECONDS", 30.0)  # moto takes one write after the other
-    async with open_session() as session:
+    async with Connections() as connections:
         yield LimitsTable(
-            AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW), "limits"
+            AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW), "limits"
         )
 
 
@@ -139,17 +140,17 @@ async def test_200_requests_through_20_gateways_stay_within_a_minute(table: Coun
 
 
 async def test_a_table_that_is_not_there_is_unavailable(endpoint: str) -> None:
-    async with open_session() as session:
-        aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW)
+    async with Connections() as connections:
+        aws = AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW)
         with pytest.raises(StoreUnavailable):
             await LimitsTable(aws, "nowhere").change(a_change({"used": 1}))
         nowhere = Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
         with pytest.raises(StoreUnavailable):
-            await LimitsTable(AwsHttp(session, nowhere, lambda: NOW), "limits").change(a_change({"used": 1}))
+            await LimitsTable(AwsHttp(connections, nowhere, lambda: NOW), "limits").change(a_change({"used": 1}))
 
 
 async def test_items_expire(endpoint: str, dynamo: Any) -> None:
-    async with open_session() as session:
-        aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW)
+    async with Connections() as connections:
+        aws = AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}), lambda: NOW)
         await LimitsTable(aws, "limits").change(a_change({"used": 1}))
     assert dynamo.get_item(TableName="limits", Key={"id": {"S": ITEM}})["Item"]["expires_at"] == {"N": "1800000000"}

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.bench.gateway import machine
 from tests.bench.gateway.bench import Bench, Sample
-from tests.bench.gateway.peers import install
+from tests.bench.gateway.peers import BEFORE, install
 from tests.bench.gateway.systems import System, all_systems
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
@@ -50,6 +50,7 @@ def _describe(versions: dict[str, str]) -> None:
 def _table(rows: list[System], samples: dict[str, list[Sample]], bench: Bench) -> list[list[str]]:
     header = ["", "+p50 ms @1", "@16", "@64", "+p99 ms @1", "@16", "@64", "requests/s", "CPU ms", "CPU us/chunk"]
     header += ["first token +ms", "start s", "RSS MB", "rps / bare", "CPU / bare"]
+    header += [f"{what} / {BEFORE}" for what in ("rps", "CPU", "+p50 @1", "chunk")]
     direct = _medians(samples["direct"])
     bare = _medians(samples.get("bare pass-through", []))
     table = [header]
@@ -58,7 +59,8 @@ def _table(rows: list[System], samples: dict[str, list[Sample]], bench: Bench) -
         if not mine:
             table.append([row.name, "not installed" if row.command is None else "failed", *[""] * (len(header) - 2)])
             continue
-        table.append([row.name, *_figures(mine, direct, bare), ""][: len(header)])
+        before = _medians(samples.get(row.name.replace("Spillway", BEFORE), [])) if "Spillway" in row.name else {}
+        table.append([row.name, *_figures(mine, direct, bare), *_since(mine, before, direct)])
         start = bench.starts.get(row.name)
         table[-1][11] = f"{start:.2f}" if start else ""
     return table
@@ -76,6 +78,15 @@ def _figures(mine: dict[str, float], direct: dict[str, float], bare: dict[str, f
     ratios = [f"{mine[name] / bare[name]:.2f}" if bare and not own else "" for name in ("rps", "cpu_ms")]
     memory = "" if own else f"{mine['rss_mb']:.0f}"
     return [*latencies, f"{mine['rps']:,.0f}", *used, added("first"), "", memory, *ratios]
+
+
+def _since(mine: dict[str, float], before: dict[str, float], direct: dict[str, float]) -> list[str]:
+    """Return how a row stands to that of the gateway before."""
+    if not before:
+        return [""] * 4
+    shares = [mine[name] / before[name] for name in ("rps", "cpu_ms")]
+    shares += [(mine["p50_1"] - direct["p50_1"]) / (before["p50_1"] - direct["p50_1"])]
+    return [f"{share:.2f}" for share in (*shares, mine["chunk_us"] / before["chunk_us"])]
 
 
 def _medians(samples: list[Sample]) -> dict[str, float]:

@@ -39,14 +39,23 @@ globalThis.fetch = async (...request) => {
 """
 
 
+# The gateway of this commit is a row of its own: what has been added since must not cost its users time.
+BEFORE = "16fd45a"
+_REPOSITORY = Path(__file__).resolve().parents[3]
+
+
 @dataclass(frozen=True)
 class Peers:
-    """Interpreters and scripts of what is installed; ``versions`` by package."""
+    """Interpreters and scripts of what is installed; ``versions`` by package.
+
+    ``before`` is the folder of :data:`BEFORE`'s sources, None where the clone lacks that commit.
+    """
 
     server: Path | None
     litellm: Path | None
     portkey: Path | None
     portkey_patch: Path
+    before: Path | None
     versions: dict[str, str]
 
 
@@ -56,7 +65,18 @@ def install() -> Peers:
     patch = FOLDER / "portkey_patch.cjs"
     patch.write_text(_PORTKEY_PATCH)
     server, litellm = _python("server", _SERVER), _python("litellm", ["litellm[proxy]"])
-    return Peers(server, litellm, _portkey(), patch, _versions(server, litellm))
+    return Peers(server, litellm, _portkey(), patch, _before(), _versions(server, litellm))
+
+
+def _before() -> Path | None:
+    folder = FOLDER / BEFORE
+    if not folder.exists():
+        archive = FOLDER / f"{BEFORE}.tar"
+        command = ["git", "-C", str(_REPOSITORY), "archive", "-o", str(archive), BEFORE, "layers", "functions"]
+        if not _run(command):
+            return None
+        shutil.unpack_archive(archive, folder, filter="data")
+    return folder
 
 
 def _python(name: str, packages: list[str]) -> Path | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.gateway.answers import CONVERSE_MODEL, MODEL
-from tests.bench.gateway.peers import FOLDER, Peers
+from tests.bench.gateway.peers import BEFORE, FOLDER, Peers
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 UPSTREAM_PORT, FIRST_PORT = 18_400, 18_401
@@ -17,7 +17,8 @@ PROMPT = (
     "Summarise what the customer wrote, in one sentence, and say how urgent it is on a scale from one to five. " * 8
 )
 _FAST = ["--loop", "uvloop", "--http", "httptools"]
-_ON_LAMBDA = ["--loop", "asyncio", "--http", "h11", "--h11-max-incomplete-event-size", "65536"]
+_ON_LAMBDA = ["--loop", "asyncio", "--http", "httptools"]
+_BEFORE_ON_LAMBDA = ["--loop", "asyncio", "--http", "h11", "--h11-max-incomplete-event-size", "65536"]
 _QUIET = ["--no-access-log", "--no-server-header", "--log-level", "warning"]
 # It refuses to start without a strong one; with it alone it looks nothing up.
 _LITELLM_KEY = "sk-" + "3f9a1c7e5b2d8064" * 3
@@ -96,9 +97,8 @@ def all_systems(peers: Peers) -> list[System]:
     """Return the rows in the table's order."""
     ports = iter(range(FIRST_PORT, FIRST_PORT + 20))
     here = str(Path(__file__).parent)
-    source = f"{REPOSITORY}/layers/spillway/src:{REPOSITORY}/functions/serve_openai"
     spillway = {
-        "PYTHONPATH": source,
+        "PYTHONPATH": _source(REPOSITORY),
         "ROUTES_TABLE": "routes",
         "USAGE_TABLE": "usage",
         "LOADS_TABLE": "loads",
@@ -111,13 +111,17 @@ def all_systems(peers: Peers) -> list[System]:
         **_AWS,
     }
 
+    earlier = spillway | {"PYTHONPATH": _source(peers.before) if peers.before else ""}
+    on_lambda = {"AWS_LAMBDA_FUNCTION_NAME": "bench"}
+
     def python(
         name: str, app: str, how: list[str], environment: dict[str, str], model: str = MODEL, *, limited: bool = True
     ) -> System:
         port = next(ports)
         command = [str(peers.server), "-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), *how, *_QUIET]
         headers = _context(limited) if app == "app:app" else {}
-        return System(name, command if peers.server else None, port, environment, headers, model)
+        runs = peers.server and environment.get("PYTHONPATH")
+        return System(name, command if runs else None, port, environment, headers, model)
 
     return [
         System("direct", [], UPSTREAM_PORT),
@@ -125,12 +129,19 @@ def all_systems(peers: Peers) -> list[System]:
         python("Spillway", "app:app", _FAST, spillway),
         python("Spillway, key without limits", "app:app", _FAST, spillway, limited=False),
         python("bare, as on Lambda", "bare:app", _ON_LAMBDA, {"PYTHONPATH": here}),
-        python("Spillway, as on Lambda", "app:app", _ON_LAMBDA, spillway | {"AWS_LAMBDA_FUNCTION_NAME": "bench"}),
+        python("Spillway, as on Lambda", "app:app", _ON_LAMBDA, spillway | on_lambda),
         python("Spillway, Converse", "app:app", _FAST, spillway, CONVERSE_MODEL),
+        python(f"{BEFORE}", "app:app", _FAST, earlier),
+        python(f"{BEFORE}, as on Lambda", "app:app", _BEFORE_ON_LAMBDA, earlier | on_lambda),
+        python(f"{BEFORE}, Converse", "app:app", _FAST, earlier, CONVERSE_MODEL),
         python("FastAPI + boto3, Converse", "boto_translation:app", _FAST, {"PYTHONPATH": here, **_AWS}),
         _portkey(peers, next(ports)),
         _litellm(peers, next(ports)),
     ]
+
+
+def _source(repository: Path) -> str:
+    return f"{repository}/layers/spillway/src:{repository}/functions/serve_openai"
 
 
 def _context(limited: bool) -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.bootstrap import gateway as bootstrap
 from spillway.gateway.app import Gateway
 from spillway.settings import Settings
@@ -89,11 +90,11 @@ async def test_credentials_are_found_after_the_restore(monkeypatch: pytest.Monke
         writer.close()
 
     server = await asyncio.start_server(credentials, "127.0.0.1", 0)
-    async with server, open_session() as session:
+    async with server, Connections() as connections:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
             monkeypatch.delenv(name, raising=False)
         address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/credentials"
-        aws = AwsHttp(session, Settings(SNAPSTART), lambda: NOW)
+        aws = AwsHttp(connections, Settings(SNAPSTART), lambda: NOW)
         aws.prepare()
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", address)
         found = await aws._credentials()

@@ -8,7 +8,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.settings import Settings
 from tests.builders import NOW
 from tests.table_engine import OTHER_DYNAMODB
@@ -67,6 +68,6 @@ def dynamo(endpoint: str) -> Iterator[Any]:
 
 @pytest.fixture
 async def aws(endpoint: str, dynamo: Any) -> AsyncIterator[AwsHttp]:
-    async with open_session() as session:
+    async with Connections() as connections:
         addresses = {"AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_DYNAMODB": OTHER_DYNAMODB or endpoint}
-        yield AwsHttp(session, Settings({**ENVIRONMENT, **addresses}), lambda: NOW)
+        yield AwsHttp(connections, Settings({**ENVIRONMENT, **addresses}), lambda: NOW)

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from spillway.settings import Settings
@@ -131,8 +132,8 @@ async def dying(target: Target) -> AsyncIterator[Scene]:
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     try:
-        async with open_session() as session:
-            aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": server.url}), lambda: NOW)
+        async with Connections() as connections:
+            aws = AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": server.url}), lambda: NOW)
             yield Scene(server, all_upstreams(aws, server.url), target)
     finally:
         listener.close()

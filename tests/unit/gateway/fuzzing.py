@@ -41,21 +41,18 @@ _LAST_CHUNK = {"choices": [{"index": 0, "delta": {"content": "hi"}, "text": "hi"
 _DEEP_TEXT = "[" * 400 + "]" * 400
 
 
-class _Content:
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    async def readany(self) -> bytes:
-        body, self._body = self._body, b""
-        return body
-
-
 class _Response:
     status = 200
     headers: Mapping[str, str] = {}
 
     def __init__(self, body: bytes) -> None:
-        self.content = _Content(body)
+        self._body = body
+
+    async def __anext__(self) -> bytes:
+        body, self._body = self._body, b""
+        if not body:
+            raise StopAsyncIteration
+        return body
 
     def close(self) -> None:
         return None

@@ -10,7 +10,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
@@ -89,9 +90,9 @@ async def upstreams_to(*scripts: Played) -> AsyncIterator[tuple[UpstreamsByTarge
     fake = FakeUpstream(list(scripts))
     app = web.Application(client_max_size=20_000_000)
     app.router.add_post("/{path:.*}", fake.answer)
-    async with TestServer(app) as server, open_session() as session:
+    async with TestServer(app) as server, Connections() as connections:
         fake.url = str(server.make_url("")).rstrip("/")
-        aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": fake.url}), lambda: NOW)
+        aws = AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": fake.url}), lambda: NOW)
         yield all_upstreams(aws, f"{fake.url}/stage/fleets"), fake
 
 

@@ -1,36 +1,29 @@
-"""Broken and hostile HTTP on a real server, started as on Lambda: an answer or a 400, and the connection ends."""
+"""Broken and hostile HTTP on a real server: an answer or a 400, and the connection ends.
+
+On the plain server's door, which strangers reach; on Lambda the web adapter alone speaks to ours.
+"""
 
 import asyncio
 import json
 import re
-import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import pytest
 import uvicorn
 
+from spillway.gateway.__main__ import _HEAD_BYTES
+from spillway.gateway.concurrency.connection_guard import GuardedConnection
 from spillway.gateway.timeouts import BODY_SECONDS
 from tests.unit.gateway.doubles import BODY, CONTEXT, World
 from tests.unit.gateway.fuzzing import TARGETS, a_world_on
 from tests.waiting import advance, until
 
-_SCRIPT = (Path(__file__).parents[3] / "functions/serve_openai/run.sh").read_text()
 RAW = json.dumps(BODY).encode()
 OWN = b"host: x\r\nx-amzn-request-context: %b\r\n" % json.dumps(CONTEXT).encode()
 POST = b"POST /v1/chat/completions HTTP/1.1\r\n" + OWN
 WHOLE = POST + b"content-length: %d\r\n\r\n" % len(RAW) + RAW
 SMUGGLED = b"GET /v1/models HTTP/1.1\r\n" + OWN + b"\r\n"
-
-
-def _options() -> dict[str, object]:
-    """What run.sh tells uvicorn of HTTP itself."""
-    words = shlex.split(_SCRIPT.replace("\\\n", " ").splitlines()[-1])
-    found = {word: words[at + 1] for at, word in enumerate(words[:-1]) if word.startswith("--")}
-    options: dict[str, object] = {"http": found["--http"], "loop": found["--loop"], "ws": found.get("--ws", "auto")}
-    options["h11_max_incomplete_event_size"] = int(found["--h11-max-incomplete-event-size"])
-    return options
 
 
 class Client:
@@ -105,7 +98,15 @@ async def _comes(reading: asyncio.Task[bytes]) -> bool:
 @asynccontextmanager
 async def served() -> AsyncIterator[Client]:
     world = a_world_on(TARGETS["fleet"])
-    config = uvicorn.Config(world.gateway, port=0, lifespan="off", log_level="critical", **_options())  # type: ignore[arg-type]
+    config = uvicorn.Config(
+        world.gateway,
+        port=0,
+        lifespan="off",
+        log_level="critical",
+        http=GuardedConnection,
+        ws="none",
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started)

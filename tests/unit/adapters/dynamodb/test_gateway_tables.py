@@ -138,15 +138,15 @@ async def test_a_route_that_cannot_be_read_counts_as_unread(aws: AwsHttp, dynamo
 
 async def test_a_missing_table_and_a_missing_server_are_unavailable(aws: AwsHttp) -> None:
     nowhere = Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
-    for routes in (GatewayRoutes(aws, "nope"), GatewayRoutes(AwsHttp(aws.session, nowhere, lambda: NOW), "routes")):
+    for routes in (GatewayRoutes(aws, "nope"), GatewayRoutes(AwsHttp(aws.connections, nowhere, lambda: NOW), "routes")):
         with pytest.raises(StoreUnavailable):
             await routes.get("a-model")
 
 
 async def test_addresses_follow_the_sdks_variables(aws: AwsHttp) -> None:
-    plain = AwsHttp(aws.session, Settings(ENVIRONMENT), lambda: NOW)
+    plain = AwsHttp(aws.connections, Settings(ENVIRONMENT), lambda: NOW)
     mixed = Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": "http://all/", "AWS_ENDPOINT_URL_DYNAMODB": "http://own"})
-    special = AwsHttp(aws.session, mixed, lambda: NOW)
+    special = AwsHttp(aws.connections, mixed, lambda: NOW)
     assert plain.url("SAGEMAKER_RUNTIME", "/x") == "https://runtime.sagemaker.eu-west-1.amazonaws.com/x"
     assert plain.url("EVENTBRIDGE") == "https://events.eu-west-1.amazonaws.com/"
     assert special.url("DYNAMODB") == "http://own/"

@@ -11,7 +11,8 @@ import pytest
 import uvicorn
 from aiohttp import web
 
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.sandbox.engine import Engine, EngineConfig
@@ -35,8 +36,8 @@ class _BehindTheDoor(Engine):
 async def served(**config: Any) -> AsyncIterator[tuple[openai.AsyncOpenAI, World, Engine]]:
     engine = _BehindTheDoor(EngineConfig((MODEL,), **{"tokens_per_second": 5000, **config}))
     url = await engine.start()
-    async with open_session() as session:
-        aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), lambda: NOW)
+    async with Connections() as connections:
+        aws = AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), lambda: NOW)
         world = a_world(a_route(spill=None), real=all_upstreams(aws, f"{url}/fleets"), idle_seconds=60)
         options: Any = {"port": 0, "lifespan": "off", "log_level": "error", "loop": "asyncio", "http": "h11"}
         server = uvicorn.Server(uvicorn.Config(world.gateway, **options))

@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.domain.paths.targets import BedrockApi, BedrockTarget, ImportedTarget, Target
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.upstream import speaks
@@ -55,9 +56,9 @@ async def on(
     runtime = BedrockRuntime(catalog, now, pace=Pace(0.0, 5000.0), copy_seconds=copy_seconds)
     app = web.Application()
     app.add_routes(runtime.routes())
-    async with TestServer(app) as server, open_session() as session:
+    async with TestServer(app) as server, Connections() as connections:
         url = str(server.make_url("")).rstrip("/")
-        aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), lambda: NOW)
+        aws = AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), lambda: NOW)
         route = a_route(primary=target, spill=spill, retry_after_seconds=90, default_max_tokens=default_max_tokens)
         yield a_world(route, real=all_upstreams(aws, None), idle_seconds=5), runtime
 

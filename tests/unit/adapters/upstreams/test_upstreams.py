@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.domain.decision import Code
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
@@ -145,16 +146,16 @@ async def test_a_refusal_without_an_end_is_read_so_far_and_no_further() -> None:
 
 @pytest.mark.parametrize("target", ALL)
 async def test_nobody_listens(target: Target) -> None:
-    async with open_session() as session:
+    async with Connections() as connections:
         nowhere = "http://127.0.0.1:1"
-        aws = AwsHttp(session, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": nowhere}), lambda: NOW)
+        aws = AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": nowhere}), lambda: NOW)
         with pytest.raises(UpstreamUnavailable):
             await all_upstreams(aws, nowhere).open(target, a_request(), 5.0)
 
 
 async def test_a_stack_without_fleets() -> None:
-    async with open_session() as session:
-        aws = AwsHttp(session, Settings(ENVIRONMENT), lambda: NOW)
+    async with Connections() as connections:
+        aws = AwsHttp(connections, Settings(ENVIRONMENT), lambda: NOW)
         with pytest.raises(UpstreamUnavailable, match="no fleets"):
             await all_upstreams(aws, None).open(FLEET, a_request(), 5.0)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from spillway import clock
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.aws.log_group import LogGroup
 from spillway.adapters.dynamodb.gateway_keys import GatewayKeys
 from spillway.adapters.dynamodb.gateway_tables import (
@@ -67,7 +68,7 @@ PRICES = Path(__file__).parents[1] / "data" / "prices.json"
 async def build_gateway() -> Gateway:
     """Return the gateway of a process behind API Gateway; needs a running event loop."""
     settings = Settings()
-    aws = AwsHttp(open_session(), settings, clock.utc_now)
+    aws = AwsHttp(Connections(), settings, clock.utc_now)
     if settings.starts_from_snapshot:
         aws.prepare()
     return _gateway(settings, aws, BEHIND_API_GATEWAY)
@@ -76,7 +77,7 @@ async def build_gateway() -> Gateway:
 async def build_server() -> Gateway:
     """Return the gateway of a server that clients reach by themselves, so that it looks at their keys."""
     settings = Settings()
-    aws = AwsHttp(open_session(), settings, clock.utc_now)
+    aws = AwsHttp(Connections(), settings, clock.utc_now)
     keys = GatewayKeys(aws, settings.keys_table)
     return _gateway(settings, aws, KeyCheck(keys.find, clock.utc_now, time.monotonic, settings.key_cache_seconds))
 
@@ -164,4 +165,4 @@ async def _close(late: set[asyncio.Task[None]], writers: Sequence[_Writer], aws:
         await asyncio.wait(late, timeout=LATE_SECONDS)
     for writer in writers:
         await writer.close()
-    await aws.session.close()
+    await aws.connections.close()

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from spillway import clock
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.dynamodb.benchmark_cancellation import BenchmarkCancellation
 from spillway.bootstrap.upstreams import build_upstreams
 from spillway.domain.benchmarks.worker_orders import WorkerOrder
@@ -20,8 +21,8 @@ async def open_load_worker(settings: Settings, order: WorkerOrder) -> AsyncItera
     """Build the worker of ``drive_load``; its connections end with the block."""
     # Moments that all workers share, on a clock that nobody sets back while a step is measured.
     offset = time.time() - time.monotonic()
-    async with open_session() as session:
-        aws = AwsHttp(session, settings, clock.utc_now)
+    async with Connections() as connections:
+        aws = AwsHttp(connections, settings, clock.utc_now)
         cancellation = BenchmarkCancellation(aws, settings.benchmarks_table)
         yield Worker(
             upstreams=build_upstreams(aws, settings),

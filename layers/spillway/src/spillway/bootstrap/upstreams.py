@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from spillway import clock
-from spillway.adapters.aws.http import AwsHttp, open_session
+from spillway.adapters.aws.connections import Connections
+from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.converse import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
@@ -18,15 +19,15 @@ from spillway.settings import Settings
 @asynccontextmanager
 async def open_upstreams(settings: Settings) -> AsyncIterator[UpstreamsByTarget]:
     """Build what ``smoke_test`` calls targets by; its connections end with the block."""
-    async with open_session() as session:
-        yield build_upstreams(AwsHttp(session, settings, clock.utc_now), settings)
+    async with Connections() as connections:
+        yield build_upstreams(AwsHttp(connections, settings, clock.utc_now), settings)
 
 
 @asynccontextmanager
 async def open_fleet_door(settings: Settings) -> AsyncIterator[FleetDoor]:
     """Build what proves that fleets can be reached, in a stack that has them."""
-    async with open_session() as session:
-        yield FleetDoor(AwsHttp(session, settings, clock.utc_now), settings.fleets_url.rstrip("/"))
+    async with Connections() as connections:
+        yield FleetDoor(AwsHttp(connections, settings, clock.utc_now), settings.fleets_url.rstrip("/"))
 
 
 def build_upstreams(aws: AwsHttp, settings: Settings) -> UpstreamsByTarget:

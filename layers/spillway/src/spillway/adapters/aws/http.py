@@ -1,17 +1,16 @@
-"""Signed HTTP to AWS over aiohttp: what the gateway needs of an SDK, at a fraction of its weight."""
+"""Signed HTTP to AWS: what the gateway needs of an SDK, at a fraction of its weight."""
 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
-import aiohttp
 import orjson
-from yarl import URL
 
+from spillway.adapters.aws.connections import Answer, ConnectionDropped, Connections
 from spillway.adapters.aws.sigv4 import Credentials, Signer
 from spillway.settings import Settings
 
@@ -23,7 +22,6 @@ SERVICES = {
     "SAGEMAKER_RUNTIME": ("runtime.sagemaker", "sagemaker"),
     "CLOUDWATCH_LOGS": ("logs", "logs"),
 }
-_KEEP_ALIVE_SECONDS = 30.0
 # A connection that was dead before the request is noticed within a round trip.
 _AT_ONCE_SECONDS = 0.5
 # How long credentials are not looked for again: botocore renews them at least ten minutes before they end.
@@ -44,21 +42,11 @@ class AwsUnreachable(Exception):
     """No answer: refused, reset, no such host, or too slow."""
 
 
-def open_session() -> aiohttp.ClientSession:
-    """Return a session without a limit of connections, cookies or compression; needs a running event loop."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"accept-encoding": "identity", "user-agent": "spillway"},
-        timeout=aiohttp.ClientTimeout(total=None),
-    )
-
-
 @dataclass
 class AwsHttp:
     """Signed requests to AWS, or to wherever the SDKs' own endpoint variables point."""
 
-    session: aiohttp.ClientSession
+    connections: Connections
     settings: Settings
     now: Callable[[], datetime]
     _session: Any = field(default=None, init=False)
@@ -87,7 +75,7 @@ class AwsHttp:
         connect_seconds: float,
         *,
         repeatable: bool = True,
-    ) -> aiohttp.ClientResponse:
+    ) -> Answer:
         """Send a request and return once the answer's headers are there; raises AwsUnreachable.
 
         A pooled connection may have died while Lambda had us frozen: a request that a server dropped at once and
@@ -96,15 +84,12 @@ class AwsHttp:
         """
         credentials = await self._credentials()
         signed = self._signer.headers(url, signed_as, body, headers, credentials, self.now())
-        timeout = _connect_within(connect_seconds)
         for is_last in (False, True) if repeatable else (True,):
             sent = time.monotonic()
             try:
-                return await self.session.post(
-                    _parsed(url), data=body, headers=signed, timeout=timeout, allow_redirects=False
-                )
-            except (aiohttp.ClientError, TimeoutError, OSError) as err:
-                if is_last or not _dropped(err) or time.monotonic() - sent > _AT_ONCE_SECONDS:
+                return await self.connections.post(url, signed, body, connect_seconds)
+            except OSError as err:
+                if is_last or not isinstance(err, ConnectionDropped) or time.monotonic() - sent > _AT_ONCE_SECONDS:
                     raise AwsUnreachable(f"{type(err).__name__}: {err}") from err
         raise AssertionError("the last attempt returns or raises")
 
@@ -122,7 +107,7 @@ class AwsHttp:
                 )
                 async with response:
                     return _answer(response.status, await response.read())
-        except (aiohttp.ClientError, TimeoutError) as err:
+        except OSError as err:
             raise AwsUnreachable(f"{target}: {type(err).__name__}") from err
 
     async def _credentials(self) -> Credentials:
@@ -154,22 +139,6 @@ class AwsHttp:
         if self._chain is None:
             raise AwsUnreachable("no AWS credentials found")
         return self._chain.get_frozen_credentials()
-
-
-@lru_cache(maxsize=1024)
-def _parsed(url: str) -> URL:
-    return URL(url, encoded=True)
-
-
-@lru_cache(maxsize=64)
-def _connect_within(seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, connect=seconds)
-
-
-def _dropped(err: BaseException) -> bool:
-    if isinstance(err, aiohttp.ClientConnectorError):
-        return False
-    return isinstance(err, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | ConnectionResetError)
 
 
 def _answer(status: int, body: bytes) -> dict[str, Any]:

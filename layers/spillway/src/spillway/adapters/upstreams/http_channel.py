@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
-import aiohttp
 import orjson
 
+from spillway.adapters.aws.connections import Answer
 from spillway.adapters.aws.http import AwsHttp, AwsUnreachable
 from spillway.adapters.upstreams.failures import Refusal, refusal_of
 from spillway.domain.decision import Code
@@ -47,7 +47,7 @@ async def open_channel(
         raise UpstreamUnavailable(Code.PRIMARY_FAILED, str(err)) from err
     if response.status != 200:
         raise judge(await _refusal(response))
-    blocks = read(_Chunks(response.content))
+    blocks = read(_Chunks(response))
 
     async def close() -> None:
         response.close()
@@ -81,29 +81,28 @@ def _written(body: Mapping[str, Any]) -> bytes:
         raise InvalidRequest("the body is nested too deep", code="invalid_json") from err
 
 
-async def _refusal(response: aiohttp.ClientResponse) -> Refusal:
+async def _refusal(response: Answer) -> Refusal:
     body = b""
     async with response:
-        with suppress(aiohttp.ClientError, OSError, TimeoutError):
+        with suppress(OSError):
             async with asyncio.timeout(REFUSAL_SECONDS):
                 # One read gives what has arrived, and half an error cannot be told from another kind of error.
-                while len(body) < _REFUSAL_BYTES and (part := await response.content.readany()):
+                async for part in response:
                     body += part
+                    if len(body) >= _REFUSAL_BYTES:
+                        break
         return refusal_of(response.status, response.headers, body)
 
 
 class _Chunks:
-    def __init__(self, content: aiohttp.StreamReader) -> None:
-        self._content = content
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = await self._content.readany()
-        except (aiohttp.ClientError, OSError) as err:
+            return await anext(self._answer)
+        except OSError as err:
             raise UpstreamUnavailable(Code.PRIMARY_FAILED, f"broke off: {type(err).__name__} {err}") from err
-        if not chunk:
-            raise StopAsyncIteration
-        return chunk
