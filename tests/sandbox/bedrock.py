@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.sandbox.aws_errors import AwsError, answering_errors
 from tests.sandbox.bedrock_catalog import Catalog, FoundationModel, default_catalog
 from tests.sandbox.bedrock_control import BedrockControl
 from tests.sandbox.bedrock_copies import ModelCopies
-from tests.sandbox.bedrock_faults import CONNECTION_RESET, Fault, Pace, Use
+from tests.sandbox.bedrock_faults import CONNECTION_RESET, Ending, Fault, Pace, Use
 from tests.sandbox.bedrock_quota import TokenQuotas
 from tests.sandbox.bedrock_responses import ResponsesWire, read_response
 from tests.sandbox.bedrock_wire import (
@@ -26,12 +27,22 @@ from tests.sandbox.bedrock_wire import (
     Wire,
     openai_error,
     read_converse,
+    read_converse_stream,
     read_json,
     read_openai,
     read_prompt,
 )
 
-__all__ = ["CONNECTION_RESET", "BedrockControl", "BedrockRuntime", "Catalog", "Fault", "Pace", "default_catalog"]
+__all__ = [
+    "CONNECTION_RESET",
+    "BedrockControl",
+    "BedrockRuntime",
+    "Catalog",
+    "Ending",
+    "Fault",
+    "Pace",
+    "default_catalog",
+]
 
 _SHORTEST_EVENT_SECONDS = 0.02
 _Reader = Callable[[str, dict[str, Any], int, int], Asked]
@@ -44,7 +55,8 @@ class BedrockRuntime:
     raises for a model without an agreement, and may begin one.
     An imported model's copy loads for ``copy_seconds`` of the time that ``now`` tells.
     ``quotas`` are of tokens, by a foundation model's own id.
-    ``faults`` holds each model id's failures to come, the first first; ``use`` what was answered, by model id.
+    ``faults`` holds each model id's failures to come, the first first, ``endings`` how its next answers by Converse end
+    if not as usual; ``use`` what was answered, by model id.
     """
 
     def __init__(
@@ -61,6 +73,7 @@ class BedrockRuntime:
         self.pace = pace or Pace()
         self.completion_tokens = completion_tokens
         self.faults: defaultdict[str, list[Fault]] = defaultdict(list)
+        self.endings: defaultdict[str, list[Ending]] = defaultdict(list)
         self.use: defaultdict[str, Use] = defaultdict(Use)
         self._catalog = catalog
         self._now = now
@@ -84,11 +97,18 @@ class BedrockRuntime:
         """Make the next requests for a model id fail."""
         self.faults[model_id] += [Fault(code, after_tokens=after_tokens)] * times
 
+    def _ended(self, asked: Asked) -> Asked:
+        if not self.endings[asked.model_id]:
+            return asked
+        ending = self.endings[asked.model_id].pop(0)
+        return replace(asked, ending=ending.stop_reason, broken=ending.broken)
+
     async def _converse(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer(request, ConverseWire(), self._read(request, read_converse, await request.read()))
+        asked = self._ended(self._read(request, read_converse, await request.read()))
+        return await self._answer(request, ConverseWire(), asked)
 
     async def _converse_stream(self, request: web.Request) -> web.StreamResponse:
-        asked = self._read(request, read_converse, await request.read())
+        asked = self._ended(self._read(request, read_converse_stream, await request.read()))
         return await self._stream(request, ConverseWire(), asked)
 
     async def _invoke(self, request: web.Request) -> web.StreamResponse:

@@ -36,6 +36,17 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """How an answer by Converse ends where it does not as usual: another stopReason, arguments that stop halfway.
+
+    Both happen: ``malformed_tool_use``, ``malformed_model_output``, and ``end_turn`` beside calls.
+    """
+
+    stop_reason: str | None = None
+    broken: bool = False
+
+
+@dataclass(frozen=True)
 class Pace:
     """How fast a model answers, in real seconds."""
 

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from tests.sandbox import eventstream
 from tests.sandbox.aws_errors import AwsError
+from tests.sandbox.converse_model import Said, ToolCall, calls_for, instance_of
+from tests.sandbox.converse_rules import check_converse
 from tests.sandbox.wording import Wording, count_chat_tokens, message_text, wording_for
 
 _DONE = b"data: [DONE]\n\n"
@@ -21,16 +23,22 @@ _OPENAI_ERROR_TYPES = {
 
 @dataclass(frozen=True)
 class Asked:
-    """A checked request: how many tokens to answer with, its own ``limit`` of them, and whether that cut it."""
+    """A checked request: how many tokens to answer with, its own ``limit`` of them, and whether that cut it.
+
+    ``ending`` is the stopReason in place of the usual one; with ``broken``, the last call's arguments stop halfway.
+    """
 
     model_id: str
-    wording: Wording
+    wording: Wording | Said
     prompt_tokens: int
     tokens: int
     cut: bool
     created: int
     include_usage: bool = False
     limit: int | None = None
+    calls: tuple[ToolCall, ...] = ()
+    ending: str | None = None
+    broken: bool = False
 
     @property
     def text(self) -> str:
@@ -64,8 +72,10 @@ class ConverseWire:
     content_type = eventstream.CONTENT_TYPE
 
     def whole(self, asked: Asked, latency_ms: int) -> dict[str, Any]:
+        uses = [{"toolUse": {"toolUseId": call.id, "name": call.name, "input": call.arguments}} for call in asked.calls]
+        text = [{"text": asked.text}] if asked.tokens else []
         return {
-            "output": {"message": {"role": "assistant", "content": [{"text": asked.text}]}},
+            "output": {"message": {"role": "assistant", "content": [*text, *uses]}},
             "stopReason": _stop_reason(asked),
             "usage": _converse_usage(asked),
             "metrics": {"latencyMs": latency_ms},
@@ -81,7 +91,8 @@ class ConverseWire:
     def closing(self, asked: Asked, latency_ms: int) -> bytes:
         metadata = {"usage": _converse_usage(asked), "metrics": {"latencyMs": latency_ms}}
         return (
-            _padded("contentBlockStop", {"contentBlockIndex": 0})
+            (_padded("contentBlockStop", {"contentBlockIndex": 0}) if asked.tokens else b"")
+            + b"".join(_streamed_call(asked, index) for index in range(len(asked.calls)))
             + _padded("messageStop", {"stopReason": _stop_reason(asked)})
             + _padded("metadata", metadata)
         )
@@ -165,15 +176,26 @@ def openai_error(error: AwsError) -> dict[str, Any]:
 
 def read_converse(model_id: str, body: dict[str, Any], created: int, usual_tokens: int) -> Asked:
     """Return what a Converse body asks for. Raises :class:`AwsError`."""
-    messages = _messages(body)
-    if messages[0].get("role") != "user":
-        raise _invalid("A conversation must start with a user message. Try again with a conversation that does.")
-    _check_texts(messages)
-    if not body.get("toolConfig") and any(_is_of_tools(block) for message in messages for block in message["content"]):
-        raise _invalid("The toolConfig field must be defined when using toolUse and toolResult content blocks.")
+    return _read_converse(model_id, body, created, usual_tokens, streams=False)
+
+
+def read_converse_stream(model_id: str, body: dict[str, Any], created: int, usual_tokens: int) -> Asked:
+    """Return what a ConverseStream body asks for. Raises :class:`AwsError`."""
+    return _read_converse(model_id, body, created, usual_tokens, streams=True)
+
+
+def _read_converse(model_id: str, body: dict[str, Any], created: int, usual_tokens: int, *, streams: bool) -> Asked:
+    check_converse(model_id, body, streams=streams)
+    messages = body["messages"]
     spoken = [{"content": body.get("system", [])}, *messages] if body.get("system") else messages
     limit = body.get("inferenceConfig", {}).get("maxTokens")
-    return _asked(model_id, spoken, limit, created, usual_tokens)
+    asked = _asked(model_id, spoken, limit, created, usual_tokens)
+    if calls := calls_for(body):
+        return replace(asked, calls=calls, tokens=0, cut=False)
+    if form := body.get("outputConfig", {}).get("textFormat"):
+        schema = json.loads(form["structure"]["jsonSchema"]["schema"])
+        return replace(asked, wording=Said(json.dumps(instance_of(schema))), tokens=1, cut=False)
+    return asked
 
 
 def read_openai(model_id: str, body: dict[str, Any], created: int, usual_tokens: int) -> Asked:
@@ -218,27 +240,29 @@ def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
     return messages
 
 
-def _check_texts(messages: list[dict[str, Any]]) -> None:
-    for index, message in enumerate(messages):
-        content = message.get("content")
-        if not isinstance(content, list) or not content:
-            raise _invalid(f"The content field in the Message object at messages.{index} is empty.")
-        for block_index, block in enumerate(content):
-            if "text" in block and not block["text"].strip():
-                place = f"messages.{index}.content.{block_index}"
-                raise _invalid(f"The text field in the ContentBlock object at {place} is blank.")
-
-
-def _is_of_tools(block: dict[str, Any]) -> bool:
-    return "toolUse" in block or "toolResult" in block
-
-
 def _invalid(message: str) -> AwsError:
     return AwsError(400, "ValidationException", message)
 
 
 def _stop_reason(asked: Asked) -> str:
-    return "max_tokens" if asked.cut else "end_turn"
+    usual = "tool_use" if asked.calls else "max_tokens" if asked.cut else "end_turn"
+    return asked.ending or usual
+
+
+def _streamed_call(asked: Asked, index: int) -> bytes:
+    """Return a call's events; one without arguments has no delta, and arguments come in two pieces."""
+    call, block = asked.calls[index], index + bool(asked.tokens)
+    start = {"toolUse": {"toolUseId": call.id, "name": call.name}}
+    written = json.dumps(call.arguments) if call.arguments else ""
+    pieces = [written[: len(written) // 2], written[len(written) // 2 :]]
+    if asked.broken and index == len(asked.calls) - 1:
+        pieces.pop()
+    deltas = [{"contentBlockIndex": block, "delta": {"toolUse": {"input": piece}}} for piece in pieces if piece]
+    return (
+        _padded("contentBlockStart", {"contentBlockIndex": block, "start": start})
+        + b"".join(_padded("contentBlockDelta", delta) for delta in deltas)
+        + _padded("contentBlockStop", {"contentBlockIndex": block})
+    )
 
 
 def _finish_reason(asked: Asked) -> str:
