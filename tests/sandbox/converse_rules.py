@@ -28,7 +28,7 @@ _NO_SYSTEM = (
     "This model doesn't support system messages. Try again without a system message or use a model that supports "
     "system messages."
 )
-_NO_IMAGE = (
+NO_IMAGE = (
     "This model doesn't support the image content block that you provided. Update the content block and try again."
 )
 _NOT_BESIDE = "Conversation blocks and tool result blocks cannot be provided in the same turn."
@@ -162,10 +162,10 @@ def _lacking_tools(family: Family, config: Mapping[str, Any] | None, streams: bo
 def _lacking_content(family: Family, messages: list[dict[str, Any]]) -> Iterator[str]:
     for _, block in _blocks(messages):
         if "image" in block and not family.images:
-            yield _NO_IMAGE
+            yield NO_IMAGE
         for inner in block.get("toolResult", {}).get("content", ()):
             if "image" in inner and not family.images_in_results:
-                yield _NO_IMAGE
+                yield NO_IMAGE
             if family.results_as_json and "json" not in inner:
                 yield "This model doesn't support the text content block in toolResult. Use json and try again."
     for index, message in enumerate(messages):

@@ -19,7 +19,8 @@ TARGETS: Mapping[str, Target] = {
     "fleet": FleetTarget("support-llama"),
     "sagemaker": SageMakerTarget("spillway-ep", "spillway-ic"),
     "openai": BedrockTarget("openai.gpt-oss-20b-1:0", "openai"),
-    "converse": BedrockTarget("meta.llama3-1-8b-instruct-v1:0", "converse"),
+    # Of a family that nobody knows, so all there is of Converse is tried.
+    "converse": BedrockTarget("somebody.new-model-v1:0", "converse"),
     "imported": ImportedTarget("arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"),
 }
 TYPES = {
@@ -33,6 +34,10 @@ TYPES = {
     "insufficient_quota",
 }
 _CONVERSE = b'{"output":{"message":{"role":"assistant","content":[{"text":"hi"}]}},"stopReason":"end_turn"}'
+_CONVERSE_CALL = (
+    b'{"output":{"message":{"role":"assistant","content":[{"toolUse":{"toolUseId":"t","name":"add","input":{}}}]}},'
+    b'"stopReason":"tool_use"}'
+)
 _CONVERSE_STREAM = eventstream.event("contentBlockDelta", b'{"delta":{"text":"hi"}}') + eventstream.event(
     "messageStop", b'{"stopReason":"end_turn"}'
 )
@@ -72,6 +77,8 @@ class AgreeableAws:
             return _Response(payload_part(_LAST_CHUNK))
         if url.endswith("/converse-stream"):
             return _Response(_CONVERSE_STREAM)
+        if "toolChoice" in request.get("toolConfig", {}):
+            return _Response(_CONVERSE_CALL)
         return _Response(_CONVERSE if url.endswith("/converse") else _STREAM if request.get("stream") else completion())
 
 

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from spillway.adapters.aws.connections import Connections
 from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
-from spillway.adapters.upstreams.converse import ConverseUpstream
+from spillway.adapters.upstreams.converse.upstream import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.registry import UpstreamsByTarget

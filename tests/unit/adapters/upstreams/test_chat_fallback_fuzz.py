@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spillway.adapters.upstreams.bedrock.learned_limits import Lessons
 from spillway.adapters.upstreams.completions_as_chat import CompletionsAsChat
-from spillway.adapters.upstreams.converse_request import converse_body
+from spillway.adapters.upstreams.converse.request import converse_request
 from spillway.adapters.upstreams.responses_as_chat import ResponsesAsChat
 from spillway.domain.errors import InvalidRequest
 from spillway.gateway.request.validation import check_shape
@@ -73,7 +74,7 @@ def mapped(endpoint: Endpoint, body: dict[str, Any]) -> None:
     translation = CompletionsAsChat(request) if endpoint == "completions" else ResponsesAsChat(request)
     with suppress(InvalidRequest):
         check_shape(endpoint, body)
-        converse_body(translation.chat_body())
+        converse_request(translation.chat_body(), Lessons())
 
 
 @given(body=BODIES, first=VALUES)

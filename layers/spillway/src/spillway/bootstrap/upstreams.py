@@ -7,7 +7,7 @@ from spillway import clock
 from spillway.adapters.aws.connections import Connections
 from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
-from spillway.adapters.upstreams.converse import ConverseUpstream
+from spillway.adapters.upstreams.converse.upstream import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.fleet_door import FleetDoor
 from spillway.adapters.upstreams.imported import ImportedUpstream

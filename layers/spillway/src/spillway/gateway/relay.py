@@ -35,7 +35,7 @@ class Relay:
             await self._stream(exchange, request, opened, record)
             return
         record.usage = usage_of(opened.first) or Usage()
-        await exchange.start(200, [JSON, *_route_headers(record.path, record.code)])
+        await exchange.start(200, [JSON, *_route_headers(record.path, record.code), *_dropped(opened)])
         exchange.hold(rewrite_answer(opened.block, opened.first, request.deployment))
 
     async def _stream(self, exchange: Exchange, request: UpstreamRequest, opened: Opened, record: Record) -> None:
@@ -44,7 +44,7 @@ class Relay:
         detail = "the stream ended without its end mark"
         try:
             if not exchange.started:
-                await exchange.start(200, stream_head(record.path, record.code))
+                await exchange.start(200, [*stream_head(record.path, record.code), *_dropped(opened)])
             await self._forward(exchange, opened, rewriter)
         except UpstreamUnavailable as err:
             detail = err.detail
@@ -93,3 +93,9 @@ def stream_head(path: str, code: str) -> list[tuple[bytes, bytes]]:
 
 def _route_headers(path: str, code: str) -> list[tuple[bytes, bytes]]:
     return [(b"x-spillway-target", path.encode()), (b"x-spillway-reason", code.encode())]
+
+
+def _dropped(opened: Opened) -> list[tuple[bytes, bytes]]:
+    """Return the header that names what the answer takes no account of; a stream that has begun can't have it."""
+    names = opened.stream.dropped
+    return [(b"x-spillway-dropped", ",".join(dict.fromkeys(names)).encode())] if names else []

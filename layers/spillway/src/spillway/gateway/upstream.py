@@ -60,12 +60,14 @@ class UpstreamStream:
 
     ``blocks`` yields whole server-sent events in OpenAI's form, one or several at a time; for a request that does
     not stream, the JSON body in one piece. It raises UpstreamUnavailable when the upstream breaks off. ``used`` takes
-    the tokens of the answer once it has ended, and returns what the log should say of them.
+    the tokens of the answer once it has ended, and returns what the log should say of them. ``dropped`` names
+    the fields of the request that the answer takes no account of.
     """
 
     blocks: AsyncIterator[bytes]
     close: Callable[[], Awaitable[None]]
     used: Callable[[int], str | None] | None = None
+    dropped: tuple[str, ...] = ()
 
 
 class Upstreams(Protocol):

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from spillway.adapters.upstreams.converse_answer import openai_usage
+from spillway.adapters.upstreams.converse.answer import openai_usage
 from spillway.domain.decision import Code
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.streaming.sse import DONE, parsed

@@ -7,7 +7,7 @@ from typing import assert_never
 from spillway.adapters.upstreams.bedrock.answer_limits import AnswerLimits
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.chat_fallback import open_as_chat
-from spillway.adapters.upstreams.converse import ConverseUpstream
+from spillway.adapters.upstreams.converse.upstream import ConverseUpstream
 from spillway.adapters.upstreams.emulation.emulate import open_emulated
 from spillway.adapters.upstreams.emulation.together import open_prompts
 from spillway.adapters.upstreams.fleet import FleetUpstream
@@ -60,7 +60,7 @@ class UpstreamsByTarget:
         if request.emulated & _SEVERAL:
             # The tokens of all choices together tell nothing of what one needs.
             return stream
-        return UpstreamStream(stream.blocks, stream.close, limited.heard)
+        return replace(stream, used=limited.heard)
 
     async def _open_any(self, target: Target, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
         """An endpoint that the target lacks is mapped onto chat, other abilities are made up."""

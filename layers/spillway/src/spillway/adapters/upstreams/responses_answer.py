@@ -89,7 +89,7 @@ def response_of(answer: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]
         output.append(envelope.message(len(output), message.get("content") or ""))
     for call in calls:
         function = call.get("function") or {}
-        arguments = function.get("arguments") or ""
+        arguments = function.get("arguments") or "{}"
         output.append(envelope.call(len(output), call.get("id") or "", function.get("name") or "", arguments))
     ending = ending_of(choice.get("finish_reason"), answer.get("usage"))
     return envelope.wrap(answer.get("created"), output, **ending)

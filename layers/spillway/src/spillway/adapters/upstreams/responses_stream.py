@@ -111,6 +111,8 @@ class ResponseEvents:
             yield self._event("response.content_part.added", **self._place(item), part=part)
 
     def _close(self) -> Iterator[bytes]:
+        if self._item is not None and self._item.kind == "call" and not self._item.text:
+            yield from self._grow("call", "{}")
         item, self._item = self._item, None
         if item is None:
             return

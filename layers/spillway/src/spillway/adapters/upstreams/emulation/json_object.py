@@ -35,12 +35,12 @@ async def open_json_object(open_one: OpenChat, request: UpstreamRequest) -> Upst
             await stream.close()
         answer = parsed(body)
         if answer is None or not isinstance(answer.get("choices"), list) or not answer["choices"]:
-            return _of(body)
+            return _of(body, stream)
         spent = added(spent, answer.get("usage") or {})
         checked = _checked(answer["choices"][0])
         if checked is not None:
             answer |= {"choices": [checked], "usage": spent}
-            return _of(as_stream(answer) if request.stream else orjson.dumps(answer))
+            return _of(as_stream(answer) if request.stream else orjson.dumps(answer), stream)
     raise UpstreamUnavailable(Code.PRIMARY_FAILED, f"no JSON object in {JSON_TRIES} answers")
 
 
@@ -78,11 +78,13 @@ def _bare(text: str) -> str:
     return text
 
 
-def _of(body: bytes) -> UpstreamStream:
+def _of(body: bytes, read: UpstreamStream) -> UpstreamStream:
+    """Return a body in place of the answer that was read for it."""
+
     async def blocks() -> AsyncIterator[bytes]:
         yield body
 
     async def close() -> None:
         return None
 
-    return UpstreamStream(blocks(), close)
+    return replace(read, blocks=blocks(), close=close)

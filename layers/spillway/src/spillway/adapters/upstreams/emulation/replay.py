@@ -1,6 +1,7 @@
 """A whole answer, played back as a stream."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ _END = b"data: [DONE]\n\n"
 
 def replayed(whole: UpstreamStream) -> UpstreamStream:
     """Return a stream of what comes whole; what is no completion goes on as it is, for the gate to judge."""
-    return UpstreamStream(_blocks(whole), whole.close)
+    return replace(whole, blocks=_blocks(whole))
 
 
 async def _blocks(whole: UpstreamStream) -> AsyncIterator[bytes]:

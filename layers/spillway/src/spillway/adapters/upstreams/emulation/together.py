@@ -48,7 +48,8 @@ async def _open_together(open_one: OpenChat, requests: Sequence[UpstreamRequest]
         for stream in streams:
             await stream.close()
 
-    return UpstreamStream(blocks, close)
+    dropped = dict.fromkeys(name for stream in streams for name in stream.dropped)
+    return UpstreamStream(blocks, close, dropped=tuple(dropped))
 
 
 def _singles(request: UpstreamRequest) -> Iterator[UpstreamRequest]:

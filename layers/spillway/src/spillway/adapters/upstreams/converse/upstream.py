@@ -1,21 +1,22 @@
 """Bedrock's Converse API, for models that the OpenAI-compatible endpoint does not serve."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import quote
 
 import orjson
 
 from spillway.adapters.aws.http import AwsHttp
-from spillway.adapters.upstreams.bedrock.learned_limits import Fitted, Lessons, open_learning
+from spillway.adapters.upstreams.bedrock.learned_limits import Lessons, open_learning
 from spillway.adapters.upstreams.bedrock.refusals import judge, judge_event
-from spillway.adapters.upstreams.converse_answer import Head, completion_of
-from spillway.adapters.upstreams.converse_request import converse_body
-from spillway.adapters.upstreams.converse_stream import StreamTranslator, stream_of
+from spillway.adapters.upstreams.converse.answer import Head, completion_of
+from spillway.adapters.upstreams.converse.request import Asked, Terms, converse_request
+from spillway.adapters.upstreams.converse.stream import StreamTranslator, stream_of
 from spillway.adapters.upstreams.event_stream import decoded
 from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
 from spillway.domain.decision import Code
+from spillway.domain.paths.converse_families import family_of
 from spillway.domain.paths.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.streaming.sse import parsed
@@ -34,61 +35,65 @@ class ConverseUpstream:
     lessons: dict[str, Lessons] = field(default_factory=dict)
 
     async def open(self, target: BedrockTarget, request: UpstreamRequest, connect_seconds: float) -> UpstreamStream:
-        """As Upstreams.open; raises InvalidRequest for what Converse has no form for."""
-        body, lessons = converse_body(request.body), self.lessons.setdefault(target.model_id, Lessons())
+        """As Upstreams.open; raises InvalidRequest for what Converse, or the model, has no form for."""
+        lessons = self.lessons.get(target.model_id)
+        if lessons is None:
+            lessons = self.lessons[target.model_id] = Lessons(family_of(target.known_id))
         return await open_learning(
             lessons,
-            lambda: lessons.fitted(body),
-            lambda fitted: self._send(target, request, fitted, connect_seconds),
+            lambda: converse_request(request.body, lessons),
+            lambda asked: self._send(target, request, asked, connect_seconds),
         )
 
     async def _send(
         self,
         target: BedrockTarget,
         request: UpstreamRequest,
-        fitted: Fitted,
+        asked: Asked,
         connect_seconds: float,
     ) -> UpstreamStream:
-        body, may_stream = fitted
-        streams = request.stream and may_stream
+        streams = request.stream and asked.may_stream
         operation = "converse-stream" if streams else "converse"
         head = Head(f"chatcmpl-{request.request_id}", int(self.now().timestamp()), request.deployment)
 
         def read(chunks: Chunks) -> Chunks:
             if streams:
-                return _streamed(chunks, head)
-            return _at_once(chunks, head) if request.stream else _completed(chunks, head)
+                return _streamed(chunks, head, asked.terms)
+            return (_at_once if request.stream else _completed)(chunks, head, asked.terms)
 
         call = Call(
             url=self.aws.url("BEDROCK_RUNTIME", f"/model/{quote(target.model_id, safe='')}/{operation}"),
             signed_as="bedrock",
-            body=body,
+            body=asked.body,
             headers={},
             connect_seconds=connect_seconds,
         )
-        return await open_channel(self.aws, call, read, judge)
+        return replace(await open_channel(self.aws, call, read, judge), dropped=asked.dropped)
 
 
-async def _completed(chunks: Chunks, head: Head) -> AsyncIterator[bytes]:
+async def _completed(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[bytes]:
     async for body in Whole(chunks):
         answer = parsed(body)
         if answer is None or not isinstance(answer.get("output"), dict):
             raise UpstreamUnavailable(Code.PRIMARY_FAILED, "the answer is not Converse's")
-        yield orjson.dumps(completion_of(answer, head))
+        yield orjson.dumps(completion_of(answer, head, terms))
 
 
-async def _at_once(chunks: Chunks, head: Head) -> AsyncIterator[bytes]:
+async def _at_once(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[bytes]:
     """Yield a stream of one piece, from a model that answers this request only as a whole."""
-    async for completion in _completed(chunks, head):
+    async for completion in _completed(chunks, head, terms):
         yield stream_of(orjson.loads(completion), head)
 
 
-async def _streamed(chunks: Chunks, head: Head) -> AsyncIterator[bytes]:
-    translator = StreamTranslator(head)
+async def _streamed(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[bytes]:
+    translator = StreamTranslator(head, terms)
     async for event in decoded(chunks):
         if event.is_error:
             raise judge_event(event)
         if block := translator.translate(event.name, event.fields()):
             yield block
-    if translator.stopped:
+        if translator.cut:
+            # Whoever reads hangs up after the end mark: what the model would go on to say is not waited for.
+            break
+    if translator.stopped or translator.cut:
         yield b"data: [DONE]\n\n"

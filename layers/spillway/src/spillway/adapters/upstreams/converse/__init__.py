@@ -1,0 +1,1 @@
+"""Bedrock's Converse API: chat completions in its form, and its answers in theirs."""
