@@ -171,6 +171,23 @@ PLEASE_ADD = {
 }
 
 
+async def test_what_was_said_before_a_failure_is_passed_on_though_one_read_brings_both() -> None:
+    both = streamed([{"text": "so"}], "malformed_model_output").parts
+    broken = [*both[:3], eventstream.exception("throttlingException", {"message": "too fast"})]
+    for parts in (both, broken):
+        async with upstreams_to(Played([b"".join(parts)])) as (upstreams, _):
+            stream = await upstreams.open(QWEN, a_request(stream=True), 1.0)
+            blocks = aiter(stream.blocks)
+            said = await anext(blocks)
+            with pytest.raises(UpstreamUnavailable):
+                await anext(blocks)
+            await stream.close()
+        assert [json.loads(each[6:])["choices"][0]["delta"]["content"] for each in said.split(b"\n\n") if each] == [
+            "s",
+            "o",
+        ]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("ending", ["malformed_tool_use", "malformed_model_output"])
 async def test_malformed_output_goes_to_the_next_target_before_the_first_byte(stream: bool, ending: str) -> None:

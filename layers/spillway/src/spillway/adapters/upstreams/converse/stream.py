@@ -10,6 +10,9 @@ from spillway.adapters.upstreams.converse.request import Terms
 from spillway.adapters.upstreams.converse.stop_sequences import StopCutter
 from spillway.gateway.streaming.reasoning import REASONING
 
+_CLOSED = b"}]}\n\n"
+_UNFINISHED = b',"logprobs":null,"finish_reason":null' + _CLOSED
+
 
 class StreamTranslator:
     """Follows one stream.
@@ -20,6 +23,9 @@ class StreamTranslator:
 
     def __init__(self, head: Head, terms: Terms) -> None:
         self._head = head
+        # Written once: only the delta differs from chunk to chunk.
+        whole = orjson.dumps(head.wrap("chat.completion.chunk"))
+        self._begun = b"data: " + whole[:-1] + b',"choices":[{"index":0,"delta":'
         self._terms = terms
         self._cutter = StopCutter(terms.stop) if terms.stop else None
         self._role: str | None = None
@@ -117,8 +123,8 @@ class StreamTranslator:
         if self._role is not None:
             delta = {"role": self._role, "content": "", **delta}
             self._role = None
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return _event(self._head.wrap("chat.completion.chunk", choices=[choice]))
+        end = _UNFINISHED if finish is None else b',"logprobs":null,"finish_reason":' + orjson.dumps(finish) + _CLOSED
+        return self._begun + orjson.dumps(delta) + end
 
 
 class _Call:

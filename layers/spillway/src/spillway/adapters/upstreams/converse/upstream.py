@@ -13,12 +13,12 @@ from spillway.adapters.upstreams.bedrock.refusals import judge, judge_event
 from spillway.adapters.upstreams.converse.answer import Head, completion_of
 from spillway.adapters.upstreams.converse.request import Asked, Terms, converse_request
 from spillway.adapters.upstreams.converse.stream import StreamTranslator, stream_of
-from spillway.adapters.upstreams.event_stream import decoded
+from spillway.adapters.upstreams.event_stream import Decoder
 from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
 from spillway.domain.decision import Code
 from spillway.domain.paths.converse_families import family_of
 from spillway.domain.paths.targets import BedrockTarget
-from spillway.gateway.errors import UpstreamUnavailable
+from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.streaming.sse import parsed
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
 
@@ -86,11 +86,22 @@ async def _at_once(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[by
 
 
 async def _streamed(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[bytes]:
-    translator = StreamTranslator(head, terms)
-    async for event in decoded(chunks):
-        if event.is_error:
-            raise judge_event(event)
-        if block := translator.translate(event.name, event.fields()):
+    """Yield what each read amounts to in one block, before what it breaks off with, if it does."""
+    translator, decoder = StreamTranslator(head, terms), Decoder()
+    async for chunk in chunks:
+        block = b""
+        try:
+            for event in decoder.feed(chunk):
+                if event.is_error:
+                    raise judge_event(event)
+                block += translator.translate(event.name, event.fields())
+                if translator.cut:
+                    break
+        except (UpstreamRejected, UpstreamUnavailable):
+            if block:
+                yield block
+            raise
+        if block:
             yield block
         if translator.cut:
             # Whoever reads hangs up after the end mark: what the model would go on to say is not waited for.
