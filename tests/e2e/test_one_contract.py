@@ -16,6 +16,11 @@ STATES = ("ready", "asleep")
 CONTEXT = 512
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
 CHAT: dict[str, Any] = {"messages": [{"role": "user", "content": "Where is my order?"}], "max_tokens": 20}
+CALLING = {
+    "messages": [{"role": "user", "content": "Please look_up order 7."}],
+    "tools": [TOOL],
+    "tool_choice": "required",
+}
 PROBABILITIES = {**CHAT, "logprobs": True}
 PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0="}}]}]
 LONG = [{"role": "user", "content": "word " * 3 * CONTEXT}]
@@ -23,6 +28,7 @@ LONG = [{"role": "user", "content": "word " * 3 * CONTEXT}]
 CALLS: dict[str, tuple[str, dict[str, Any], int]] = {
     "nothing special": ("chat/completions", CHAT, 1),
     "tools": ("chat/completions", {**CHAT, "tools": [TOOL]}, 1),
+    "a call that must be made": ("chat/completions", {**CHAT, **CALLING}, 1),
     "JSON": ("chat/completions", {**CHAT, "response_format": {"type": "json_object"}}, 1),
     "two choices": ("chat/completions", {**CHAT, "n": 2}, 2),
     "a prompt above the fleet's context": ("chat/completions", {**CHAT, "messages": LONG}, 1),
@@ -44,7 +50,7 @@ async def ask(operator: Operator, endpoint: str, body: dict[str, Any], **more: A
 async def test_one_outcome_in_every_state(operator: Operator) -> None:
     deployment = await operator.ready(NAME)
     assert deployment["capabilities"]["primary"]["abilities"]["tools"] == "yes"
-    assert {"tool_choice", "logprobs", "context_length"} <= set(deployment["capabilities"]["not_shared"])
+    assert {"logprobs", "context_length"} <= set(deployment["capabilities"]["not_shared"])
     models = (await operator.call("GET", f"/v1/models/{NAME}")).body
     assert models["spillway"]["capabilities"] == deployment["capabilities"]
 

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from spillway.adapters.aws.connections import Connections
 from spillway.adapters.aws.http import AwsHttp
+from spillway.domain.capabilities.card import UNKNOWN, Card
 from spillway.domain.paths.targets import BedrockApi, BedrockTarget, ImportedTarget, Target
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.upstream import speaks
@@ -47,6 +48,7 @@ async def on(
     copy_seconds: float = 0.0,
     default_max_tokens: int | None = None,
     model: FoundationModel | None = None,
+    primary_card: Card = UNKNOWN,
 ) -> AsyncIterator[tuple[World, BedrockRuntime]]:
     catalog = default_catalog()
     catalog.imported[ARN] = ImportedModel(ARN, "mine", "job", "job-arn", "s3://b/m", NOW)
@@ -59,7 +61,13 @@ async def on(
     async with TestServer(app) as server, Connections() as connections:
         url = str(server.make_url("")).rstrip("/")
         aws = AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), lambda: NOW)
-        route = a_route(primary=target, spill=spill, retry_after_seconds=90, default_max_tokens=default_max_tokens)
+        route = a_route(
+            primary=target,
+            spill=spill,
+            retry_after_seconds=90,
+            default_max_tokens=default_max_tokens,
+            primary_card=primary_card,
+        )
         yield a_world(route, real=all_upstreams(aws, None), idle_seconds=5), runtime
 
 

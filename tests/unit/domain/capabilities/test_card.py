@@ -31,8 +31,10 @@ def test_what_is_not_known_is_unknown_and_never_no(ability: Ability) -> None:
         ([Ability.PROMPTS], {Ability.PROMPTS: "emulated"}),
         ([Ability.JSON_OBJECT], {Ability.JSON_OBJECT: "emulated"}),
         ([Ability.STREAMED_TOOLS], {Ability.STREAMED_TOOLS: "emulated"}),
+        ([Ability.TOOL_CHOICE], {Ability.TOOL_CHOICE: "emulated"}),
         # Nothing is made up by what is lacking itself.
         ([Ability.STREAMED_TOOLS, Ability.TOOLS], {Ability.TOOLS: "no", Ability.STREAMED_TOOLS: "no"}),
+        ([Ability.TOOL_CHOICE, Ability.TOOLS], {Ability.TOOLS: "no", Ability.TOOL_CHOICE: "no"}),
         ([Ability.JSON_OBJECT, Ability.SYSTEM], {Ability.SYSTEM: "no", Ability.JSON_OBJECT: "no"}),
     ],
 )

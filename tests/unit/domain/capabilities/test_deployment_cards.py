@@ -43,10 +43,17 @@ def test_whether_a_fleet_takes_images_is_the_models(model: str, images: str) -> 
 
 def test_converse_has_no_place_for_some_and_the_gateway_makes_up_most() -> None:
     card = bedrock_card(LLAMA, "converse")
-    made_up = (Ability.CHOICES, Ability.PROMPTS, Ability.JSON_OBJECT, Ability.STREAMED_TOOLS, Ability.COMPLETIONS)
+    made_up = (
+        Ability.CHOICES,
+        Ability.PROMPTS,
+        Ability.JSON_OBJECT,
+        Ability.STREAMED_TOOLS,
+        Ability.TOOL_CHOICE,
+        Ability.COMPLETIONS,
+    )
     assert answers(card, *made_up) == ["emulated"] * len(made_up)
     assert answers(card, Ability.TOOLS, Ability.SYSTEM) == ["yes", "yes"]
-    assert answers(card, Ability.LOGPROBS, Ability.TOOL_CHOICE, Ability.JSON_SCHEMA, Ability.EMBEDDINGS) == ["no"] * 4
+    assert answers(card, Ability.LOGPROBS, Ability.JSON_SCHEMA, Ability.EMBEDDINGS) == ["no"] * 3
     assert (card.context_length, card.most_output_tokens) == (128_000, 4_096)
 
 

@@ -114,7 +114,6 @@ async def test_an_imported_model_that_does_not_pay_answers_what_only_it_can() ->
     ("changes", "ability", "param"),
     [
         ({"tools": [TOOL]}, Ability.TOOLS, "tools"),
-        ({"tools": [TOOL], "tool_choice": "required"}, Ability.TOOL_CHOICE, "tool_choice"),
         ({"logprobs": True}, Ability.LOGPROBS, "logprobs"),
         ({"response_format": {"type": "json_schema"}}, Ability.JSON_SCHEMA, "response_format"),
         ({"n": 9}, Ability.CHOICES, "n"),

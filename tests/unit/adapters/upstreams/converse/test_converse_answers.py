@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spillway.adapters.upstreams.converse.stop_sequences import StopCutter
+from spillway.domain.capabilities.deployment_cards import bedrock_card
 from spillway.domain.decision import Code
 from spillway.domain.paths.targets import BedrockTarget
 from spillway.gateway.errors import UpstreamUnavailable
@@ -215,6 +216,18 @@ async def test_a_call_that_was_demanded_comes_or_the_answer_is_a_failure() -> No
     async with upstreams_to(whole([{"text": "I"}], "max_tokens")) as (upstreams, _):
         (body,) = await read(upstreams, LLAMA, a_request(tools=TOOLS, tool_choice="required", max_tokens=1))
     assert told_whole(body).finish == "length"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_call_is_made_up_where_the_model_cannot_be_made_to_call_or_it_is_a_failure(stream: bool) -> None:
+    card = bedrock_card(LLAMA.model_id, "converse")
+    demanding = PLEASE_ADD | {"tool_choice": "required", "stream": stream}
+    idle = demanding | {"messages": [{"role": "user", "content": "hello"}]}
+    async with on(LLAMA, primary_card=card) as (world, runtime):
+        called, silent = await call(world, demanding), await call(world, idle)
+    assert (called.status, silent.status, silent.error["code"]) == (200, 503, "primary_failed")
+    assert (told_streamed if stream else told_whole)(called.body) == Told("", CALLED, "tool_calls")
+    assert runtime.use[LLAMA.model_id].requests == 2
 
 
 # ---- Stop sequences --------------------------------------------------------------------------------------------------

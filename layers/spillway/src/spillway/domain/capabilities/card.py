@@ -35,12 +35,14 @@ class Ability(StrEnum):
 
 
 # What the gateway makes up where a target lacks it, and the ability that it needs for that: several requests, an
-# instruction with a check of the answer, a whole answer that is played back as a stream.
+# instruction with a check of the answer (for calls Converse's translation has it, which alone meets models that take
+# tools but no choice of them), a whole answer that is played back as a stream.
 _MADE_UP_BY = {
     Ability.CHOICES: Ability.CHAT,
     Ability.PROMPTS: Ability.CHAT,
     Ability.JSON_OBJECT: Ability.SYSTEM,
     Ability.STREAMED_TOOLS: Ability.TOOLS,
+    Ability.TOOL_CHOICE: Ability.TOOLS,
 }
 # Each is a request of its own, which is billed with its prompt; and how often an object is asked for in words.
 MOST_EMULATED_ANSWERS = 8
