@@ -102,7 +102,7 @@ _SAMPLING: dict[str, Any] = {
     "user": "u",
     "logprobs": False,
     "frequency_penalty": 0.1,
-    "logit_bias": {"50256": -100},
+    "logit_bias": {},
     "metadata": {"a": "b"},
     "prompt_cache_key": "k",
 }

@@ -122,6 +122,7 @@ CALLED = (("add", '{"a": 1}'),)
         ([use()], "stop_sequence", Told("", CALLED, "tool_calls")),
         ([{"text": "so"}, use(), use("mul", {})], "tool_use", Told("so", (*CALLED, ("mul", "{}")), "tool_calls")),
         ([use("mul", {})], "tool_use", Told("", (("mul", "{}"),), "tool_calls")),
+        ([use(), {"text": "so"}], "end_turn", Told("so", CALLED, "tool_calls")),
     ],
 )
 async def test_calls_and_nothing_else_make_an_end_tool_calls(
@@ -150,6 +151,7 @@ async def test_functions_get_a_function_call() -> None:
 MALFORMED = [
     ([use(arguments="[1]")], "tool_use"),
     ([use(arguments='"x"')], "tool_use"),
+    ([use("")], "tool_use"),
     ([{"text": ""}], "malformed_tool_use"),
     ([], "malformed_model_output"),
 ]
@@ -256,6 +258,12 @@ async def test_what_would_come_after_a_stop_sequence_does_not_come() -> None:
     assert await told([{"text": "so END"}, use()], "tool_use", stop="END", tools=TOOLS) == Told("so ", (), "stop")
     assert await told([{"text": "so EN"}, use()], "tool_use", stop="END", tools=TOOLS) == Told(
         "so EN", CALLED, "tool_calls"
+    )
+    assert await told([use(), {"text": "so END two"}, use("mul")], "tool_use", stop="END", tools=TOOLS) == Told(
+        "so ", CALLED, "tool_calls"
+    )
+    assert await told([{"text": "EN"}, use(), {"text": "D"}], "end_turn", stop="END", tools=TOOLS) == Told(
+        "END", CALLED, "tool_calls"
     )
     assert await told([{"text": "so EN"}], "max_tokens", stop="END") == Told("so EN", (), "length")
 

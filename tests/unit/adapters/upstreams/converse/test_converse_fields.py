@@ -172,7 +172,7 @@ def test_a_name_of_a_message_is_dropped_by_name() -> None:
     assert asked_with(**a_message(name="ann")).dropped == ("messages.name",)
 
 
-@pytest.mark.parametrize("name", ["guided_json", "guided_regex", "structured_outputs", "echo"])
+@pytest.mark.parametrize("name", ["guided_json", "guided_regex", "structured_outputs", "echo", "bad_words"])
 def test_a_form_that_only_engines_hold_to_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest) as told:
         asked_with(**{name: {"type": "object"}})

@@ -1,6 +1,6 @@
 """Converse's answers as OpenAI's."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,24 +37,20 @@ class Head:
 def completion_of(answer: Mapping[str, Any], head: Head, terms: Terms) -> dict[str, Any]:
     """Return a whole Converse answer as a chat completion; raises UpstreamUnavailable for one that is none."""
     blocks = (answer["output"].get("message") or {}).get("content") or []
-    text = "".join(block["text"] for block in blocks if "text" in block)
     reasoning = "".join(
         block["reasoningContent"].get("reasoningText", {}).get("text", "")
         for block in blocks
         if "reasoningContent" in block
     )
-    cutter = StopCutter(terms.stop) if terms.stop else None
-    if cutter:
-        text = cutter.cut(text) + cutter.rest()
-    is_cut = cutter is not None and cutter.done
-    calls = [] if is_cut else [_tool_call(block["toolUse"]) for block in blocks if "toolUse" in block]
-    calls = calls[: terms.most_calls]
+    text, uses, is_cut = _said(blocks, terms)
+    calls = [_tool_call(use) for use in uses[: terms.most_calls]]
     message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else ""), "refusal": None}
     if reasoning:
         message[REASONING] = reasoning
     if calls:
         message |= {"function_call": calls[0]["function"]} if terms.as_function else {"tool_calls": calls}
-    finish = "stop" if is_cut else finish_reason(answer.get("stopReason"), terms, has_calls=bool(calls))
+    stop_reason = "stop_sequence" if is_cut else answer.get("stopReason")
+    finish = finish_reason(stop_reason, terms, has_calls=bool(calls))
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
     usage = openai_usage(answer.get("usage") or {})
     return head.wrap("chat.completion", choices=[choice], usage=usage) | tier_of(answer)
@@ -100,9 +96,32 @@ def tier_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {"service_tier": tier} if tier else {}
 
 
+def name_of(use: Mapping[str, Any]) -> str:
+    """Return the tool that a call names; raises UpstreamUnavailable where it names none."""
+    name = use.get("name")
+    if not name or not isinstance(name, str):
+        raise malformed("a call without a name")
+    return name
+
+
+def _said(blocks: Iterable[Mapping[str, Any]], terms: Terms) -> tuple[str, list[Mapping[str, Any]], bool]:
+    """Return an answer's text and calls up to a sequence that ends it in here, and whether one does."""
+    cutter, text = StopCutter(terms.stop), ""
+    uses: list[Mapping[str, Any]] = []
+    for block in blocks:
+        if "text" in block:
+            text += cutter.cut(block["text"])
+        elif "toolUse" in block:
+            text += cutter.rest()
+            uses.append(block["toolUse"])
+        if cutter.done:
+            return text, uses, True
+    return text + cutter.rest(), uses, False
+
+
 def _tool_call(use: Mapping[str, Any]) -> dict[str, Any]:
     arguments = use.get("input") or {}
     if not isinstance(arguments, dict):
         raise malformed("a call's arguments are no object")
-    function = {"name": use.get("name"), "arguments": orjson.dumps(arguments).decode()}
+    function = {"name": name_of(use), "arguments": orjson.dumps(arguments).decode()}
     return {"id": use.get("toolUseId"), "type": "function", "function": function}

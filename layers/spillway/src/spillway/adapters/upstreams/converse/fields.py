@@ -32,7 +32,7 @@ FIELDS: Mapping[str, Field] = {
     "frequency_penalty": _dropped(0),
     "function_call": Field("mapped", "as `tool_choice`; the answer has `function_call`"),
     "functions": Field("mapped", "as `tools`; the answer has `function_call`"),
-    "logit_bias": _dropped({}),
+    "logit_bias": _refused("Converse weighs no tokens", {}),
     "logprobs": _refused("Converse tells no probabilities", False),
     "max_completion_tokens": Field("mapped", "`inferenceConfig.maxTokens`"),
     "max_tokens": Field("mapped", "`inferenceConfig.maxTokens`, if `max_completion_tokens` is not there"),
@@ -41,9 +41,9 @@ FIELDS: Mapping[str, Field] = {
     "modalities": _refused("answers are text", ["text"], []),
     "model": Field("mapped", "the deployment's model on Bedrock"),
     "moderation": _refused("nothing is moderated"),
-    "n": _refused("Converse answers with one choice", 1),
+    "n": _refused("Converse answers with one choice, and up to 8 are made up of as many requests", 1),
     "parallel_tool_calls": Field("mapped", "false: the answer ends with its first call"),
-    "prediction": _refused("Converse takes no predicted output"),
+    "prediction": _dropped(),
     "presence_penalty": _dropped(0),
     "prompt_cache_key": _dropped(""),
     "prompt_cache_options": _dropped({}),
@@ -51,7 +51,9 @@ FIELDS: Mapping[str, Field] = {
     "reasoning_effort": Field(
         "mapped", "`additionalModelRequestFields`, for families that have a field for it; dropped for the others"
     ),
-    "response_format": Field("mapped", "`outputConfig`; refused where the model takes no schema"),
+    "response_format": Field(
+        "mapped", "`outputConfig`; refused where the model takes no schema; `json_object` is made up"
+    ),
     "safety_identifier": _dropped(""),
     "seed": _dropped(),
     "service_tier": Field("mapped", "`serviceTier`; dropped where the model has no tiers"),
@@ -99,17 +101,21 @@ NESTED: Mapping[str, Field] = {
 # Not OpenAI's, but engines': they fix an answer's form, so an answer without them is another one.
 _OF_ENGINES = dict.fromkeys(
     (
+        "allowed_token_ids",
+        "bad_words",
+        "continue_final_message",
         "echo",
         "guided_choice",
         "guided_grammar",
         "guided_json",
         "guided_regex",
         "prompt_logprobs",
+        "stop_token_ids",
         "structural_tag",
         "structured_outputs",
         "use_beam_search",
     ),
-    _refused("only engines hold an answer to it", False),
+    _refused("only engines hold an answer to it", False, []),
 )
 _NOT_TAKEN = {name: each for name, each in FIELDS.items() if each.fate in ("refused", "dropped")} | _OF_ENGINES
 _LONGEST_NAME = 64

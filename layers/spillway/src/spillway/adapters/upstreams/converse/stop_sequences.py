@@ -35,7 +35,7 @@ class StopCutter:
 
     def _beginnings(self, text: str) -> int:
         """Return the length of the longest end of a text that a sequence begins with."""
-        longest = min(len(text), max(map(len, self._sequences)) - 1)
+        longest = min(len(text), max(map(len, self._sequences), default=1) - 1)
         for length in range(longest, 0, -1):
             if any(each.startswith(text[-length:]) for each in self._sequences):
                 return length

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from spillway.adapters.upstreams.converse.answer import Head, finish_reason, malformed, openai_usage, tier_of
+from spillway.adapters.upstreams.converse.answer import Head, finish_reason, malformed, name_of, openai_usage, tier_of
 from spillway.adapters.upstreams.converse.request import Terms
 from spillway.adapters.upstreams.converse.stop_sequences import StopCutter
 from spillway.gateway.streaming.reasoning import REASONING
@@ -71,7 +71,7 @@ class StreamTranslator:
             return held
         call = self._calls[block] = _Call(self._count)
         self._count += 1
-        function = {"name": use.get("name"), "arguments": ""}
+        function = {"name": name_of(use), "arguments": ""}
         return held + self._call(call, function, id=use.get("toolUseId"), type="function")
 
     def _delta(self, fields: Mapping[str, Any]) -> bytes:
@@ -85,18 +85,16 @@ class StreamTranslator:
         return self._chunk({REASONING: reasoning}) if reasoning else b""
 
     def _text(self, text: str) -> bytes:
-        if self._cutter is None:
-            return self._chunk({"content": text})
-        passed = self._cutter.cut(text)
+        passed = text if self._cutter is None else self._cutter.cut(text)
         said = self._chunk({"content": passed}) if passed else b""
-        return said + self._chunk({}, "stop") if self._cutter.done else said
+        return said + self._stop("stop_sequence") if self.cut else said
 
     def _held_back(self) -> bytes:
         held = self._cutter.rest() if self._cutter else ""
         return self._chunk({"content": held}) if held else b""
 
     def _arguments(self, call: "_Call", piece: str) -> bytes:
-        call.arguments += piece
+        call.pieces.append(piece)
         return self._call(call, {"arguments": piece})
 
     def _call(self, call: "_Call", function: dict[str, Any], **head: Any) -> bytes:
@@ -109,9 +107,10 @@ class StreamTranslator:
         finish = finish_reason(reason, self._terms, has_calls=bool(calls))
         said = self._held_back()
         for call in calls:
-            if not call.arguments:
+            arguments = "".join(call.pieces)
+            if not arguments:
                 said += self._arguments(call, "{}")
-            elif not call.is_whole():
+            elif not isinstance(_json(arguments), dict):
                 if reason != "max_tokens":
                     raise malformed("a call's arguments are no object")
                 # The client's own limit has cut them, which this tells as it does of a text.
@@ -128,18 +127,18 @@ class StreamTranslator:
 
 
 class _Call:
-    """One call of a stream: its number among the calls, and its arguments so far."""
+    """One call of a stream: its number among the calls, and the pieces of its arguments so far."""
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.arguments = ""
+        self.pieces: list[str] = []
 
-    def is_whole(self) -> bool:
-        """Whether the arguments are a JSON object."""
-        try:
-            return isinstance(orjson.loads(self.arguments), dict)
-        except orjson.JSONDecodeError:
-            return False
+
+def _json(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def stream_of(completion: Mapping[str, Any], head: Head) -> bytes:
