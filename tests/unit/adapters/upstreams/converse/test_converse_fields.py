@@ -11,6 +11,7 @@ from openai.types.shared_params.response_format_json_schema import JSONSchema
 from spillway.adapters.upstreams.bedrock.learned_limits import Lessons
 from spillway.adapters.upstreams.converse.fields import FIELDS, NESTED
 from spillway.adapters.upstreams.converse.request import Asked, converse_request
+from spillway.domain.capabilities.deployment_cards import bedrock_card
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.converse_families import family_of
 from spillway.domain.paths.targets import BedrockTarget
@@ -189,3 +190,20 @@ async def test_the_client_hears_what_was_dropped() -> None:
             assert "x-spillway-dropped" not in (await call(world, {**BODY, "stream": stream})).headers
         response = await call(world, {"model": "support-llama", "input": "hi", "seed": 7}, path="/v1/responses")
     assert response.headers["x-spillway-dropped"] == "seed"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"n": 2},
+        {"response_format": {"type": "json_object"}},
+        {"tools": [TOOL], "stream": True},
+        {"tools": [TOOL], "tool_choice": "required", "messages": [{"role": "user", "content": "please add"}]},
+    ],
+    ids=["choices", "JSON", "streamed calls", "a call"],
+)
+async def test_what_is_made_up_of_other_requests_names_what_they_dropped(asked: dict[str, Any]) -> None:
+    target = BedrockTarget("us.meta.llama3-1-8b-instruct-v1:0", "converse")
+    async with on(target, primary_card=bedrock_card(target.model_id, "converse")) as (world, _):
+        answer = await call(world, {**BODY, "seed": 7, **asked})
+    assert (answer.status, answer.headers["x-spillway-dropped"]) == (200, "seed")

@@ -37,17 +37,21 @@ class _Choice:
     names: frozenset[str] | None = None
 
 
+_NONE = Tools()
+_AUTO = _Choice("auto")
+
+
 def tools_of(body: Mapping[str, Any], lacks: frozenset[Lack]) -> Tools:
     """Return the tools that may be used; those that were used have to be among them, though the request has none."""
     choice, offered = _choice(body.get("tool_choice")), _offered(body.get("tools"))
     used = used_tools(body["messages"])
-    if choice.kind == "none" and not used:
-        return Tools()
+    if not used and (choice.kind == "none" or (choice is _AUTO and not offered)):
+        return _NONE
     specs, without_strict = _specs(offered, choice, lacks)
     if choice.kind == "required" and not specs:
         raise InvalidRequest("tool_choice needs tools to choose from", param="tool_choice")
     if not specs and not used:
-        return Tools()
+        return _NONE
     if Lack.TOOLS in lacks:
         raise InvalidRequest("the model that answers now calls no tools", param="tools" if offered else "messages")
     forced = _forced(choice, lacks) if choice.kind == "required" else None
@@ -119,7 +123,7 @@ def _schema(parameters: Any, param: str) -> dict[str, Any]:
 def _choice(choice: Any) -> _Choice:
     match choice:
         case None | "auto":
-            return _Choice("auto")
+            return _AUTO
         case "none" | "required":
             return _Choice(choice)
         case {"type": "function", "function": {"name": str(name)}}:

@@ -68,7 +68,8 @@ class ConverseUpstream:
             headers={},
             connect_seconds=connect_seconds,
         )
-        return replace(await open_channel(self.aws, call, read, judge), dropped=asked.dropped)
+        stream = await open_channel(self.aws, call, read, judge)
+        return replace(stream, dropped=asked.dropped) if asked.dropped else stream
 
 
 async def _completed(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[bytes]:
