@@ -341,7 +341,9 @@ def test_how_much_a_model_thinks(model: str, effort: str, sent: Any) -> None:
     assert (asked.body.get("additionalModelRequestFields"), asked.dropped) == (sent, ())
 
 
-@pytest.mark.parametrize(("model", "effort"), [(LLAMA, "high"), (GPT_OSS, "none")])
+@pytest.mark.parametrize(
+    ("model", "effort"), [(LLAMA, "high"), (GPT_OSS, "none"), ("qwen.qwen3-coder-30b-a3b-v1:0", "high")]
+)
 def test_an_effort_that_a_model_does_not_know_is_dropped_by_name(model: str, effort: str) -> None:
     asked = settled(model, reasoning_effort=effort)
     assert ("additionalModelRequestFields" in asked.body, asked.dropped) == (False, ("reasoning_effort",))
@@ -436,6 +438,24 @@ def test_what_converse_has_no_form_for(fields: dict[str, Any], param: str) -> No
 
 
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        (LLAMA, {"tools": [tool(strict=True)], "tool_choice": "required", "stream": True}),
+        (LLAMA, {"messages": [HI, calling("t1"), result("t1"), HI]}),
+        (MIXTRAL, {"messages": [{"role": "system", "content": "be brief"}, HI]}),
+        (MISTRAL, {"messages": [HI, calling("t1"), result("t1"), HI]}),
+        (GPT_OSS, {"tools": [tool(strict=True)], "stop": "END", "reasoning_effort": "low"}),
+        (QWEN, {"stop": "END", "reasoning_effort": "high"}),
+        ("deepseek.v3-v1:0", {"stop": "END"}),
+        (GLM, {"tools": [tool()], "tool_choice": {"type": "function", "function": {"name": "add"}}}),
+    ],
+)
+def test_what_is_known_costs_no_refused_call(model: str, fields: dict[str, Any]) -> None:
+    asked = converse_request({"messages": [HI], **fields}, Lessons(family_of(model)))
+    assert refusal_of(model, asked, stream=bool(fields.get("stream"))) is None
 
 
 def test_what_a_family_lacks_names_the_field() -> None:
