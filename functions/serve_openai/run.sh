@@ -4,4 +4,4 @@
 # what it knows of the request: httptools takes heads of any size, and nobody but the adapter reaches this port.
 export PYTHONPATH="/opt/python:${PYTHONPATH:+$PYTHONPATH:}${LAMBDA_RUNTIME_DIR:-/var/runtime}"
 exec python -m uvicorn app:app --host 127.0.0.1 --port "${AWS_LWA_PORT:-8080}" \
-  --loop asyncio --http httptools --no-access-log --no-server-header --log-level warning
+  --loop uvloop --http httptools --no-access-log --no-server-header --log-level warning

@@ -17,7 +17,6 @@ PROMPT = (
     "Summarise what the customer wrote, in one sentence, and say how urgent it is on a scale from one to five. " * 8
 )
 _FAST = ["--loop", "uvloop", "--http", "httptools"]
-_ON_LAMBDA = ["--loop", "asyncio", "--http", "httptools"]
 _BEFORE_ON_LAMBDA = ["--loop", "asyncio", "--http", "h11", "--h11-max-incomplete-event-size", "65536"]
 _QUIET = ["--no-access-log", "--no-server-header", "--log-level", "warning"]
 # It refuses to start without a strong one; with it alone it looks nothing up.
@@ -128,8 +127,7 @@ def all_systems(peers: Peers) -> list[System]:
         python("bare pass-through", "bare:app", _FAST, {"PYTHONPATH": here}),
         python("Spillway", "app:app", _FAST, spillway),
         python("Spillway, key without limits", "app:app", _FAST, spillway, limited=False),
-        python("bare, as on Lambda", "bare:app", _ON_LAMBDA, {"PYTHONPATH": here}),
-        python("Spillway, as on Lambda", "app:app", _ON_LAMBDA, spillway | on_lambda),
+        python("Spillway, as on Lambda", "app:app", _FAST, spillway | on_lambda),
         python("Spillway, Converse", "app:app", _FAST, spillway, CONVERSE_MODEL),
         python(f"{BEFORE}", "app:app", _FAST, earlier),
         python(f"{BEFORE}, as on Lambda", "app:app", _BEFORE_ON_LAMBDA, earlier | on_lambda),
