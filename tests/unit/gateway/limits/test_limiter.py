@@ -277,8 +277,9 @@ async def test_200_requests_at_once_through_eight_gateways_pass_no_budget(is_ser
     reserved = (len(json.dumps(body)) + 256 + 1000) * 220
     answers = await asyncio.gather(*(ask(worlds[index % 8], body, usd_per_month=0.02) for index in range(200)))
     statuses = {answer.status for answer in answers}
-    # A server has what a request did not use for the next one at once: it need not refuse any here.
-    assert statuses == {200, 429} or (is_server and statuses == {200})
+    # What a request did not use is free for the next one: whether any has to be refused is a matter of moments.
+    assert 200 in statuses
+    assert statuses <= {200, 429}
     served = sum(answer.status == 200 for answer in answers)
     assert table.items[MONTH]["used"] <= 0.02e9
     for world in worlds:

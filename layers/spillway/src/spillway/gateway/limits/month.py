@@ -12,6 +12,7 @@ from spillway.gateway.errors import Unavailable
 from spillway.gateway.limits.errors import RESERVED, LimitExceeded, budget_exceeded, budget_reserved
 from spillway.gateway.limits.lease import HELD_PREFIX, Lease, given_back, lapsed, new_lease
 from spillway.gateway.limits.store import HELD, USED, Change, Counters, Outcome
+from spillway.gateway.limits.turn import Turn
 from spillway.gateway.timeouts import BUDGET_LOOK_SECONDS, BUDGET_WAIT_SECONDS
 
 _KEEP = timedelta(days=62)
@@ -64,6 +65,7 @@ class Month:
         self._counters = counters
         self._now = now
         self._monotonic = monotonic
+        self._turn = Turn()
         self._lock = asyncio.Lock()
         self._lease: Lease | None = None
         self._limit = 0
@@ -105,12 +107,13 @@ class Month:
     async def _reserve(self, need: int, limit: int) -> BudgetReservation:
         if limit != self._limit:  # what was held ahead under another limit is drawn on no more
             self._lease, self._limit = None, limit
-        lease = self.usable()
-        if lease is None or lease.free < need:
-            async with self._lock:
-                lease = await self._with_room(need, limit)
-                lease.reserved += need
-                return BudgetReservation(lease, need, limit)
+        while (lease := self.usable()) is None or lease.free < need:
+            if await self._turn.wait():
+                continue
+            with self._turn:
+                async with self._lock:
+                    lease = await self._with_room(need, limit)
+                break
         lease.reserved += need
         return BudgetReservation(lease, need, limit)
 

@@ -5,7 +5,6 @@ them without asking; what it has taken and not spent is written down as idle, an
 that instances that never hear of each other keep no more than a tenth of a limit from each other.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from spillway.domain.access.lease_sizing import Slice, most_requests, slice_of
 from spillway.domain.access.limits import Window, minute_at
 from spillway.gateway.limits.errors import LimitExceeded, rate_exceeded
 from spillway.gateway.limits.store import Change, Counters
+from spillway.gateway.limits.turn import Turn
 
 Amounts = Mapping[str, int]
 _KEEP = timedelta(hours=1)
@@ -61,20 +61,19 @@ class RateLimits:
         self._counters = counters
         self._now = now
         self._minute = _Minute(minute_at(now()))
-        self._lock = asyncio.Lock()
+        self._turn = Turn()
 
     async def reserve(self, need: Amounts, limits: Amounts) -> RateReservation:
         """Take what a request may use; raises LimitExceeded, or StoreUnavailable when the table can't say."""
         for counter, limit in limits.items():
             if need[counter] > limit:
                 raise self._exceeded(counter, need, limits)
-        minute = self._now_running()
-        if not minute.covers(need, limits):
-            async with self._lock:
-                minute = self._now_running()
-                if not minute.covers(need, limits):
-                    await self._take(minute, need, limits)
-                return minute.spend(need, limits)
+        while not (minute := self._now_running()).covers(need, limits):
+            if await self._turn.wait():
+                continue
+            with self._turn:
+                await self._take(minute, need, limits)
+                break
         return minute.spend(need, limits)
 
     async def settle(self, reservation: RateReservation, used: Amounts) -> None:
