@@ -10,6 +10,7 @@ from spillway.domain.capabilities.card import Ability
 from spillway.domain.capabilities.demand import demand_of
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.targets import BedrockTarget, SageMakerTarget, Target
+from spillway.gateway.errors import UpstreamRejected
 from spillway.gateway.upstream import Endpoint, UpstreamRequest
 from tests.sandbox import eventstream
 from tests.unit.gateway.doubles import USAGE, chunk, sse, usage_chunk
@@ -17,9 +18,13 @@ from tests.unit.gateway.servers import Played, read, upstreams_to
 
 OPENAI = BedrockTarget("openai.gpt-oss-20b-1:0", "openai")
 CONVERSE = BedrockTarget("meta.llama-v1:0", "converse")
+OPENAI_CHAT = BedrockTarget("qwen.qwen3-32b-v1:0", "openai")
 SAGEMAKER = SageMakerTarget("ep", "ic")
 CALL = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": '{"a":1}'}
 CALL_IN_CHAT = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"a":1}'}}
+
+# An image that only an engine could fetch.
+SHOWN = {"role": "user", "content": [{"type": "input_image", "image_url": "https://example.org/cat.png"}]}
 
 
 def asking(endpoint: Endpoint, **body: Any) -> UpstreamRequest:
@@ -252,6 +257,10 @@ async def test_a_responses_fields_become_chats() -> None:
         ("tools.0.name", {"tools": [{"type": "function"}]}),
         ("tool_choice", {"tool_choice": {"type": "file_search"}}),
         ("tool_choice", {"tool_choice": ["auto"]}),
+        ("text", {"text": "short"}),
+        ("reasoning", {"reasoning": "high"}),
+        ("include", {"include": ["everything"]}),
+        ("include", {"include": [["x"]]}),
     ],
 )
 async def test_what_a_response_cannot_ask_of_chat_names_its_place(param: str, changes: dict[str, Any]) -> None:
@@ -259,6 +268,52 @@ async def test_what_a_response_cannot_ask_of_chat_names_its_place(param: str, ch
         with pytest.raises(InvalidRequest) as refused:
             await upstreams.open(SAGEMAKER, asking("responses", **{"input": "hi", **changes}), 5.0)
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("param", "changes"),
+    [
+        ("input.1.content.0", {"input": [{"role": "user", "content": "hi"}, SHOWN]}),
+        ("input.2.content.0", {"input": [CALL, CALL, SHOWN], "instructions": "Be kind."}),
+        ("include.message.output_text.logprobs", {"include": ["message.output_text.logprobs"]}),
+        ("moderation", {"moderation": {"model": "x"}}),
+        ("text.format", {"text": {"format": {"type": "grammar"}}}),
+    ],
+)
+async def test_what_chat_is_refused_has_the_clients_name(param: str, changes: dict[str, Any]) -> None:
+    async with upstreams_to(Played([chat()])) as (upstreams, fake):
+        with pytest.raises(InvalidRequest) as refused:
+            await upstreams.open(CONVERSE, asking("responses", **{"input": "hi", **changes}), 5.0)
+    assert (refused.value.param, fake.seen) == (param, [])
+
+
+async def test_an_engines_refusal_has_the_clients_name() -> None:
+    error = json.dumps({"error": {"message": "too many", "param": "max_tokens"}}).encode()
+    async with upstreams_to(Played([error], status=400)) as (upstreams, _):
+        with pytest.raises(UpstreamRejected) as refused:
+            await upstreams.open(OPENAI_CHAT, asking("responses", input="hi", max_output_tokens=9), 5.0)
+    assert refused.value.param == "max_output_tokens"
+
+
+TOLD = [{"token": "hello", "logprob": -0.5, "bytes": None, "top_logprobs": [{"token": "hello", "logprob": -0.5}]}]
+
+
+async def test_a_response_tells_its_log_probabilities_whole_and_streamed() -> None:
+    wanted = {"input": "hi", "include": ["message.output_text.logprobs"], "top_logprobs": 1}
+    answer = json.loads(chat())
+    answer["choices"][0]["logprobs"] = {"content": TOLD}
+    async with upstreams_to(Played([json.dumps(answer).encode()])) as (upstreams, fake):
+        [raw] = await read(upstreams, SAGEMAKER, asking("responses", **wanted))
+    assert (fake.seen[0].body["logprobs"], fake.seen[0].body["top_logprobs"]) == (True, 1)
+    assert json.loads(raw)["output"][0]["content"][0]["logprobs"] == TOLD
+
+    said = delta(content="hello")
+    said["choices"][0]["logprobs"] = {"content": TOLD}
+    events = await streamed(asking("responses", **wanted, stream=True), said, said, delta("stop"), "[DONE]")
+    by_type = {event["type"]: event for event in events}
+    assert by_type["response.output_text.delta"]["logprobs"] == TOLD
+    assert by_type["response.output_text.done"]["logprobs"] == TOLD * 2
+    assert by_type["response.completed"]["response"]["output"][0]["content"][0]["logprobs"] == TOLD * 2
 
 
 async def test_a_whole_response() -> None:

@@ -102,17 +102,21 @@ def test_what_surely_has_more_tokens_than_the_context_is_too_long(
 
 
 @pytest.mark.parametrize(
-    ("ability", "endpoint", "param"),
+    ("ability", "fields", "param"),
     [
-        (Ability.TOOL_CHOICE, "chat/completions", "tool_choice"),
-        (Ability.JSON_OBJECT, "chat/completions", "response_format"),
-        (Ability.JSON_SCHEMA, "responses", "text.format"),
-        (Ability.IMAGES, "responses", "input"),
-        (Ability.PROMPTS, "completions", "prompt"),
+        (Ability.TOOL_CHOICE, "tools tool_choice", "tool_choice"),
+        (Ability.JSON_OBJECT, "messages response_format", "response_format"),
+        (Ability.JSON_SCHEMA, "input text", "text.format"),
+        (Ability.IMAGES, "input", "input"),
+        (Ability.SYSTEM, "input instructions", "instructions"),
+        (Ability.PROMPTS, "prompt", "prompt"),
+        (Ability.LOGPROBS, "input include", "include.message.output_text.logprobs"),
+        (Ability.LOGPROBS, "input top_logprobs", "top_logprobs"),
+        (Ability.EMBEDDINGS, "input", "model"),
     ],
 )
-def test_an_ability_has_the_field_that_demands_it(ability: Ability, endpoint: str, param: str) -> None:
-    assert param_of(ability, endpoint) == param
+def test_an_ability_has_the_field_that_demands_it(ability: Ability, fields: str, param: str) -> None:
+    assert param_of(ability, dict.fromkeys(fields.split(), "x")) == param
 
 
 @pytest.mark.parametrize(

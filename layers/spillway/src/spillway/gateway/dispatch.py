@@ -231,7 +231,7 @@ def _unsupported(context: RequestContext, lacking: Iterable[Ability]) -> Invalid
     limit = f" (up to {MOST_EMULATED_ANSWERS} answers are made up)" if is_several else ""
     return InvalidRequest(
         f"no target of '{context.route.name}' supports this: {', '.join(names)}{limit}",
-        param=param_of(names[0], context.request.endpoint),
+        param=param_of(names[0], context.request.body),
         code=UNSUPPORTED,
     )
 

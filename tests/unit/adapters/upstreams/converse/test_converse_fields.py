@@ -1,10 +1,9 @@
 """Every field of OpenAI's chat types has its place in the table, and the table says what the code does."""
 
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 from openai.types import chat
-from openai.types.chat import completion_create_params as params
 from openai.types.shared_params import FunctionDefinition
 from openai.types.shared_params.response_format_json_schema import JSONSchema
 
@@ -15,6 +14,7 @@ from spillway.domain.capabilities.deployment_cards import bedrock_card
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.converse_families import family_of
 from spillway.domain.paths.targets import BedrockTarget
+from tests.openai_fields import fields_of, names_of, types_in
 from tests.unit.adapters.upstreams.test_on_bedrock import on
 from tests.unit.gateway.doubles import BODY, call
 
@@ -74,10 +74,6 @@ def asked_with(model: str = "somebody.new-model-v1:0", /, **fields: Any) -> Aske
     return converse_request({"messages": [HI], **fields}, lessons)
 
 
-def names_of(prefix: str, *types: Any) -> set[str]:
-    return {f"{prefix}{name}" for each in types for name in get_type_hints(each)}
-
-
 MESSAGES = (
     chat.ChatCompletionDeveloperMessageParam,
     chat.ChatCompletionSystemMessageParam,
@@ -90,20 +86,11 @@ MESSAGES = (
 
 def parts() -> list[Any]:
     """Return the types of content parts, of every role."""
-    found: list[Any] = []
-    for message in MESSAGES:
-        pending = [get_type_hints(message)["content"]]
-        while pending:
-            each = pending.pop()
-            if get_origin(each) is None and hasattr(each, "__annotations__"):
-                found.append(each)
-            pending += get_args(each)
-    return found
+    return [part for message in MESSAGES for part in types_in(get_type_hints(message)["content"])]
 
 
 def test_every_field_of_openais_chat_types_has_its_place() -> None:
-    of_requests = names_of("", params.CompletionCreateParamsNonStreaming, params.CompletionCreateParamsStreaming)
-    assert set(FIELDS) == of_requests
+    assert set(FIELDS) == fields_of("chat/completions")
     nested = (
         names_of("messages.", *MESSAGES)
         | {name for name in names_of("messages.content.", *parts()) if not name.endswith(".type")}

@@ -9,6 +9,7 @@ import orjson
 from spillway.adapters.upstreams.completions_as_chat import CompletionsAsChat
 from spillway.adapters.upstreams.http_channel import Chunks
 from spillway.adapters.upstreams.responses_as_chat import ResponsesAsChat
+from spillway.domain.errors import Rejected
 from spillway.gateway.streaming.sse import events, parsed, payload
 from spillway.gateway.upstream import Endpoint, UpstreamRequest, UpstreamStream
 
@@ -16,10 +17,16 @@ OpenChat: TypeAlias = Callable[[UpstreamRequest], Awaitable[UpstreamStream]]
 
 
 class Translation(Protocol):
-    """One request's way to chat and its answer's way back."""
+    """One request's way to chat and its answer's way back; ``dropped`` names what stays behind of the request."""
+
+    dropped: list[str]
 
     def chat_body(self) -> dict[str, Any]:
         """Return the chat request; raises InvalidRequest for what chat has no form for."""
+        ...
+
+    def client_name(self, field: str) -> str:
+        """Return what the client called a field of the chat request, for errors and headers."""
         ...
 
     def whole(self, answer: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +51,13 @@ _TRANSLATIONS: Mapping[Endpoint, Callable[[UpstreamRequest], Translation]] = {
 async def open_as_chat(open_chat: OpenChat, request: UpstreamRequest) -> UpstreamStream:
     """Send a request as a chat completion and give back its answer in the request's own form."""
     translation = _TRANSLATIONS[request.endpoint](request)
-    stream = await open_chat(replace(request, endpoint="chat/completions", body=translation.chat_body()))
+    body = translation.chat_body()
+    try:
+        stream = await open_chat(replace(request, endpoint="chat/completions", body=body))
+    except Rejected as err:
+        err.param = err.param and translation.client_name(err.param)
+        raise
+    dropped = (*translation.dropped, *map(translation.client_name, stream.dropped))
     translate = _streamed if request.stream else _whole
     blocks = translate(stream.blocks, translation)
 
@@ -52,7 +65,7 @@ async def open_as_chat(open_chat: OpenChat, request: UpstreamRequest) -> Upstrea
         await stream.close()
         await blocks.aclose()
 
-    return replace(stream, blocks=blocks, close=close)
+    return replace(stream, blocks=blocks, close=close, dropped=dropped)
 
 
 async def _whole(bodies: Chunks, translation: Translation) -> AsyncGenerator[bytes, None]:

@@ -8,33 +8,60 @@ from typing import Any
 
 import orjson
 
+from spillway.adapters.upstreams.fields import Field, client_names, dropped_fields, not_taken, refused
 from spillway.domain.errors import InvalidRequest
 from spillway.gateway.upstream import UpstreamRequest
 
 # OpenAI's default for text completions, which engines keep: an answer must not grow because it went elsewhere.
 _DEFAULT_MAX_TOKENS = 16
-_WITHOUT_CHAT_FORM = ("suffix", "echo", "logprobs")
+_PASSED = Field("passed")
+
+FIELDS: Mapping[str, Field] = {
+    "best_of": refused("chat picks no best answer (unless it is `n`)"),
+    "echo": refused("chat repeats no prompt", False),
+    "frequency_penalty": _PASSED,
+    "logit_bias": _PASSED,
+    # Zero log probabilities are some too.
+    "logprobs": refused("chat tells no probabilities in this form"),
+    "max_tokens": Field("mapped", f"{_DEFAULT_MAX_TOKENS} where it is not there"),
+    "model": _PASSED,
+    "n": _PASSED,
+    "presence_penalty": _PASSED,
+    "prompt": Field("mapped", "one text becomes a user's message; no tokens", chat="messages"),
+    "seed": _PASSED,
+    "stop": _PASSED,
+    "stream": _PASSED,
+    "stream_options": _PASSED,
+    "suffix": refused("chat fills nothing in", ""),
+    "temperature": _PASSED,
+    "top_p": _PASSED,
+    "user": _PASSED,
+}
+_NOT_TAKEN = not_taken(FIELDS)
+_NAMES = client_names(FIELDS)
 
 
 class CompletionsAsChat:
-    """One text completion by way of chat."""
+    """One text completion by way of chat, of which nothing is dropped: what has no form there is refused."""
 
     def __init__(self, request: UpstreamRequest) -> None:
         self._request = request
         self._id = f"cmpl-{request.request_id}"
+        self.dropped: list[str] = []
 
     def chat_body(self) -> dict[str, Any]:
         """Return the chat request; raises InvalidRequest for what chat has no form for."""
-        body = self._request.body
-        for field in _WITHOUT_CHAT_FORM:
-            # Zero log probabilities are some too; False is the default of the rest.
-            if body.get(field) not in (None, False, "") or (field == "logprobs" and body.get(field) == 0):
-                raise InvalidRequest(f"the model that answers now takes no {field}", param=field)
-        if (body.get("best_of") or 1) != (body.get("n") or 1):
-            raise InvalidRequest("the model that answers now takes no best_of", param="best_of")
-        kept = {name: value for name, value in body.items() if name not in ("prompt", "best_of", *_WITHOUT_CHAT_FORM)}
-        message = {"role": "user", "content": _text(body["prompt"])}
+        body = dict(self._request.body)
+        if (body.get("best_of") or 1) == (body.get("n") or 1):
+            body.pop("best_of", None)
+        dropped_fields(body, _NOT_TAKEN)
+        kept = {name: value for name, value in body.items() if name not in _NOT_TAKEN}
+        message = {"role": "user", "content": _text(kept.pop("prompt"))}
         return {"max_tokens": _DEFAULT_MAX_TOKENS, **kept, "messages": [message]}
+
+    def client_name(self, field: str) -> str:
+        """Return what the client called a field of chat."""
+        return _NAMES.get(field.partition(".")[0], field)
 
     def whole(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Return a whole chat completion as a text completion."""

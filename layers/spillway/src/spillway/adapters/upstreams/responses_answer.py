@@ -1,6 +1,6 @@
 """Chat's answers as responses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spillway.gateway.streaming.reasoning import reasoning_in
@@ -54,9 +54,9 @@ class Envelope:
             **changes,
         }
 
-    def message(self, index: int, text: str, status: str = "completed") -> dict[str, Any]:
+    def message(self, index: int, text: str, status: str = "completed", logprobs: Sequence[Any] = ()) -> dict[str, Any]:
         """Return an output item with the assistant's text; without content while it is in progress."""
-        content = [] if status == "in_progress" else [text_part(text)]
+        content = [] if status == "in_progress" else [text_part(text, logprobs)]
         fields = {"role": "assistant", "status": status, "content": content}
         return {"id": self.item_id("msg", index), "type": "message", **fields}
 
@@ -72,9 +72,14 @@ class Envelope:
         return {"id": self.item_id("fc", index), "type": "function_call", **fields}
 
 
-def text_part(text: str) -> dict[str, Any]:
+def text_part(text: str, logprobs: Sequence[Any] = ()) -> dict[str, Any]:
     """Return the content part of a message."""
-    return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
+    return {"type": "output_text", "annotations": [], "logprobs": list(logprobs), "text": text}
+
+
+def logprobs_of(choice: Mapping[str, Any]) -> list[Any]:
+    """Return the log probabilities of a chat's choice, whole or a chunk's, which responses have in the same form."""
+    return (choice.get("logprobs") or {}).get("content") or []
 
 
 def response_of(answer: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
@@ -86,7 +91,8 @@ def response_of(answer: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]
         output.append(envelope.reasoning(0, thought))
     calls = message.get("tool_calls") or []
     if message.get("content") or not calls:
-        output.append(envelope.message(len(output), message.get("content") or ""))
+        text = message.get("content") or ""
+        output.append(envelope.message(len(output), text, logprobs=logprobs_of(choice)))
     for call in calls:
         function = call.get("function") or {}
         arguments = function.get("arguments") or "{}"

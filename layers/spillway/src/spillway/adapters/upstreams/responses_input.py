@@ -10,17 +10,24 @@ _TEXTS = ("input_text", "output_text", "text")
 _ITEMS = ("message", "function_call", "function_call_output", "reasoning")
 
 
-def messages_of(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the conversation; raises InvalidRequest with the item that chat has no form for."""
+def messages_of(body: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the conversation, and for each message where it comes from, as ``input.2``.
+
+    Raises InvalidRequest with the item that chat has no form for.
+    """
     messages: list[dict[str, Any]] = []
+    places: list[str] = []
     if isinstance(body.get("instructions"), str) and body["instructions"]:
         messages.append({"role": "system", "content": body["instructions"]})
+        places.append("instructions")
     given = body["input"]
     if isinstance(given, str):
-        return [*messages, {"role": "user", "content": given}]
+        return [*messages, {"role": "user", "content": given}], [*places, "input"]
     for index, item in enumerate(given):
-        _add(messages, item, f"input.{index}")
-    return messages
+        _add(messages, item, place := f"input.{index}")
+        # A call is added to the message before it, a thought to none.
+        places += [place] * (len(messages) - len(places))
+    return messages, places
 
 
 def _add(messages: list[dict[str, Any]], item: Any, param: str) -> None:

@@ -3,47 +3,52 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spillway.adapters.upstreams.responses_input import messages_of
+from spillway.adapters.upstreams.fields import dropped_fields, not_taken
+from spillway.adapters.upstreams.responses_fields import FIELDS, NESTED
 from spillway.domain.errors import InvalidRequest
 
-# What only responses know. The rest (temperature, top_p, stream, user, an engine's own fields) means the same in chat.
-_OWN_FIELDS = frozenset(
-    {
-        "background",
-        "conversation",
-        "include",
-        "input",
-        "instructions",
-        "max_output_tokens",
-        "max_tool_calls",
-        "metadata",
-        "previous_response_id",
-        "prompt",
-        "reasoning",
-        "store",
-        "stream_options",
-        "text",
-        "tool_choice",
-        "tools",
-        "top_logprobs",
-        "truncation",
-    }
-)
+# What only responses know. The rest (temperature, top_p, stream, an engine's own fields) means the same in chat.
+_OWN_FIELDS = frozenset(name for name, field in FIELDS.items() if field.fate != "passed")
+_NOT_TAKEN = not_taken(FIELDS, NESTED)
+_INCLUDE = "include."
+_LOGPROBS = "message.output_text.logprobs"
+_INCLUDED = tuple(sorted(name.removeprefix(_INCLUDE) for name in NESTED if name.startswith(_INCLUDE)))
+_OF_TOOLS = ("name", "description", "parameters", "strict")
 _CHOICES = ("auto", "none", "required")
 
 
-def chat_body(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the chat request; raises InvalidRequest with the field that chat has no form for."""
+def chat_fields(body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the chat request but for its messages, and the names of what was left out.
+
+    Raises InvalidRequest with the field that chat has no form for.
+    """
     request = {name: value for name, value in body.items() if name not in _OWN_FIELDS}
-    request["messages"] = messages_of(body)
+    text, reasoning, included = _object(body, "text"), _object(body, "reasoning"), _included(body.get("include"))
+    wants_logprobs = _LOGPROBS in included or bool(body.get("top_logprobs"))
     optional = {
         "max_tokens": body.get("max_output_tokens"),
         "tools": _tools(body.get("tools")),
         "tool_choice": _tool_choice(body.get("tool_choice")),
-        "response_format": _response_format(body.get("text")),
-        "reasoning_effort": _object(body, "reasoning").get("effort"),
+        "response_format": _response_format(text.get("format")),
+        "verbosity": text.get("verbosity"),
+        "reasoning_effort": reasoning.get("effort"),
+        "logprobs": wants_logprobs or None,
     }
-    return request | {name: value for name, value in optional.items() if value is not None}
+    request |= {name: value for name, value in optional.items() if value is not None}
+    dropped = dropped_fields(body, _NOT_TAKEN)
+    inside = (("reasoning.", reasoning), (_INCLUDE, included), ("stream_options.", _object(body, "stream_options")))
+    for prefix, asked in (*inside, *(("tools.", tool) for tool in body.get("tools") or ())):
+        dropped += dropped_fields(asked, _NOT_TAKEN, prefix)
+    return request, dropped
+
+
+def _included(include: Any) -> dict[str, bool]:
+    """Return what is to be added to the response; raises InvalidRequest for what nobody can tell the meaning of."""
+    if include is None:
+        return {}
+    if not isinstance(include, list) or not all(isinstance(each, str) and each in _INCLUDED for each in include):
+        raise InvalidRequest("include is a list of these", param="include", allowed=_INCLUDED)
+    return dict.fromkeys(include, True)
 
 
 def _tools(tools: Any) -> list[dict[str, Any]] | None:
@@ -59,8 +64,7 @@ def _tool(tool: Any, param: str) -> dict[str, Any]:
         raise InvalidRequest("only functions can be tools here", param=f"{param}.type", allowed=["function"])
     if not isinstance(tool.get("name"), str):
         raise InvalidRequest("a function needs a name", param=f"{param}.name", code="invalid_type")
-    fields = ("name", "description", "parameters", "strict")
-    return {"type": "function", "function": {name: tool[name] for name in fields if tool.get(name) is not None}}
+    return {"type": "function", "function": {name: tool[name] for name in _OF_TOOLS if tool.get(name) is not None}}
 
 
 def _tool_choice(choice: Any) -> Any:
@@ -71,8 +75,7 @@ def _tool_choice(choice: Any) -> Any:
     raise InvalidRequest("tool_choice is a word or names a function", param="tool_choice", allowed=_CHOICES)
 
 
-def _response_format(text: Any) -> dict[str, Any] | None:
-    wanted = text.get("format") if isinstance(text, dict) else None
+def _response_format(wanted: Any) -> dict[str, Any] | None:
     if not isinstance(wanted, dict) or wanted.get("type") in (None, "text"):
         return None
     if wanted["type"] != "json_schema":
@@ -84,4 +87,6 @@ def _response_format(text: Any) -> dict[str, Any] | None:
 
 def _object(body: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     value = body.get(field)
-    return value if isinstance(value, dict) else {}
+    if value is not None and not isinstance(value, dict):
+        raise InvalidRequest(f"{field} must be an object", param=field, code="invalid_type")
+    return value or {}

@@ -1,11 +1,11 @@
 """Chat's chunks as the events of a response."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import orjson
 
-from spillway.adapters.upstreams.responses_answer import Envelope, ending_of, text_part
+from spillway.adapters.upstreams.responses_answer import Envelope, ending_of, logprobs_of, text_part
 from spillway.gateway.streaming.reasoning import reasoning_in
 
 _Kind: TypeAlias = Literal["message", "reasoning", "call"]
@@ -26,12 +26,13 @@ class _Item:
         self.call_id = call_id
         self.name = name
         self.text = ""
+        self.logprobs: list[Any] = []
 
     def body(self, envelope: Envelope, status: str) -> dict[str, Any]:
         """Return the item as it is now."""
         match self.kind:
             case "message":
-                return envelope.message(self.index, self.text, status)
+                return envelope.message(self.index, self.text, status, self.logprobs)
             case "reasoning":
                 return envelope.reasoning(self.index, self.text, status)
             case "call":
@@ -59,7 +60,7 @@ class ResponseEvents:
             if thought := reasoning_in(delta):
                 said += self._grow("reasoning", thought)
             if delta.get("content"):
-                said += self._grow("message", delta["content"])
+                said += self._grow("message", delta["content"], logprobs_of(choice))
             for call in delta.get("tool_calls") or []:
                 said += self._grow_call(call)
             self._finish = choice.get("finish_reason") or self._finish
@@ -93,13 +94,14 @@ class ResponseEvents:
         if function.get("arguments"):
             yield from self._grow("call", function["arguments"])
 
-    def _grow(self, kind: _Kind, text: str) -> Iterator[bytes]:
+    def _grow(self, kind: _Kind, text: str, logprobs: Sequence[Any] = ()) -> Iterator[bytes]:
         if self._item is None or self._item.kind != kind:
             yield from self._close()
             yield from self._open(_Item(kind, len(self._done)))
         if self._item is not None:
             self._item.text += text
-            more: dict[str, Any] = {"logprobs": []} if kind == "message" else {}
+            self._item.logprobs += logprobs
+            more: dict[str, Any] = {"logprobs": logprobs} if kind == "message" else {}
             yield self._event(f"{_DELTAS[kind]}.delta", **self._place(self._item), delta=text, **more)
 
     def _open(self, item: _Item) -> Iterator[bytes]:
@@ -107,7 +109,7 @@ class ResponseEvents:
         body = item.body(self._envelope, "in_progress")
         yield self._event("response.output_item.added", output_index=item.index, item=body)
         if item.kind != "call":
-            part = _part(item.kind, "")
+            part = _part(item)
             yield self._event("response.content_part.added", **self._place(item), part=part)
 
     def _close(self) -> Iterator[bytes]:
@@ -117,11 +119,11 @@ class ResponseEvents:
         if item is None:
             return
         place, said = self._place(item), {"arguments" if item.kind == "call" else "text": item.text}
-        more: dict[str, Any] = {"logprobs": []} if item.kind == "message" else {}
+        more: dict[str, Any] = {"logprobs": item.logprobs} if item.kind == "message" else {}
         named = {"name": item.name} if item.kind == "call" else {}
         yield self._event(f"{_DELTAS[item.kind]}.done", **place, **named, **said, **more)
         if item.kind != "call":
-            yield self._event("response.content_part.done", **place, part=_part(item.kind, item.text))
+            yield self._event("response.content_part.done", **place, part=_part(item))
         body = item.body(self._envelope, "completed")
         self._done.append(body)
         yield self._event("response.output_item.done", output_index=item.index, item=body)
@@ -137,5 +139,6 @@ class ResponseEvents:
         return b"event: " + kind.encode() + b"\ndata: " + orjson.dumps(body) + b"\n\n"
 
 
-def _part(kind: _Kind, text: str) -> dict[str, Any]:
-    return text_part(text) if kind == "message" else {"type": "reasoning_text", "text": text}
+def _part(item: _Item) -> dict[str, Any]:
+    is_text = item.kind == "message"
+    return text_part(item.text, item.logprobs) if is_text else {"type": "reasoning_text", "text": item.text}

@@ -71,25 +71,24 @@ def demand_of(endpoint: str, body: Mapping[str, Any], size: int, *, stream: bool
     return Demand(frozenset(wanted), choices, size // _BYTES_PER_TOKEN_AT_MOST + _longest_answer(body))
 
 
-_PARAMS = {
-    Ability.TOOLS: "tools",
-    Ability.TOOL_CHOICE: "tool_choice",
-    Ability.STREAMED_TOOLS: "stream",
-    Ability.JSON_OBJECT: "response_format",
-    Ability.JSON_SCHEMA: "response_format",
-    Ability.CHOICES: "n",
-    Ability.PROMPTS: "prompt",
-    Ability.LOGPROBS: "logprobs",
-    Ability.IMAGES: "messages",
-    Ability.SYSTEM: "messages",
+# The fields that may demand an ability, of whatever endpoint.
+_PARAMS: Mapping[Ability, tuple[str, ...]] = {
+    Ability.TOOLS: ("tools",),
+    Ability.TOOL_CHOICE: ("tool_choice",),
+    Ability.STREAMED_TOOLS: ("stream",),
+    Ability.JSON_OBJECT: ("response_format", "text.format"),
+    Ability.JSON_SCHEMA: ("response_format", "text.format"),
+    Ability.CHOICES: ("n",),
+    Ability.PROMPTS: ("prompt",),
+    Ability.LOGPROBS: ("logprobs", "top_logprobs", "include.message.output_text.logprobs"),
+    Ability.IMAGES: ("messages", "input"),
+    Ability.SYSTEM: ("messages", "instructions", "input"),
 }
-_PARAMS_OF_RESPONSES = {"response_format": "text.format", "messages": "input", "logprobs": "include"}
 
 
-def param_of(ability: Ability, endpoint: str) -> str:
+def param_of(ability: Ability, body: Mapping[str, Any]) -> str:
     """Return the field of a request that demands an ability."""
-    param = _PARAMS.get(ability, "model")
-    return _PARAMS_OF_RESPONSES.get(param, param) if endpoint == "responses" else param
+    return next((name for name in _PARAMS.get(ability, ()) if name.partition(".")[0] in body), "model")
 
 
 def _format(endpoint: str, body: Mapping[str, Any]) -> Ability | None:

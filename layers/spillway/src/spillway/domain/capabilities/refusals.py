@@ -73,7 +73,10 @@ _BY_PARAM = {
     "tools": (Ability.TOOLS,),
     "prompt": (Ability.PROMPTS,),
     "logprobs": (Ability.LOGPROBS,),
+    "top_logprobs": (Ability.LOGPROBS,),
+    "include.message.output_text.logprobs": (Ability.LOGPROBS,),
     "response_format": (Ability.JSON_OBJECT, Ability.JSON_SCHEMA),
+    "text.format": (Ability.JSON_OBJECT, Ability.JSON_SCHEMA),
 }
 # Of text completions, what chat has no form for and an engine's own endpoint has; prompts of tokens are such, too.
 _WITHOUT_CHAT_FORM = frozenset({"suffix", "echo", "best_of", "prompt"})

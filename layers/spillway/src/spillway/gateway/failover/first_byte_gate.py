@@ -186,7 +186,7 @@ def _lesson_of(err: UpstreamRejected | InvalidRequest, request: UpstreamRequest)
 
 def _told(err: Rejected, lesson: Lesson, request: UpstreamRequest) -> Rejected:
     """Return a target's own words with the field that is meant and a code that clients know."""
-    param = param_of(lesson.ability, request.endpoint) if lesson.ability else None
+    param = param_of(lesson.ability, request.body) if lesson.ability else None
     code = TOO_LONG if lesson.is_too_long else UNSUPPORTED
     return UpstreamRejected(err.status, err.message, param=err.param or param, code=code)
 

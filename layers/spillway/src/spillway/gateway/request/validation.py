@@ -6,7 +6,7 @@ from spillway.domain.errors import InvalidRequest
 from spillway.gateway.upstream import Endpoint
 
 # What a service would have to remember between requests, and we keep nothing: field → the one value it may have.
-_STATEFUL: dict[str, Any] = {
+STATEFUL: dict[str, Any] = {
     "store": False,
     "background": False,
     "previous_response_id": None,
@@ -37,7 +37,7 @@ def _check_text_or_list(body: dict[str, Any], field: str) -> None:
 
 
 def _check_stateless(body: dict[str, Any]) -> None:
-    for field, allowed in _STATEFUL.items():
+    for field, allowed in STATEFUL.items():
         if body.get(field) not in (None, allowed):
             raise InvalidRequest(
                 f"{field} needs a service that remembers responses, and this one keeps none: send the whole "

@@ -1,25 +1,10 @@
-"""What becomes of each field of an OpenAI chat request on Converse: one table, for code and documentation."""
+"""What becomes of each field of an OpenAI chat request on Converse."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from spillway.domain.errors import InvalidRequest
-
-Fate: TypeAlias = Literal["passed", "mapped", "refused", "dropped"]
-
-
-@dataclass(frozen=True)
-class Field:
-    """``how`` says more; ``idle`` are the values, besides null, that ask for nothing."""
-
-    fate: Fate
-    how: str = ""
-    idle: tuple[Any, ...] = ()
-
-
-def _refused(why: str, *idle: Any) -> Field:
-    return Field("refused", why, idle)
+from spillway.adapters.upstreams import fields
+from spillway.adapters.upstreams.fields import Field, not_taken, refused
 
 
 def _dropped(*idle: Any) -> Field:
@@ -28,20 +13,20 @@ def _dropped(*idle: Any) -> Field:
 
 # Dropped is what an answer is valid without, refused what would make it another.
 FIELDS: Mapping[str, Field] = {
-    "audio": _refused("no model answers in sound here"),
+    "audio": refused("no model answers in sound here"),
     "frequency_penalty": _dropped(0),
     "function_call": Field("mapped", "as `tool_choice`; the answer has `function_call`"),
     "functions": Field("mapped", "as `tools`; the answer has `function_call`"),
-    "logit_bias": _refused("Converse weighs no tokens", {}),
-    "logprobs": _refused("Converse tells no probabilities", False),
+    "logit_bias": refused("Converse weighs no tokens", {}),
+    "logprobs": refused("Converse tells no probabilities", False),
     "max_completion_tokens": Field("mapped", "`inferenceConfig.maxTokens`"),
     "max_tokens": Field("mapped", "`inferenceConfig.maxTokens`, if `max_completion_tokens` is not there"),
     "messages": Field("mapped", "system and developer messages are `system`, the rest becomes turns"),
     "metadata": _dropped({}),
-    "modalities": _refused("answers are text", ["text"], []),
+    "modalities": refused("answers are text", ["text"], []),
     "model": Field("mapped", "the deployment's model on Bedrock"),
-    "moderation": _refused("nothing is moderated"),
-    "n": _refused("Converse answers with one choice, and up to 8 are made up of as many requests", 1),
+    "moderation": refused("nothing is moderated"),
+    "n": refused("Converse answers with one choice, and up to 8 are made up of as many requests", 1),
     "parallel_tool_calls": Field("mapped", "false: the answer ends with its first call"),
     "prediction": _dropped(),
     "presence_penalty": _dropped(0),
@@ -59,26 +44,26 @@ FIELDS: Mapping[str, Field] = {
     "service_tier": Field("mapped", "`serviceTier`; dropped where the model has no tiers"),
     "stop": Field("mapped", "`inferenceConfig.stopSequences`; where the model takes none, the answer is cut"),
     "store": _dropped(False),
-    "stream": Field("passed"),
-    "stream_options": Field("passed"),
+    "stream": Field("mapped", "an operation of its own"),
+    "stream_options": Field("mapped", "see its fields"),
     "temperature": Field("mapped", "above 1 it is 1"),
     "tool_choice": Field("mapped", "`toolConfig.toolChoice`; see below"),
     "tools": Field("mapped", "`toolConfig.tools`"),
-    "top_logprobs": _refused("Converse tells no probabilities", 0),
-    "top_p": Field("passed"),
+    "top_logprobs": refused("Converse tells no probabilities", 0),
+    "top_p": Field("mapped", "`inferenceConfig.topP`"),
     "user": _dropped(""),
     "verbosity": _dropped("medium"),
-    "web_search_options": _refused("nothing is searched"),
+    "web_search_options": refused("nothing is searched"),
 }
 
 # Inside of messages, tools and formats, where the same questions are asked.
 NESTED: Mapping[str, Field] = {
-    "messages.audio": _refused("no model hears here"),
+    "messages.audio": refused("no model hears here"),
     "messages.content": Field("mapped", "blank texts are left out"),
-    "messages.content.file": _refused("a document's text goes into the message"),
+    "messages.content.file": refused("a document's text goes into the message"),
     "messages.content.image_url": Field("mapped", "`data:` URLs; addresses are refused"),
     "messages.content.image_url.detail": Field("dropped", "not named: images have one resolution"),
-    "messages.content.input_audio": _refused("no model hears here"),
+    "messages.content.input_audio": refused("no model hears here"),
     "messages.content.prompt_cache_breakpoint": Field("dropped", "not named: open-weight models have no prompt cache"),
     "messages.content.refusal": Field("mapped", "as text"),
     "messages.content.text": Field("mapped"),
@@ -90,8 +75,8 @@ NESTED: Mapping[str, Field] = {
     "messages.tool_calls": Field("mapped", "their ids too; arguments that are no object are put into one"),
     "response_format.json_schema": Field("mapped", "name, description and schema; `strict` or not"),
     "stream_options.include_obfuscation": Field("dropped", "not named: nothing is obfuscated"),
-    "stream_options.include_usage": Field("passed"),
-    "tools.custom": _refused("only functions can be tools"),
+    "stream_options.include_usage": Field("mapped", "the last chunk has what Converse counted"),
+    "tools.custom": refused("only functions can be tools"),
     "tools.function": Field("mapped"),
     "tools.function.strict": Field(
         "mapped", "`toolSpec.strict`; where the model takes none, dropped and named `tools.strict`"
@@ -115,9 +100,10 @@ _OF_ENGINES = dict.fromkeys(
         "structured_outputs",
         "use_beam_search",
     ),
-    _refused("only engines hold an answer to it", False, []),
+    refused("only engines hold an answer to it", False, []),
 )
-_NOT_TAKEN = {name: each for name, each in FIELDS.items() if each.fate in ("refused", "dropped")} | _OF_ENGINES
+_NOT_TAKEN = not_taken(FIELDS, _OF_ENGINES)
+_KNOWN = FIELDS.keys() | _OF_ENGINES
 _LONGEST_NAME = 64
 
 
@@ -126,15 +112,8 @@ def dropped_fields(body: Mapping[str, Any]) -> list[str]:
 
     What neither OpenAI nor this table knows is an engine's own, and a hint.
     """
-    dropped = []
-    for name, value in body.items():
-        field = _NOT_TAKEN.get(name)
-        if value is None or (name in FIELDS if field is None else value in field.idle):
-            continue
-        if field is not None and field.fate == "refused":
-            raise InvalidRequest(f"the model that answers now takes no {name}: {field.how}", param=name)
-        dropped.append(_shown(name))
-    return dropped
+    unknown = [_shown(name) for name, value in body.items() if name not in _KNOWN and value is not None]
+    return fields.dropped_fields(body, _NOT_TAKEN) + unknown
 
 
 def _shown(name: str) -> str:
