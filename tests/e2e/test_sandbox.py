@@ -104,7 +104,7 @@ async def test_a_body_that_api_gateway_cannot_unpack_is_refused(
 ) -> None:
     url = f"{sandbox.base_url}/{path}"
     status, body = await call(http, "POST", url, sandbox.admin_key, data=b"{}", headers={"Content-Encoding": "br"})
-    assert (status, body["error"]["type"]) == (415, "invalid_request_error")
+    assert (status, body["error"]["code"]) == (415, "unsupported_content_encoding")
 
 
 async def test_headers_over_ten_kilobytes_are_refused(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from spillway.gateway.request.content_coding import CODINGS, HEADER, UnsupportedCoding
 from tests.sandbox.iam.evaluate import Effect, evaluate
 from tests.sandbox.iam.static_stack import StaticStack
 
@@ -16,6 +17,7 @@ TYPES = {
     403: "permission_error",
     404: "not_found_error",
     413: "invalid_request_error",
+    415: "invalid_request_error",
     429: "rate_limit_error",
     500: "api_error",
     504: "api_error",
@@ -80,10 +82,21 @@ def test_gateway_responses_have_the_one_error_shape(body: Any) -> None:
         # messageString comes with its quotes.
         error = json.loads(text.replace("$context.error.messageString", '"what went wrong"'))
         assert error.keys() == {"error"}
-        assert error["error"].keys() == {"message", "type", "param", "code"}
+        assert error["error"].keys() - {"allowed"} == {"message", "type", "param", "code"}
         assert error["error"]["type"] == TYPES[status], kind
     assert responses["UNAUTHORIZED"]["responseParameters"] == {"gatewayresponse.header.WWW-Authenticate": "'Bearer'"}
     assert responses["THROTTLED"]["responseParameters"] == {"gatewayresponse.header.Retry-After": "'1'"}
+
+
+def test_what_api_gateway_cannot_unpack_is_refused_as_a_server_would(body: Any) -> None:
+    response = body["x-amazon-apigateway-gateway-responses"]["UNSUPPORTED_MEDIA_TYPE"]
+    error = json.loads(response["responseTemplates"]["application/json"])["error"]
+    assert (int(response["statusCode"]), error["code"], error["param"]) == (
+        UnsupportedCoding.status,
+        UnsupportedCoding.code,
+        HEADER,
+    )
+    assert set(error["allowed"]) > set(CODINGS)
 
 
 def test_access_logs_are_json_without_secrets(stack: StaticStack) -> None:

@@ -1,6 +1,7 @@
 """The gateway as a plain server: real HTTP, real tables (moto's), keys of its own."""
 
 import asyncio
+import gzip
 import json
 import os
 import signal
@@ -119,6 +120,24 @@ async def test_a_request_context_that_a_client_sends_opens_nothing(
         status, body, _ = await server.ask(KEY | SPOOFED)
         assert (status, body["error"]["code"]) == (403, "model_not_allowed")
         assert server.fake.seen == []
+
+
+async def test_a_packed_body_is_unpacked_and_one_that_cannot_be_is_refused(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed, plain = gzip.compress(json.dumps(BODY).encode()), json.dumps(BODY).encode()
+    async with served(endpoint, monkeypatch) as server:
+
+        async def post(coding: str, body: bytes, headers: dict[str, str] = KEY) -> tuple[int, Any]:
+            sent = {**headers, "content-encoding": coding}
+            async with server.http.post(f"{server.url}/v1/chat/completions", data=body, headers=sent) as answer:
+                return answer.status, (await answer.json()).get("error", {}).get("code")
+
+        assert await post("gzip", packed) == (200, None)
+        assert server.fake.seen[0].body["messages"] == BODY["messages"]
+        assert await post("gzip", plain) == (400, "invalid_request")
+        assert await post("br", plain) == (415, "unsupported_content_encoding")
+        assert await post("br", plain, {}) == (401, "invalid_api_key")
 
 
 async def test_scopes_and_limits_hold_as_behind_api_gateway(

@@ -4,6 +4,7 @@ Rejected (domain.errors)  the client's mistake: 4xx
 ├── TooLarge              413 (http_errors)
 ├── BodyTooSlow           408
 ├── MethodNotAllowed      405 (http_errors)
+├── UnsupportedCoding     415 (request.content_coding)
 └── UpstreamRejected      the engine's own 400, 413 or 422
 Incapable                 what was asked cannot do what the request demands: another target is tried, or waited for
 Unavailable               503: nothing can answer now

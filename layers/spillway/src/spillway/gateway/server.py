@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from spillway.gateway.app import Gateway, LazyApp
 from spillway.gateway.errors import Unavailable, come_back, error_body
+from spillway.gateway.request.content_coding import unpacking
 from spillway.gateway.request.exchange import JSON, Receive, Scope, Send
 from spillway.gateway.timeouts import LAST_SECONDS
 
@@ -29,7 +30,7 @@ class ServerApp(LazyApp):
             return
         self._active += 1
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, unpacking(scope["headers"], receive), send)
         finally:
             self._active -= 1
             if not self._active:
