@@ -32,6 +32,49 @@ def test_a_fleet_whose_engine_is_started_with_a_parser_has_tools() -> None:
     assert answers(card, Ability.TOOLS, Ability.TOOL_CHOICE, Ability.STREAMED_TOOLS) == ["yes"] * 3
 
 
+def hosted(framework: str, version: str, **resources: str) -> Card:
+    spec = a_spec(path="jumpstart", capacity={"instance_types": ["g5.2xlarge"]})
+    return cards_of(spec, {}, {"framework": framework, "framework_version": version, **resources}).primary
+
+
+@pytest.mark.parametrize(
+    ("framework", "version", "completions", "choices", "json_object", "logprobs"),
+    [
+        ("vllm", "0.18.0", "yes", "yes", "yes", "yes"),
+        ("djl-lmi", "0.36.0", "yes", "yes", "yes", "yes"),
+        ("djl-lmi", "0.34.0", "emulated", "emulated", "unknown", "no"),
+        ("djl-lmi", "0.29.0", "emulated", "emulated", "emulated", "no"),
+        ("huggingface-llm", "2.0.0", "emulated", "emulated", "emulated", "no"),
+        ("sglang", "0.5.17", "unknown", "unknown", "unknown", "unknown"),
+    ],
+)
+def test_what_a_container_does_follows_its_framework_and_release(
+    framework: str, version: str, completions: str, choices: str, json_object: str, logprobs: str
+) -> None:
+    card = hosted(framework, version)
+    asked = (Ability.COMPLETIONS, Ability.CHOICES, Ability.JSON_OBJECT, Ability.LOGPROBS)
+    assert answers(card, *asked) == [completions, choices, json_object, logprobs]
+    assert answers(card, Ability.CHAT, Ability.RESPONSES) == ["yes", "emulated"]
+
+
+@pytest.mark.parametrize(
+    ("framework", "version", "tools", "tool_choice"),
+    [
+        ("vllm", "0.18.0", "yes", "yes"),
+        ("djl-lmi", "0.36.0", "yes", "yes"),
+        ("djl-lmi", "0.34.0", "yes", "unknown"),
+        ("djl-lmi", "0.29.0", "no", "no"),
+        ("huggingface-llm", "3.3.7", "no", "no"),
+    ],
+)
+def test_a_container_has_tools_from_the_release_on_that_has_parsers(
+    framework: str, version: str, tools: str, tool_choice: str
+) -> None:
+    card = hosted(framework, version, tool_call_parser="llama3_json")
+    assert answers(card, Ability.TOOLS, Ability.TOOL_CHOICE) == [tools, tool_choice]
+    assert hosted(framework, version).answer(Ability.TOOLS) == "no", "none without a parser"
+
+
 @pytest.mark.parametrize(
     ("model", "images"),
     [("meta-llama/Llama-3.1-8B-Instruct", "no"), ("google/gemma-3-27b-it", "yes"), ("acme/unheard-of-7b", "unknown")],

@@ -35,6 +35,12 @@ STORED: list[tuple[dict[str, Any], Target, Path]] = [
     ({"kind": "import", "model_arn": ARN, "units_per_copy": 2}, ImportedTarget(ARN, 2), Path.IMPORT),
     # Written before units were counted.
     ({"kind": "import", "model_arn": ARN}, ImportedTarget(ARN), Path.IMPORT),
+    (
+        {"kind": "jumpstart", "endpoint": "e", "component": "c", "framework": "djl-lmi", "version": "0.29.0"},
+        SageMakerTarget("e", "c", "djl-lmi", "0.29.0"),
+        Path.JUMPSTART,
+    ),
+    # Written before containers were told apart.
     ({"kind": "jumpstart", "endpoint": "e", "component": "c"}, SageMakerTarget("e", "c"), Path.JUMPSTART),
     ({"kind": "fleet", "deployment": "llama"}, FleetTarget("llama"), Path.FLEET),
 ]

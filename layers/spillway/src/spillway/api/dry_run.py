@@ -82,7 +82,7 @@ def dry_run_of(rehearsal: Rehearsal) -> DryRunBody:
         desired=rehearsal.desired,
         resources=found.resources,
         serves_in=regions_by_id(rehearsal.called),
-        capabilities=capabilities_of(rehearsal.spec, rehearsal.called),
+        capabilities=capabilities_of(rehearsal.spec, rehearsal.called, {}),
         price=_price(rehearsal),
     )
 

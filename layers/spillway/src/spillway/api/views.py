@@ -47,15 +47,17 @@ def record_of(deployment: Deployment, unpriced: Sequence[str]) -> DeploymentReco
         unpriced=tuple(unpriced),
         serves_in=dict(deployment.serves_in),
         notes=tuple(notes_on(deployment.spec)),
-        capabilities=capabilities_of(deployment.spec, deployment.called),
+        capabilities=capabilities_of(deployment.spec, deployment.called, deployment.resources),
         created_at=deployment.created_at,
         updated_at=deployment.updated_at,
     )
 
 
-def capabilities_of(spec: DeploymentSpec, called: Mapping[str, CalledModel | None]) -> CapabilitiesBody:
-    """Return what the targets of a spec can do, whether or not anything of it exists; ``called`` as cards_of."""
-    cards = cards_of(spec, called)
+def capabilities_of(
+    spec: DeploymentSpec, called: Mapping[str, CalledModel | None], resources: Mapping[str, str]
+) -> CapabilitiesBody:
+    """Return what the targets of a spec can do, whether or not anything of it exists; the rest as cards_of."""
+    cards = cards_of(spec, called, resources)
     return CapabilitiesBody.model_validate(capabilities_view(cards.primary, cards.spill))
 
 

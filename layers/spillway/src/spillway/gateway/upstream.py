@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias, assert_never
 from spillway.domain.capabilities.card import Ability
 from spillway.domain.capabilities.demand import NO_DEMAND, Demand
 from spillway.domain.paths.bedrock_models import bedrock_model
+from spillway.domain.paths.containers import protocol_of
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 
 Endpoint: TypeAlias = Literal["chat/completions", "completions", "embeddings", "responses"]
@@ -98,7 +99,12 @@ def speaks(target: Target, endpoint: Endpoint) -> bool:
     match target:
         case FleetTarget():
             return True
-        case SageMakerTarget() | ImportedTarget():
+        case SageMakerTarget():
+            protocol = protocol_of(target.framework, target.version)
+            if endpoint == "completions" and protocol is not None:
+                return protocol.completions
+            return endpoint != "responses"
+        case ImportedTarget():
             return endpoint != "responses"
         case BedrockTarget():
             if endpoint == "responses" and target.api == "openai":

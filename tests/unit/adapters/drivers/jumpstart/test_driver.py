@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,7 +45,12 @@ def driver(sagemaker: FakeSageMaker) -> JumpstartDriver:
 
 
 def test_provision_goes_one_step_further_each_time(driver: JumpstartDriver, sagemaker: FakeSageMaker) -> None:
-    assert driver.provision(DEPLOYMENT, 1) == {"instance_type": TYPE, "max_instances": "2"}
+    assert driver.provision(DEPLOYMENT, 1) == {
+        "instance_type": TYPE,
+        "max_instances": "2",
+        "framework": "djl-lmi",
+        "framework_version": "0.28.0",
+    }
     assert driver.probe(DEPLOYMENT) == Capacity(desired=1, starting=1, instance_type=TYPE)
     driver.provision(DEPLOYMENT, 1)
     assert not sagemaker.components
@@ -276,6 +282,41 @@ def test_a_quota_that_endpoints_run_into_is_a_lack_of_capacity(
 
 def test_the_target_is_endpoint_and_component(driver: JumpstartDriver) -> None:
     assert driver.target(DEPLOYMENT) == SageMakerTarget(BASE, BASE)
+
+
+def test_the_target_names_the_container_that_the_model_was_made_with(
+    driver: JumpstartDriver, sagemaker: FakeSageMaker
+) -> None:
+    deployment = replace(DEPLOYMENT, resources=driver.provision(DEPLOYMENT, 1))
+    assert driver.target(deployment) == SageMakerTarget(BASE, BASE, "djl-lmi", "0.28.0")
+    for component in sagemaker.documents[HUB_ID]["InferenceConfigComponents"].values():
+        variants = component["HostingInstanceTypeVariants"]["Variants"]
+        variants["g5"]["Properties"]["ImageUri"] = LMI.replace("0.28.0-lmi10.0.0", "0.36.0-lmi28.0.0")
+    deployment = replace(deployment, resources=driver.provision(deployment, 1))
+    assert driver.target(deployment) == SageMakerTarget(BASE, BASE, "djl-lmi", "0.28.0"), "the model stays as it is"
+
+
+@pytest.mark.parametrize(
+    ("image", "framework", "version"),
+    [
+        ("djl-inference:0.34.0-lmi16.0.0-cu128", "djl-lmi", "0.34.0"),
+        ("vllm:0.18.0-gpu-py312-cu129-ubuntu22.04-sagemaker", "vllm", "0.18.0"),
+        ("huggingface-vllm:0.25.1-transformers5.10.2-gpu-py312-cu130-ubuntu22.04", "vllm", "0.25.1"),
+        ("huggingface-pytorch-tgi-inference:2.1.1-tgi2.0.0-gpu-py310-cu121-ubuntu22.04", "huggingface-llm", "2.0.0"),
+        ("vllm:server-sagemaker-cuda-v2.3", "vllm", None),
+        ("somebodys-own:1.2.3", "djl-lmi", "0.28.0"),
+    ],
+)
+def test_the_image_tells_the_container_whatever_the_document_calls_it(
+    image: str, framework: str, version: str | None
+) -> None:
+    document = {
+        "HostingEcrUri": f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{image}",
+        "HostingEcrSpecs": {"Framework": "djl-lmi", "FrameworkVersion": "0.28.0"},
+        "HostingArtifactUri": "s3://bucket/weights/",
+    }
+    found = hub.hosting_of(document, "ml.g5.2xlarge", accept_eula=False)
+    assert (found.framework, found.version) == (framework, version)
 
 
 SHELVES = ("models", "configs", "endpoints", "components")

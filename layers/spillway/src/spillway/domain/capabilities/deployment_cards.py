@@ -9,11 +9,15 @@ from spillway.domain.capabilities.card import Ability, Card
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.paths.bedrock import bedrock_api
 from spillway.domain.paths.bedrock_models import BedrockModel, CalledModel, bedrock_model
+from spillway.domain.paths.containers import Protocol, protocol_in
 from spillway.domain.paths.model_catalog import find
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.targets import BedrockApi
 
 _TOOL_USE = frozenset({Ability.TOOLS, Ability.TOOL_CHOICE, Ability.STREAMED_TOOLS, Ability.PARALLEL_TOOLS})
+# Beside the endpoints and tools, what vLLM does for every generating model.
+_BY_VLLM = (Ability.JSON_OBJECT, Ability.JSON_SCHEMA, Ability.CHOICES, Ability.PROMPTS, Ability.LOGPROBS)
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,19 @@ class Cards:
     spill: Card | None
 
 
-def cards_of(spec: DeploymentSpec, called: Mapping[str, CalledModel | None] = MappingProxyType({})) -> Cards:
+def cards_of(
+    spec: DeploymentSpec,
+    called: Mapping[str, CalledModel | None] = MappingProxyType({}),
+    resources: Mapping[str, str] = _NOTHING,
+) -> Cards:
     """Return the cards of what a deployment asks for, before and after anything of it exists.
 
-    ``called`` is what Bedrock's catalog said of the ids that it names.
+    ``called`` is what Bedrock's catalog said of the ids that it names, ``resources`` what was made for it so far.
     """
     spill = spec.spill
-    return Cards(_primary(spec, called), bedrock_card(_own_id(spill.model_id, called), spill.api) if spill else None)
+    return Cards(
+        _primary(spec, called, resources), bedrock_card(_own_id(spill.model_id, called), spill.api) if spill else None
+    )
 
 
 def bedrock_card(model_id: str, api: BedrockApi | None = None) -> Card:
@@ -54,7 +64,7 @@ def _own_id(asked: str, called: Mapping[str, CalledModel | None]) -> str:
     return asked if found is None else found.model_id
 
 
-def _primary(spec: DeploymentSpec, called: Mapping[str, CalledModel | None]) -> Card:
+def _primary(spec: DeploymentSpec, called: Mapping[str, CalledModel | None], resources: Mapping[str, str]) -> Card:
     match spec.path:
         case Path.FLEET:
             return _fleet_card(spec)
@@ -65,30 +75,48 @@ def _primary(spec: DeploymentSpec, called: Mapping[str, CalledModel | None]) -> 
             known = {Ability.CHAT: True, Ability.COMPLETIONS: True, Ability.EMBEDDINGS: False}
             return _card(known | _of_weights(spec), {Ability.RESPONSES})
         case Path.JUMPSTART:
-            # The container is the hub document's: most speak vLLM's protocol, with flags that only it knows.
-            return _card({Ability.CHAT: True} | _of_weights(spec), {Ability.RESPONSES})
+            return _container_card(spec, resources)
         case _:
             assert_never(spec.path)
 
 
 def _fleet_card(spec: DeploymentSpec) -> Card:
     """Return what vLLM does for every generating model, tools aside; whether it embeds the model decides."""
-    by_engine = (
-        Ability.CHAT,
-        Ability.COMPLETIONS,
-        Ability.RESPONSES,
-        Ability.JSON_OBJECT,
-        Ability.JSON_SCHEMA,
-        Ability.CHOICES,
-        Ability.PROMPTS,
-        Ability.LOGPROBS,
-    )
+    by_engine = (Ability.CHAT, Ability.COMPLETIONS, Ability.RESPONSES, *_BY_VLLM)
     known = dict.fromkeys(by_engine, True) | _of_weights(spec)
-    if spec.engine.options.tool_call_parser is not None:  # vLLM refuses tools without one.
-        known |= dict.fromkeys(_TOOL_USE - {Ability.PARALLEL_TOOLS}, True)
-    else:
-        known |= dict.fromkeys(_TOOL_USE, False) | {Ability.STRICT_TOOLS: False}
-    return _card(known, (), spec.engine.max_model_len)
+    return _card(known | _tools_by(spec.engine.options.tool_call_parser), (), spec.engine.max_model_len)
+
+
+def _container_card(spec: DeploymentSpec, resources: Mapping[str, str]) -> Card:
+    """Return what JumpStart's container does; the hub tells which it is once it is made."""
+    known = {Ability.CHAT: True} | _of_weights(spec)
+    protocol = protocol_in(resources)
+    if protocol is None:
+        return _card(known, {Ability.RESPONSES})
+    known |= _tools_by(resources.get("tool_call_parser") if protocol.tools else None)
+    if protocol.is_vllms:
+        return _card(known | dict.fromkeys((Ability.COMPLETIONS, *_BY_VLLM), True), {Ability.RESPONSES})
+    if protocol.tools:
+        # LMI's own code takes a named function, but no "required".
+        known.pop(Ability.TOOL_CHOICE, None)
+    return _card(known | _by_own_code(protocol), {Ability.RESPONSES, Ability.COMPLETIONS})
+
+
+def _by_own_code(protocol: Protocol) -> dict[Ability, bool]:
+    """Return what is known of containers that write their answers themselves.
+
+    There is one choice in them, and their log probabilities are in a form of their own. What they do not know of a
+    request they pass over, or read in another way, as TGI does formats of answers.
+    """
+    lacking = {Ability.CHOICES, Ability.PROMPTS, Ability.LOGPROBS, Ability.EMBEDDINGS}
+    return dict.fromkeys(lacking if protocol.tools else lacking | {Ability.JSON_OBJECT, Ability.JSON_SCHEMA}, False)
+
+
+def _tools_by(parser: str | None) -> dict[Ability, bool]:
+    """Return what a parser of calls makes of tools: vLLM refuses them without one."""
+    if parser is None:
+        return dict.fromkeys(_TOOL_USE, False) | {Ability.STRICT_TOOLS: False}
+    return dict.fromkeys(_TOOL_USE - {Ability.PARALLEL_TOOLS}, True)
 
 
 def _of_weights(spec: DeploymentSpec) -> dict[Ability, bool]:

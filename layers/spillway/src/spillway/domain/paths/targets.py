@@ -39,11 +39,16 @@ class ImportedTarget:
 
 @dataclass(frozen=True)
 class SageMakerTarget:
-    """A SageMaker real-time endpoint, and the inference component on it."""
+    """A SageMaker real-time endpoint, and the inference component on it.
+
+    ``framework`` and ``version`` are its container's, in hub documents' words; None where they are not known.
+    """
 
     path: ClassVar = Path.JUMPSTART
     endpoint: str
     component: str
+    framework: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True)

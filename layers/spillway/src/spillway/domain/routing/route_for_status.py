@@ -51,7 +51,7 @@ def route_of(
         state, code, reason = RouteState.COLD, unused.code, unused.sentence
     ready, starting = (capacity.ready, capacity.starting) if capacity is not None else _expected(deployment)
     spec = deployment.spec
-    cards = cards_of(spec, deployment.called)
+    cards = cards_of(spec, deployment.called, deployment.resources)
     return Route(
         name=spec.name,
         state=state,

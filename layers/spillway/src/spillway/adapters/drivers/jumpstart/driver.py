@@ -16,6 +16,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.resource_names import Names
 from spillway.domain.errors import CapacityUnavailable, InvalidRequest
 from spillway.domain.observations.capacity import Capacity
+from spillway.domain.paths.containers import FRAMEWORK, VERSION
 from spillway.domain.paths.jumpstart import jumpstart_id
 from spillway.domain.paths.targets import SageMakerTarget
 
@@ -79,12 +80,13 @@ class JumpstartDriver:
             self.endpoint.expect_owned(names, "endpoint", endpoint["EndpointArn"])
             if endpoint["EndpointStatus"] == "InService":
                 self._host(names, hosting, desired)
-        parser = hosting.tool_call_parser
-        return {
+        found = {
             "instance_type": hosting.instance_type,
             "max_instances": str(deployment.endpoint_max),
-            **({"tool_call_parser": parser} if parser else {}),
+            "tool_call_parser": hosting.tool_call_parser,
+            **_container(deployment, hosting),
         }
+        return {name: value for name, value in found.items() if value}
 
     def probe(self, deployment: Deployment) -> Capacity:
         """Count copies: ready are those in service, starting those still wanted."""
@@ -130,9 +132,9 @@ class JumpstartDriver:
         return []
 
     def target(self, deployment: Deployment) -> SageMakerTarget:
-        """Return endpoint and component, which bear the same name."""
-        base = self._names(deployment).base
-        return SageMakerTarget(endpoint=base, component=base)
+        """Return endpoint and component, which bear the same name, with the container that answers."""
+        base, resources = self._names(deployment).base, deployment.resources
+        return SageMakerTarget(base, base, resources.get(FRAMEWORK), resources.get(VERSION))
 
     def _document(self, deployment: Deployment) -> Mapping[str, Any]:
         hub_id = jumpstart_id(deployment.spec.model.id)
@@ -190,6 +192,14 @@ def jumpstart_driver(
 ) -> JumpstartDriver:
     """Put a driver together; ``role_arn`` is the role that endpoints run as."""
     return JumpstartDriver(stack, region, sagemaker, Endpoint(role_arn, sagemaker), quotas)
+
+
+def _container(deployment: Deployment, hosting: hub.Hosting) -> Mapping[str, str | None]:
+    """Return the container's framework and release: the model was made with it once, whatever the hub has since."""
+    known = deployment.resources
+    if FRAMEWORK in known:
+        return {FRAMEWORK: known[FRAMEWORK], VERSION: known.get(VERSION)}
+    return {FRAMEWORK: hosting.framework, VERSION: hosting.version}
 
 
 def _capacity_of(component: Any, names: Names, instance_type: str | None) -> Capacity:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.containers import DJL_LMI, SGLANG, TGI, VLLM, container_in
 from spillway.domain.paths.jumpstart import sagemaker_instance_type
 
 Document = Mapping[str, Any]
 
 # These servers take OpenAI's chat format as they come; Text Generation Inference must be told to.
-_SPEAK_CHAT = ("vllm", "djl-lmi", "sglang")
+_SPEAK_CHAT = (VLLM, DJL_LMI, SGLANG)
 _CHAT_SWITCH = {"MESSAGES_API_ENABLED": "true"}
 # A component reserves this much memory for each copy when the document says nothing; the weights are on the GPU.
 _LEAST_MEMORY_MB = 1024
@@ -24,7 +25,8 @@ _LEAST_MEMORY_MB = 1024
 class Hosting:
     """What one model needs on one instance type; times in seconds, None where the document leaves it to SageMaker.
 
-    ``tool_call_parser`` is what the environment has the container read calls of tools by.
+    ``tool_call_parser`` is what the environment has the container read calls of tools by, ``version`` the release of
+    its ``framework``.
     """
 
     instance_type: str
@@ -39,6 +41,7 @@ class Hosting:
     startup_seconds: int | None = None
     ami_version: str | None = None
     framework: str = ""
+    version: str | None = None
     tool_call_parser: str | None = None
 
 
@@ -90,7 +93,8 @@ def hosting_of(document: Document, instance_type: str, *, accept_eula: bool, wei
         resources |= layer.get("ResourceRequirements") or {}
     if not image:
         raise InvalidRequest(f"the hub document names no image for {instance_type}", param="capacity.instance_types")
-    if _framework(base) == "huggingface-llm":
+    framework, version = container_in(image) or (_framework(base), None)
+    if framework == TGI:
         environment |= _CHAT_SWITCH
     accepted = accept_eula and needs_eula(document)
     return Hosting(
@@ -105,7 +109,8 @@ def hosting_of(document: Document, instance_type: str, *, accept_eula: bool, wei
         download_seconds=base.get("ModelDataDownloadTimeout"),
         startup_seconds=base.get("ContainerStartupHealthCheckTimeout"),
         ami_version=base.get("InferenceAmiVersion"),
-        framework=_framework(base),
+        framework=framework,
+        version=version or _version(base, framework),
     )
 
 
@@ -127,6 +132,12 @@ def _overlay(document: Document, name: str) -> dict[str, Any]:
 
 def _framework(fields: Mapping[str, Any]) -> str:
     return str((fields.get("HostingEcrSpecs") or {}).get("Framework", ""))
+
+
+def _version(fields: Mapping[str, Any], framework: str) -> str | None:
+    """Return the release that a document names, where it names that of the framework that the image has."""
+    specs = fields.get("HostingEcrSpecs") or {}
+    return specs.get("FrameworkVersion") if specs.get("Framework") == framework else None
 
 
 def _variant(variants: Mapping[str, Any], name: str) -> Mapping[str, Any]:
