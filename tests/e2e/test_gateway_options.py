@@ -1,6 +1,7 @@
 """What is optional about the gateway, on a stack that is deployed with it."""
 
 import asyncio
+import json
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,7 @@ from tests.sandbox.runtime.options import Options
 from tests.sandbox.sandbox import Sandbox
 
 NAME = "optional"
+PAGE = "https://chat.example.com"
 PROMPT = "Where is my order?"
 BODY = {"model": NAME, "messages": [{"role": "user", "content": PROMPT}], "max_tokens": 10}
 
@@ -26,7 +28,11 @@ BODY = {"model": NAME, "messages": [{"role": "user", "content": PROMPT}], "max_t
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder: Path = tmp_path_factory.mktemp("sandbox")
     with Sandbox(
-        Options(port=0, folder=folder, parameters={"KeyCacheSeconds": "0", "GatewayServer": "ecs"})
+        Options(
+            port=0,
+            folder=folder,
+            parameters={"KeyCacheSeconds": "0", "GatewayServer": "ecs", "CorsOrigins": f"{PAGE},http://localhost:3000"},
+        )
     ) as running:
         wish = {"path": "bedrock", "model": {"id": SPILL_MODEL}, "capacity": None, "spill": None}
         ask_at_once(running, spec_body(name=NAME, **wish))
@@ -114,6 +120,53 @@ async def test_a_server_needs_no_more_than_the_stack_gives_it(
         # A key's limits hold whichever way it comes.
         poor = await a_key(operator, usd_per_month=0.000001)
         assert await status(poor["secret"]) == 429
+
+
+PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+
+
+async def preflight(http: aiohttp.ClientSession, url: str, origin: str = PAGE) -> tuple[int, bytes, dict[str, str]]:
+    """Return status, body and what a browser looks at; a preflight has no key."""
+    async with http.options(url, headers={"Origin": origin, **PREFLIGHT}) as answer:
+        return answer.status, await answer.read(), cors_of(answer)
+
+
+def cors_of(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return {name: value for name, value in headers.items() if name.startswith("access-control-") or name == "vary"}
+
+
+async def test_a_page_of_a_named_origin_may_use_the_gateway(
+    operator: Operator, sandbox: Sandbox, http: aiohttp.ClientSession
+) -> None:
+    key = await a_key(operator)
+    url = f"{sandbox.openai_base_url}/chat/completions"
+    status, body, headers = await preflight(http, url)
+    assert (status, body) == (204, b"")
+    assert headers["access-control-allow-origin"] == PAGE
+    assert headers["access-control-allow-headers"].split(", ") == ["authorization", "*"]
+    status, _, headers = await preflight(http, url, "https://other.example.com")
+    assert (status, headers.get("access-control-allow-origin"), headers["vary"]) == (204, None, "Origin")
+
+    allowed = {"access-control-allow-origin": PAGE, "access-control-expose-headers": "*", "vary": "Origin"}
+    own = {"Origin": PAGE, "Authorization": f"Bearer {key['secret']}"}
+    asked: list[tuple[int, dict[str, Any], dict[str, str], dict[str, str]]] = [
+        (200, BODY, own, allowed),
+        (200, {**BODY, "stream": True}, own, allowed),
+        (404, {**BODY, "model": "nobody"}, own, allowed),
+        # API Gateway's own answers, which nobody behind it sees.
+        (401, BODY, {"Origin": PAGE}, {"access-control-allow-origin": "*"}),
+        (415, BODY, {**own, "Content-Encoding": "br"}, {"access-control-allow-origin": "*"}),
+    ]
+    for expected, sent, headers, found in asked:
+        async with http.post(url, data=json.dumps(sent), headers=headers) as answer:
+            assert (answer.status, cors_of(answer)) == (expected, found)
+
+
+async def test_a_server_answers_preflights_as_the_stack_does(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
+    async with a_server(sandbox, http) as url:
+        behind = await preflight(http, f"{sandbox.openai_base_url}/chat/completions")
+        assert await preflight(http, f"{url}/v1/chat/completions") == behind
 
 
 async def test_texts_are_logged_apart_once_they_are_asked_for(operator: Operator, sandbox: Sandbox) -> None:

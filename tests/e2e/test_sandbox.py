@@ -107,6 +107,16 @@ async def test_a_body_that_api_gateway_cannot_unpack_is_refused(
     assert (status, body["error"]["code"]) == (415, "unsupported_content_encoding")
 
 
+async def test_no_page_may_read_anything_unless_a_stack_allows_it(
+    sandbox: Sandbox, http: aiohttp.ClientSession
+) -> None:
+    page = {"Origin": "https://chat.example.com", "Access-Control-Request-Method": "POST"}
+    for method in ("OPTIONS", "POST"):
+        async with http.request(method, f"{sandbox.openai_base_url}/chat/completions", headers=page) as answer:
+            assert answer.status == {"OPTIONS": 204, "POST": 401}[method]
+            assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+
+
 async def test_headers_over_ten_kilobytes_are_refused(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     headers = {f"X-Long-{number}": "x" * 5120 for number in range(2)}
     status, _ = await call(http, "GET", f"{sandbox.openai_base_url}/models", sandbox.admin_key, headers=headers)

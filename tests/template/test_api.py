@@ -1,14 +1,17 @@
 """The front door: who may come in, what streams, and what API Gateway answers by itself."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from spillway.gateway.request.content_coding import CODINGS, HEADER, UnsupportedCoding
+from spillway.settings import BadSetting, Settings
 from tests.sandbox.iam.evaluate import Effect, evaluate
 from tests.sandbox.iam.static_stack import StaticStack
+from tests.template.transform import transformed
 
 # The types of error of the one shape, by status.
 TYPES = {
@@ -29,14 +32,15 @@ def body(stack: StaticStack) -> Any:
     return stack.properties("PublicApi")["Body"]
 
 
-def test_only_health_and_documentation_are_open(body: Any) -> None:
+def test_only_health_documentation_and_preflights_are_open(body: Any) -> None:
     opened = {
-        path
+        (path, method)
         for path, methods in body["paths"].items()
-        for method in methods.values()
-        if method.get("security", [{}]) != [{"KeyAuthorizer": []}]
+        for method, operation in methods.items()
+        if operation.get("security", [{}]) != [{"KeyAuthorizer": []}]
     }
-    assert opened == {"/healthz", "/docs"}
+    any_method = "x-amazon-apigateway-any-method"
+    assert opened == {("/healthz", any_method), ("/docs", any_method), ("/v1/{proxy+}", "options")}
 
 
 def test_the_routes(body: Any) -> None:
@@ -97,6 +101,56 @@ def test_what_api_gateway_cannot_unpack_is_refused_as_a_server_would(body: Any) 
         HEADER,
     )
     assert set(error["allowed"]) > set(CODINGS)
+
+
+def test_a_preflight_is_answered_whole_by_a_function_of_its_own(body: Any, stack: StaticStack) -> None:
+    integration = body["paths"]["/v1/{proxy+}"]["options"]["x-amazon-apigateway-integration"]
+    assert integration["uri"].endswith("/invocations")
+    assert stack.resolve({"Fn::GetAtt": ["AnswerPreflightFunction", "Arn"]}) in integration["uri"]
+    assert integration.get("responseTransferMode") != "STREAM"
+
+
+@pytest.mark.parametrize("origins", ["", "*", "https://chat.example.com,http://localhost:3000"])
+def test_pages_may_read_what_api_gateway_says_if_they_may_read_the_gateway(origins: str) -> None:
+    parameters = {"CorsOrigins": origins}
+    stack = StaticStack(transformed(parameters), parameters)
+    responses = stack.properties("PublicApi")["Body"]["x-amazon-apigateway-gateway-responses"]
+    found = {
+        kind: response["responseParameters"].get("gatewayresponse.header.Access-Control-Allow-Origin")
+        for kind, response in responses.items()
+    }
+    assert found == dict.fromkeys(responses, "'*'" if origins else None)
+    exposed = responses["THROTTLED"]["responseParameters"].get("gatewayresponse.header.Access-Control-Expose-Headers")
+    assert exposed == ("'Retry-After'" if origins else None)
+    for function in ("ServeOpenaiFunction", "AnswerPreflightFunction"):
+        assert stack.properties(function)["Environment"]["Variables"]["CORS_ORIGINS"] == origins
+
+
+@pytest.mark.parametrize(
+    ("origins", "is_taken"),
+    [
+        ("", True),
+        ("*", True),
+        ("https://chat.example.com", True),
+        ("https://a.example,http://localhost:3000,tauri://localhost", True),
+        ("https://a.example/", False),
+        ("a.example", False),
+        ("https://*.example", False),
+        ("*,https://a.example", False),
+        ("https://a.example, https://b.example", False),
+        ("HTTPS://a.example", False),
+        ("null", False),
+    ],
+)
+def test_origins_are_written_as_browsers_send_them(template: dict[str, Any], origins: str, is_taken: bool) -> None:
+    parameter = template["Parameters"]["CorsOrigins"]
+    assert bool(re.search(parameter["AllowedPattern"], origins)) is is_taken
+    settings = Settings({"CORS_ORIGINS": origins})
+    if is_taken:
+        assert settings.cors_origins == set(filter(None, origins.split(",")))
+    else:
+        with pytest.raises(BadSetting, match="CORS_ORIGINS"):
+            _ = settings.cors_origins
 
 
 def test_access_logs_are_json_without_secrets(stack: StaticStack) -> None:

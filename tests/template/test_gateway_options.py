@@ -58,9 +58,12 @@ def test_every_parameter_that_the_function_follows_makes_a_new_version(template:
     assert {"GatewayMemory", "EnableFleets"} < described
 
 
-def test_a_changed_parameter_replaces_the_version() -> None:
-    described = [_one(_stack(GatewayMemory=size), "AWS::Lambda::Version")["Description"] for size in ("256", "512")]
-    assert described[0] != described[1]
+def test_a_changed_parameter_replaces_the_version(template: dict[str, Any]) -> None:
+    layer = "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:layer:web-adapter:27"
+    longest = "x" * template["Parameters"]["CorsOrigins"]["MaxLength"]
+    changes: list[dict[str, str]] = [{}, {"GatewayMemory": "512"}, {"CorsOrigins": longest, "LwaLayerArn": layer}]
+    described = [_one(_stack(**each), "AWS::Lambda::Version")["Description"] for each in changes]
+    assert len(set(described)) == len(changes)
     assert all(len(text) <= 256 for text in described)
 
 

@@ -29,6 +29,7 @@ from spillway.gateway.limits.prices import TokenPrices
 from spillway.gateway.metering.meter import Meter
 from spillway.gateway.metering.text_log import Event, TextLog
 from spillway.gateway.relay import Relay, stream_head
+from spillway.gateway.request.cors import CORS_OFF, Cors
 from spillway.gateway.request_record import TrafficMinute, UsageBucket
 from spillway.gateway.upstream import UpstreamRequest, Upstreams, UpstreamStream
 from tests.builders import NOW, a_route
@@ -240,6 +241,7 @@ def a_world(
     limits: SharedTable | None = None,
     is_server: bool = False,
     patience: Patience = AT_ONCE,
+    cors: Cors = CORS_OFF,
     **scripts: Sequence[Step] | Exception,
 ) -> World:
     """Scripts are named by path (fleet, jumpstart, bedrock); ``real`` upstreams take their place.
@@ -296,6 +298,7 @@ def a_world(
         new_id=lambda: "made-id",
         log=log,
         close=close,
+        cors=cors,
     )
     return World(upstreams, fakes, gateway, desk, counters, traffic, clock, lines, table, prices, sink)
 

@@ -30,6 +30,7 @@ from tests.unit.gateway.servers import ENVIRONMENT, FakeUpstream, Played, upstre
 from tests.waiting import GIVE_UP_SECONDS, advance, until
 
 SECRET = "sk-spillway-test"
+ORIGIN = {"origin": "https://chat.example.com"}
 KEY = {"authorization": f"Bearer {SECRET}"}
 POST = (
     f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {SECRET}\r\n".encode()
@@ -138,6 +139,26 @@ async def test_a_packed_body_is_unpacked_and_one_that_cannot_be_is_refused(
         assert await post("gzip", plain) == (400, "invalid_request")
         assert await post("br", plain) == (415, "unsupported_content_encoding")
         assert await post("br", plain, {}) == (401, "invalid_api_key")
+
+
+async def test_a_preflight_needs_no_key_and_a_full_server_still_speaks_to_pages(
+    endpoint: str, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"CORS_ORIGINS": ORIGIN["origin"], "GATEWAY_MOST_REQUESTS": "1", "GATEWAY_DRAIN_SECONDS": "1"}
+    silent = Played([sse(chunk("hel"))], ending="silence")
+    async with served(endpoint, monkeypatch, silent, **options) as server:
+        url = f"{server.url}/v1/chat/completions"
+        async with server.http.post(url, json={**BODY, "stream": True}, headers=KEY | ORIGIN) as stream:
+            await stream.content.readany()
+            assert stream.headers["access-control-allow-origin"] == ORIGIN["origin"]
+            status, refused, headers = await server.ask(KEY | ORIGIN)
+            assert (status, refused["error"]["code"]) == (503, "busy")
+            assert headers["access-control-allow-origin"] == ORIGIN["origin"]
+            asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+            async with server.http.options(url, headers=ORIGIN | asked) as preflight:
+                assert (preflight.status, await preflight.read()) == (204, b"")
+                assert preflight.headers["access-control-allow-origin"] == ORIGIN["origin"]
+                assert preflight.headers["access-control-max-age"] == "7200"
 
 
 async def test_scopes_and_limits_hold_as_behind_api_gateway(

@@ -2,11 +2,15 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # How long a stream's upstream may be silent, unless ``GATEWAY_IDLE_SECONDS`` says otherwise.
 IDLE_SECONDS = 60.0
+# Origins as browsers send them: a scheme and a host, and nothing after them.
+_ORIGIN = r"[a-z][a-z0-9+.-]*://[^\s,/*]+"
+_ORIGINS = re.compile(rf"|\*|{_ORIGIN}(,{_ORIGIN})*")
 
 
 class BadSetting(RuntimeError):
@@ -140,6 +144,15 @@ class Settings:
     def gateway_drain_seconds(self) -> int:
         """``GATEWAY_DRAIN_SECONDS``: how long a server that is told to stop lets requests in flight go on."""
         return int(self._number("GATEWAY_DRAIN_SECONDS", 900, 0))
+
+    @property
+    def cors_origins(self) -> frozenset[str]:
+        """``CORS_ORIGINS``: the origins whose pages may read answers, separated by commas; ``*`` is all, empty none."""
+        text = self.environ.get("CORS_ORIGINS") or ""
+        if not _ORIGINS.fullmatch(text):
+            allowed = "'*' or origins such as https://chat.example.com, separated by commas"
+            raise BadSetting(f"environment variable CORS_ORIGINS must be {allowed}, not '{text}'")
+        return frozenset(filter(None, text.split(",")))
 
     def _number(self, name: str, default: float, least: float) -> float:
         text = self.environ.get(name) or str(default)

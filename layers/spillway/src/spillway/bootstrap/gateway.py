@@ -43,6 +43,7 @@ from spillway.gateway.metering.text_log import TextLog
 from spillway.gateway.metering.write_behind import WriteBehindCounters
 from spillway.gateway.relay import Relay, stream_head
 from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Authenticator
+from spillway.gateway.request.cors import Cors
 from spillway.gateway.request.key_check import KeyCheck
 from spillway.gateway.request_record import TrafficCounters, UsageCounters
 from spillway.gateway.timeouts import LATE_SECONDS
@@ -126,6 +127,7 @@ def _gateway(settings: Settings, aws: AwsHttp, authenticator: Authenticator) -> 
         log=print_line,
         close=partial(_close, completions.late, writers, aws),
         authenticator=authenticator,
+        cors=Cors(settings.cors_origins),
     )
 
 

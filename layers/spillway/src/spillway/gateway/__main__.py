@@ -8,6 +8,7 @@ import uvicorn
 
 from spillway.bootstrap.gateway import build_server
 from spillway.gateway.concurrency.connection_guard import GuardedConnection
+from spillway.gateway.request.cors import Cors
 from spillway.gateway.server import ServerApp
 from spillway.settings import BadSetting, Settings
 
@@ -30,7 +31,7 @@ def config(arguments: Sequence[str] | None, settings: Settings) -> uvicorn.Confi
     for name in _NEEDED:
         getattr(settings, name)
     return uvicorn.Config(
-        ServerApp(build_server, settings.gateway_most_requests),
+        ServerApp(build_server, settings.gateway_most_requests, Cors(settings.cors_origins)),
         host=chosen.host,
         port=chosen.port,
         http=GuardedConnection,

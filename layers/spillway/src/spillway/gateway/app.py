@@ -27,6 +27,7 @@ from spillway.gateway.limits.limiter import Limiter
 from spillway.gateway.metering.log import Log
 from spillway.gateway.models import model_list, model_of
 from spillway.gateway.request.caller import BEHIND_API_GATEWAY, Authenticator, Caller
+from spillway.gateway.request.cors import CORS_OFF, Cors
 from spillway.gateway.request.exchange import JSON, Exchange, Receive, Scope, Send
 from spillway.gateway.request.parsing import check_name, parse_completion, unknown_model
 from spillway.gateway.request.routing_headers import routing_headers_of
@@ -54,12 +55,14 @@ class Gateway:
     log: Log
     close: Callable[[], Awaitable[None]]
     authenticator: Authenticator = BEHIND_API_GATEWAY
+    cors: Cors = CORS_OFF
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; the one place that catches everything."""
         context = self.authenticator.context(scope["headers"])
-        exchange = Exchange(receive, send, _request_id(context) or self.new_id())
+        carried = self.cors.answer(scope["headers"])
+        exchange = Exchange(receive, send, _request_id(context) or self.new_id(), carried)
         try:
             await self._dispatch(scope, context, exchange)
             await exchange.finish()
@@ -103,7 +106,7 @@ class Gateway:
         route = await self._route(request.deployment, caller)
         begun = self.completions.monotonic()
         admission = await self.limiter.admit(caller.key_id, caller.limits, request, route, asked)
-        exchange.headers = admission.headers
+        exchange.headers = [*exchange.headers, *admission.headers]
         settle = partial(self.limiter.settle, admission) if admission.state else None
         request = admission.request
         if route.default_max_tokens is not None:

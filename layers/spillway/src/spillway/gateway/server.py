@@ -7,16 +7,18 @@ from dataclasses import replace
 from spillway.gateway.app import Gateway, LazyApp
 from spillway.gateway.errors import Unavailable, come_back, error_body
 from spillway.gateway.request.content_coding import unpacking
-from spillway.gateway.request.exchange import JSON, Receive, Scope, Send
+from spillway.gateway.request.cors import Cors
+from spillway.gateway.request.exchange import JSON, Headers, Receive, Scope, Send
 from spillway.gateway.timeouts import LAST_SECONDS
 
 
 class ServerApp(LazyApp):
     """Answers so many requests at once, and ends when the last has ended and all that they used is written."""
 
-    def __init__(self, build: Callable[[], Awaitable[Gateway]], most_requests: int) -> None:
+    def __init__(self, build: Callable[[], Awaitable[Gateway]], most_requests: int, cors: Cors) -> None:
         super().__init__(self._build_closing(build))
         self._most_requests = most_requests
+        self._cors = cors
         self._active = 0
         self._idle = asyncio.Event()
 
@@ -25,8 +27,11 @@ class ServerApp(LazyApp):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
+        if scope["method"] == "OPTIONS":
+            await _answer(send, 204, self._cors.preflight(scope["headers"]))
+            return
         if self._active >= self._most_requests and scope["path"] != "/healthz":
-            await _busy(send)
+            await _busy(send, self._cors.answer(scope["headers"]))
             return
         self._active += 1
         try:
@@ -59,8 +64,12 @@ class ServerApp(LazyApp):
                 return
 
 
-async def _busy(send: Send) -> None:
+async def _busy(send: Send, carried: Headers) -> None:
     err = Unavailable("this server answers as many requests as it may; try again", code="busy", retry_after_seconds=1)
-    headers = [JSON, *come_back(1), (b"x-spillway-reason", err.code.encode())]
-    await send({"type": "http.response.start", "status": err.status, "headers": headers})
-    await send({"type": "http.response.body", "body": error_body(err)})
+    headers = [JSON, *come_back(1), (b"x-spillway-reason", err.code.encode()), *carried]
+    await _answer(send, err.status, headers, error_body(err))
+
+
+async def _answer(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -56,14 +56,14 @@ class Exchange:
     thing to leave must be :meth:`finish`, after metering.
     """
 
-    def __init__(self, receive: Receive, send: Send, request_id: str) -> None:
+    def __init__(self, receive: Receive, send: Send, request_id: str, headers: Headers = ()) -> None:
         self._last = b""
         self._receive = receive
         self._send = send
         self.request_id = request_id
         self.started = False
         # What every answer to this request carries, whoever begins it.
-        self.headers: Headers = ()
+        self.headers = headers
         # Keeps what is sent, where a deployment has its answers logged.
         self.copy: Copy | None = None
 
