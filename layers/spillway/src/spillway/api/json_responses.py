@@ -22,6 +22,7 @@ ERRORS = {
     HTTPStatus.NOT_FOUND: "What the path names does not exist",
     HTTPStatus.CONFLICT: "It contradicts the present state, or was changed at the same moment",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body's Content-Encoding is none that API Gateway takes, or not the body's",
     HTTPStatus.TOO_MANY_REQUESTS: "More calls than API Gateway lets through",
     HTTPStatus.INTERNAL_SERVER_ERROR: "A fault of Spillway's, of which its logs know more",
     HTTPStatus.SERVICE_UNAVAILABLE: "AWS could not take it now; Retry-After says when to try again",
@@ -30,6 +31,7 @@ ERRORS = {
 _ANYWHERE = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.GATEWAY_TIMEOUT,
