@@ -1,85 +1,104 @@
-"""``make clients``: the shared script with every client that can be had here, against a sandbox.
+"""``make clients``: one table of scenarios with every client, on every path, in every state, against a sandbox.
 
-Node's and LangChain's are installed from their registries into a temporary folder and stay there for the next run.
+The clients are installed from their registries in pinned versions into a temporary folder, and stay there for the next
+run. The exit status says whether every cell of the table is as it has to be.
 """
 
+import logging
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.clients.running import EXPECTED, HERE, ask, deploy
-from tests.sandbox.process import REPOSITORY, running_sandbox
+from tests.clients.clients import CLIENTS, command_of
+from tests.clients.driver import Driver
+from tests.clients.scenarios import SCENARIOS, Scenario
+from tests.clients.stage import DEPLOYMENTS, PHASES, Deployment, Stage, options
+from tests.clients.table import Cell, Table
+from tests.packages import Packages, Unavailable
+from tests.sandbox.__main__ import invoke_key
+from tests.sandbox.process import REPOSITORY
+from tests.sandbox.sandbox import Sandbox
 
 FOLDER = Path(os.environ.get("CLIENTS_FOLDER") or Path(tempfile.gettempdir()) / "spillway-clients")
-INSTALL_SECONDS = 180
 
 
 def main() -> int:
-    """Run all, say which were skipped and why; the exit status tells whether any failed."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    failed = False
-    with running_sandbox(REPOSITORY / ".sandbox" / "clients") as place:
-        deploy(place)
-        for name, command in _clients().items():
-            if isinstance(command, str):
-                print(f"{name}: skipped, {command}")
-                continue
-            verdict = _verdict(place, command)
-            failed = failed or verdict != "ok"
-            print(f"{name}: {verdict}", flush=True)
-    return int(failed)
-
-
-def _verdict(place: Mapping[str, str], command: Sequence[str | Path]) -> str:
+    """Install, ask, show; return the exit status."""
+    packages = Packages(Path(__file__).parent, FOLDER)
     try:
-        seen = ask(place, command, CLIENT_PACKAGES=str(FOLDER / "node"))
-    except (SystemExit, subprocess.TimeoutExpired) as err:
-        return f"failed: {err}"
-    return "ok" if seen == EXPECTED else f"failed: saw {seen}"
+        commands = {client.name: command_of(client, packages) for client in CLIENTS}
+    except Unavailable as err:
+        print(err, file=sys.stderr)
+        return 1
+    folder, table = REPOSITORY / ".sandbox" / "clients", Table(list(commands))
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(filename=folder / "sandbox.log", filemode="w")
+    with ExitStack() as closing:
+        sandbox = closing.enter_context(Sandbox(options(folder)))
+        place = {"openai_base_url": sandbox.openai_base_url, "invoke_key": invoke_key(sandbox)}
+        drivers = {
+            name: closing.enter_context(Driver(command, place, folder / f"{name}.log"))
+            for name, command in commands.items()
+        }
+        _ask_in_every_state(Stage(sandbox, place), Clients(drivers, table))
+    table.show()
+    return 1 if table.wrong else 0
 
 
-def _clients() -> dict[str, list[str | Path] | str]:
-    """Return each client's command, or why there is none."""
-    return {
-        "openai for Python": [sys.executable, HERE / "ask.py"],
-        "openai for Node": _node(),
-        "LangChain": _langchain(),
-    }
+class Clients:
+    """All clients ask what a state is asked, side by side, each at its own pace."""
+
+    def __init__(self, drivers: Mapping[str, Driver], table: Table) -> None:
+        self._drivers, self._table = drivers, table
+        self._threads = ThreadPoolExecutor(len(drivers))
+        for driver in drivers.values():
+            driver.ready()
+
+    def begin(self, phase: int, *, on_primary: bool = False) -> list[Future[None]]:
+        """Let everybody begin with what the primary need not answer, or with what only it can."""
+        orders = [
+            (deployment, state, scenario)
+            for deployment in DEPLOYMENTS
+            if (state := deployment.states[phase])
+            for scenario in SCENARIOS
+            if scenario.kind == deployment.kind and (scenario.name in deployment.on_primary) is on_primary
+        ]
+        return [self._threads.submit(self._ask, client, orders) for client in self._drivers]
+
+    def _ask(self, client: str, orders: list[tuple[Deployment, str, Scenario]]) -> None:
+        for deployment, state, scenario in orders:
+            if client not in scenario.cannot:
+                seen = self._drivers[client].ask(scenario.name, deployment.name)
+                expected = deployment.expected(scenario, state)
+                self._table.cells.append(Cell(deployment.path, scenario.name, client, state, expected, seen))
 
 
-def _node() -> list[str | Path] | str:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        return "there is no node with npm"
-    installed = (FOLDER / "node" / "node_modules" / "openai").exists()
-    prefix = str(FOLDER / "node")
-    if installed or _run([npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", prefix, "openai"]):
-        return [node, HERE / "ask.mjs"]
-    return "its package could not be installed"
+def _ask_in_every_state(stage: Stage, clients: Clients) -> None:
+    for phase in PHASES:
+        started = time.monotonic()
+        stage.enter(phase)
+        entered = time.monotonic()
+        _end(clients.begin(phase))
+        stage.expect(phase)
+        waiting = clients.begin(phase, on_primary=True)
+        # Whoever needs the primary waits for it from here on, and gets it.
+        stage.wake()
+        _end(waiting)
+        states = ", ".join(f"{each.name} {each.states[phase]}" for each in DEPLOYMENTS if each.states[phase])
+        print(
+            f"{states}: {entered - started:.0f} s to get there, {time.monotonic() - entered:.0f} s of questions",
+            flush=True,
+        )
 
 
-def _langchain() -> list[str | Path] | str:
-    python, ready = FOLDER / "langchain" / "bin" / "python", FOLDER / "langchain" / ".ready"
-    uv = str(Path(sys.executable).parent / "uv")
-    made = ready.exists() or (
-        _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(FOLDER / "langchain")])
-        and _run([uv, "pip", "install", "--quiet", "--python", str(python), "langchain-openai"])
-    )
-    if not made:
-        return "its packages could not be installed"
-    ready.touch()
-    return [python, HERE / "ask_langchain.py"]
-
-
-def _run(command: list[str]) -> bool:
-    try:
-        return subprocess.run(command, timeout=INSTALL_SECONDS, stdout=subprocess.DEVNULL).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+def _end(asking: list[Future[None]]) -> None:
+    for each in asking:
+        each.result()
 
 
 if __name__ == "__main__":

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from moto.scheduler.models import scheduler_backends
 
 from tests.e2e.operator import Operator
 from tests.sandbox.cloud.faults import Faults
-from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.runtime.options import DEFAULT_TIME_FACTOR, Options
 from tests.sandbox.sandbox import Sandbox
 
@@ -25,15 +23,8 @@ def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     parameters = {**Options().parameters, **getattr(request.module, "PARAMETERS", {})}
     with Sandbox(Options(port=0, folder=folder, time_factor=factor, parameters=parameters)) as running:
         if not getattr(request.module, "CHECKS", True):
-            stop_checks()
+            running.emulation.scheduler.stop()
         yield running
-
-
-def stop_checks() -> None:
-    """Let no schedule fire any more."""
-    for group in scheduler_backends[ACCOUNT][REGION].schedule_groups.values():
-        for schedule in group.schedules.values():
-            schedule.state = "DISABLED"
 
 
 @pytest.fixture

@@ -103,6 +103,10 @@ class Engine:
         await asyncio.sleep(0.02)
         await self._end()
 
+    def fail(self) -> None:
+        """Answer every request with 500 from now on while the health check holds, as after a hung shutdown."""
+        self._api.draining = True
+
     def freeze(self) -> None:
         """Make no more progress while all connections stay open, as a hung shutdown does."""
         self._scheduler.frozen = True

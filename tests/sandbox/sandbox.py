@@ -48,8 +48,8 @@ class Sandbox:
     """Starts everything and ends everything; usable as a context manager, from a coroutine or not.
 
     After the start: ``base_url``, ``openai_base_url``, ``aws_endpoint_url`` and ``admin_key`` say how to reach it;
-    ``clock``, ``emulation``, ``functions``, ``permissions``, ``deployed`` and ``alerts`` let tests look inside, and
-    ``life`` updates and deletes the stack.
+    ``clock``, ``emulation``, ``engines``, ``functions``, ``permissions``, ``deployed`` and ``alerts`` let tests look
+    inside, and ``life`` updates and deletes the stack.
     """
 
     def __init__(self, options: Options | None = None) -> None:
@@ -129,8 +129,8 @@ class Sandbox:
         logging.getLogger("moto").setLevel(logging.CRITICAL)
         self.checks = Checks()
         self.permissions = self.checks.permissions
-        engines = EngineHost(self._engine, self.clock.time)
-        self._closing.callback(engines.close)
+        self.engines = EngineHost(self._engine, self.clock.time)
+        self._closing.callback(self.engines.close)
         hooks = Hooks(
             self.functions.invoke,
             self.functions.invoke_event,
@@ -138,7 +138,7 @@ class Sandbox:
             self.checks.before_delivery,
             self.checks.may_subscribe,
         )
-        self.emulation = Emulation(self.clock, engines, hooks, self.options.times)
+        self.emulation = Emulation(self.clock, self.engines, hooks, self.options.times)
         self._closing.callback(self.emulation.stop)
         return self.emulation.start()
 

@@ -66,10 +66,16 @@ class Scheduler:
         self._clock = clock
         self._delivery = delivery
         self._turns: dict[str, _Turn] = {}
+        self._stopped = False
 
     def start(self) -> None:
         """Begin to tick."""
-        self._clock.call_later(TICK_SECONDS, self._tick)
+        if not self._stopped:
+            self._clock.call_later(TICK_SECONDS, self._tick)
+
+    def stop(self) -> None:
+        """Let no schedule be due any more."""
+        self._stopped = True
 
     def _tick(self) -> None:
         now = self._clock.time()

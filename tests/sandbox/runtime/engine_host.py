@@ -1,5 +1,6 @@
 """Engines on an event loop of their own, started from any thread."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,16 +13,22 @@ MakeConfig = Callable[[Command], EngineConfig]
 
 
 class EngineHost:
-    """Implements the port that the simulated cloud starts engines by."""
+    """Implements the port that the simulated cloud starts engines by.
+
+    While ``may_load`` is cleared, engines that are started go on loading.
+    """
 
     def __init__(self, make_config: MakeConfig, now: Callable[[], float]) -> None:
         self._make_config = make_config
         self._now = now
         self.loop = LoopThread("sandbox-engines")
         self.engines: dict[str, Engine] = {}
+        self.may_load = threading.Event()
+        self.may_load.set()
 
     def launch(self, instance_key: str, command: Command) -> "EngineProcess":
         """Start an engine and return once it answers."""
+        self.may_load.wait()
         engine = Engine(self._make_config(command), self._now)
         url = self.loop.run(engine.start())
         self.engines[instance_key] = engine
@@ -29,6 +36,7 @@ class EngineHost:
 
     def close(self) -> None:
         """End all engines and the loop."""
+        self.may_load.set()
         for engine in list(self.engines.values()):
             self.loop.run(engine.kill())
         self.engines.clear()
