@@ -32,9 +32,9 @@ class Driver:
         return self
 
     def __exit__(self, *_: type[BaseException] | TracebackType | BaseException | None) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._log.close()
+        # Closes its pipes, and waits for it.
+        with self._log, self._process:
+            self._process.kill()
 
     def ready(self) -> None:
         """Wait until it is there; to be called once, at first."""
