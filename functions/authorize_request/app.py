@@ -6,13 +6,16 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from spillway.bootstrap.access import authorize_service
-from spillway.domain.access.keys import Key, Scope
+from spillway.domain.access.keys import API_KEY_HEADER, Key, Scope
 from spillway.domain.errors import Unauthorized
 from spillway.logs import function_logger
 from spillway.services.authorize import Authorize
 from spillway.settings import Settings
 
 logger = function_logger("authorize_request")
+
+# Where the template has an authorizer that goes by the key's own header.
+_BY_API_KEY = f"/{API_KEY_HEADER}/"
 
 
 @cache
@@ -25,8 +28,11 @@ def container() -> Authorize:
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return the policy of the request's key; raise what API Gateway answers 401 for."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    # Only of the header that API Gateway remembers the answer by: whoever sends the same one is given the same answer.
+    by_api_key = event["resource"].startswith(_BY_API_KEY)
+    sent = (None, headers.get(API_KEY_HEADER)) if by_api_key else (headers.get("authorization"),)
     try:
-        key = container().key(headers.get("authorization"))
+        key = container().key(*sent)
     except Unauthorized as err:
         logger.info("refused", extra={"reason": err.message})
         # API Gateway takes this very sentence for a 401; any other exception would be a 500.

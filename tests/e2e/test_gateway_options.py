@@ -163,6 +163,26 @@ async def test_a_page_of_a_named_origin_may_use_the_gateway(
             assert (answer.status, cors_of(answer)) == (expected, found)
 
 
+async def test_a_key_may_come_as_x_api_key_where_it_is_looked_for(
+    operator: Operator, sandbox: Sandbox, http: aiohttp.ClientSession
+) -> None:
+    key = {"x-api-key": (await a_key(operator))["secret"]}
+
+    async def status(url: str, headers: dict[str, str]) -> int:
+        async with http.post(f"{url}/v1/chat/completions", json=BODY, headers=headers) as answer:
+            return answer.status
+
+    there = f"{sandbox.base_url}/x-api-key"
+    assert await status(there, key) == 200
+    assert (await preflight(http, f"{there}/v1/chat/completions"))[0] == 204
+    bearer = {"Authorization": f"Bearer {key['x-api-key']}"}
+    assert [await status(there, bearer), await status(sandbox.base_url, key)] == [401, 401]
+    async with http.get(f"{sandbox.base_url}/deployments", headers=key) as answer:
+        assert answer.status == 401
+    async with a_server(sandbox, http) as url:
+        assert [await status(url, key), await status(url, bearer)] == [200, 200]
+
+
 async def test_a_server_answers_preflights_as_the_stack_does(sandbox: Sandbox, http: aiohttp.ClientSession) -> None:
     async with a_server(sandbox, http) as url:
         behind = await preflight(http, f"{sandbox.openai_base_url}/chat/completions")

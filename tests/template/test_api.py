@@ -13,6 +13,7 @@ from tests.sandbox.iam.evaluate import Effect, evaluate
 from tests.sandbox.iam.static_stack import StaticStack
 from tests.template.transform import transformed
 
+GATEWAY_PATHS = ("/v1/{proxy+}", "/x-api-key/v1/{proxy+}")
 # The types of error of the one shape, by status.
 TYPES = {
     400: "invalid_request_error",
@@ -37,10 +38,26 @@ def test_only_health_documentation_and_preflights_are_open(body: Any) -> None:
         (path, method)
         for path, methods in body["paths"].items()
         for method, operation in methods.items()
-        if operation.get("security", [{}]) != [{"KeyAuthorizer": []}]
+        if operation.get("security", [{}]) not in ([{"KeyAuthorizer": []}], [{"ApiKeyAuthorizer": []}])
     }
     any_method = "x-amazon-apigateway-any-method"
-    assert opened == {("/healthz", any_method), ("/docs", any_method), ("/v1/{proxy+}", "options")}
+    assert opened == {
+        ("/healthz", any_method),
+        ("/docs", any_method),
+        *((path, "options") for path in GATEWAY_PATHS),
+    }
+
+
+def test_the_path_says_which_header_has_the_key(body: Any) -> None:
+    """API Gateway wants all identity sources of an authorizer, and remembers its answers by them."""
+    found = {}
+    for path in GATEWAY_PATHS:
+        ((name, _),) = body["paths"][path]["x-amazon-apigateway-any-method"]["security"][0].items()
+        found[path] = body["components"]["securitySchemes"][name]["x-amazon-apigateway-authorizer"]["identitySource"]
+    assert found == {
+        "/v1/{proxy+}": "method.request.header.Authorization",
+        "/x-api-key/v1/{proxy+}": "method.request.header.x-api-key",
+    }
 
 
 def test_the_routes(body: Any) -> None:
@@ -57,7 +74,7 @@ def test_the_routes(body: Any) -> None:
         "/plans",
         "/prices",
         "/prices/{proxy+}",
-        "/v1/{proxy+}",
+        *GATEWAY_PATHS,
     }
 
 
@@ -68,10 +85,10 @@ def test_only_the_gateway_streams_and_for_as_long_as_lambda_runs(body: Any, stac
         for method in methods.values()
         if method["x-amazon-apigateway-integration"].get("responseTransferMode") == "STREAM"
     }
-    assert set(streaming) == {"/v1/{proxy+}"}
-    integration = streaming["/v1/{proxy+}"]
-    assert integration["timeoutInMillis"] == 900_000 == stack.properties("ServeOpenaiFunction")["Timeout"] * 1000
-    assert integration["uri"].endswith("/response-streaming-invocations")
+    assert set(streaming) == set(GATEWAY_PATHS)
+    for integration in streaming.values():
+        assert integration["timeoutInMillis"] == 900_000 == stack.properties("ServeOpenaiFunction")["Timeout"] * 1000
+        assert integration["uri"].endswith("/response-streaming-invocations")
 
 
 def test_a_regional_endpoint_lets_a_stream_pause(stack: StaticStack) -> None:
@@ -104,10 +121,11 @@ def test_what_api_gateway_cannot_unpack_is_refused_as_a_server_would(body: Any) 
 
 
 def test_a_preflight_is_answered_whole_by_a_function_of_its_own(body: Any, stack: StaticStack) -> None:
-    integration = body["paths"]["/v1/{proxy+}"]["options"]["x-amazon-apigateway-integration"]
-    assert integration["uri"].endswith("/invocations")
-    assert stack.resolve({"Fn::GetAtt": ["AnswerPreflightFunction", "Arn"]}) in integration["uri"]
-    assert integration.get("responseTransferMode") != "STREAM"
+    for path in GATEWAY_PATHS:
+        integration = body["paths"][path]["options"]["x-amazon-apigateway-integration"]
+        assert integration["uri"].endswith("/invocations")
+        assert stack.resolve({"Fn::GetAtt": ["AnswerPreflightFunction", "Arn"]}) in integration["uri"]
+        assert integration.get("responseTransferMode") != "STREAM"
 
 
 @pytest.mark.parametrize("origins", ["", "*", "https://chat.example.com,http://localhost:3000"])

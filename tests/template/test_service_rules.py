@@ -67,8 +67,10 @@ def test_a_policy_over_two_topics_is_found(resource: list[str]) -> None:
 
 def _cache_seconds(parameters: Mapping[str, str]) -> object:
     stack = StaticStack(transformed(parameters), parameters)
-    (authorizer,) = stack.properties("PublicApi")["Body"]["components"]["securitySchemes"].values()
-    return authorizer["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"]
+    authorizers = stack.properties("PublicApi")["Body"]["components"]["securitySchemes"].values()
+    first, second = (each["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] for each in authorizers)
+    assert first == second
+    return first
 
 
 def test_the_authorisers_cache_time_is_the_parameters_as_a_number(template: dict[str, Any]) -> None:

@@ -30,11 +30,17 @@ def keys() -> FakeKeys:
 def ask(keys: FakeKeys, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setattr(app, "container", lambda: Authorize(keys, lambda: NOW))
 
-    def call(header: str | None = f"Bearer {SECRET}", name: str = "Authorization") -> dict[str, Any]:
+    def call(
+        header: str | None = f"Bearer {SECRET}",
+        name: str = "Authorization",
+        resource: str = "/v1/{proxy+}",
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
         event = {
             "type": "REQUEST",
             "methodArn": f"{API}/live/POST/v1/chat/completions",
-            "headers": {} if header is None else {name: header},
+            "resource": resource,
+            "headers": headers or ({} if header is None else {name: header}),
         }
         return app.handler(event, cast(LambdaContext, Context()))
 
@@ -110,6 +116,26 @@ def test_anything_else_is_unauthorized(keys: FakeKeys, ask: Ask, header: str | N
     keys.put(a_key(SECRET))
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         ask(header)
+
+
+BY_API_KEY = "/x-api-key/v1/{proxy+}"
+BOTH = {"Authorization": f"Bearer {SECRET}", "X-Api-Key": "sk-unknown"}
+
+
+def test_a_key_may_come_in_a_header_of_its_own(keys: FakeKeys, ask: Ask) -> None:
+    keys.put(a_key(SECRET))
+    assert ask(SECRET, "X-API-Key", BY_API_KEY) == ask()
+
+
+def test_the_answer_is_that_of_the_header_by_which_it_is_remembered(keys: FakeKeys, ask: Ask) -> None:
+    """Or the unknown key would open the door for as long as API Gateway remembers what it brought."""
+    keys.put(a_key(SECRET))
+    assert ask(headers=BOTH)["principalId"]
+    for headers in (BOTH, {"Authorization": f"Bearer {SECRET}"}):
+        with pytest.raises(Exception, match=r"^Unauthorized$"):
+            ask(headers=headers, resource=BY_API_KEY)
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        ask(headers={"X-Api-Key": SECRET})
 
 
 def test_an_expired_key_is_unauthorized(keys: FakeKeys, ask: Ask) -> None:

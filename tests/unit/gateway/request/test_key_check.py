@@ -62,6 +62,14 @@ async def test_a_key_brings_what_it_may() -> None:
 
 SPOOFED = (b"x-amzn-request-context", json.dumps(CONTEXT).encode())
 BEARER = (b"authorization", b"Bearer " + SECRET.encode())
+API_KEY = (b"x-api-key", SECRET.encode())
+
+
+@pytest.mark.parametrize("headers", [[API_KEY], [BEARER, (b"x-api-key", b"sk-unknown")]], ids=["alone", "beside"])
+async def test_a_header_of_its_own_counts_where_there_is_no_authorization(headers: Headers) -> None:
+    door = Authenticator()
+    door.has()
+    assert (await door.ask(headers=headers)).key_id == id_of(SECRET)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +83,12 @@ BEARER = (b"authorization", b"Bearer " + SECRET.encode())
         [(b"authorization", b"Bearer sk-unknown")],
         [(b"authorization", b"Bearer " + b"k" * 5000)],
         [BEARER, BEARER],
+        [(b"x-api-key", b"sk-unknown")],
+        [(b"x-api-key", b"")],
+        [(b"x-api-key", b"Bearer " + SECRET.encode())],
+        [API_KEY, API_KEY],
+        [(b"authorization", b"Bearer sk-unknown"), API_KEY],
+        [BEARER, BEARER, API_KEY],
     ],
 )
 async def test_what_is_no_known_key_is_refused_without_a_word_of_why(headers: Headers) -> None:

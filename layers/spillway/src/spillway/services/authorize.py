@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Authorize:
-    """Finds the key behind an ``Authorization`` header."""
+    """Finds the key behind a request's headers."""
 
     keys: "Keys"
     now: Callable[[], datetime]
 
-    def key(self, header: str | None) -> Key:
-        """Return the key; Unauthorized for a header that is none, an unknown secret, or an expired key."""
-        secret = secret_in(header)
+    def key(self, authorization: str | None, api_key: str | None = None) -> Key:
+        """Return the key; Unauthorized for headers without one, an unknown secret, or an expired key."""
+        secret = secret_in(authorization, api_key)
         return opened_by(secret, self.keys.find(id_of(secret)), self.now())

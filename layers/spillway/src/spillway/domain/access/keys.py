@@ -9,6 +9,7 @@ from enum import StrEnum
 from spillway.domain.access.limits import NO_LIMITS, KeyLimits
 from spillway.domain.errors import Unauthorized
 
+API_KEY_HEADER = "x-api-key"
 _SCHEME = "bearer"
 _LONGEST_SECRET = 256
 
@@ -79,12 +80,18 @@ def id_of_digest(digest: str) -> str:
     return f"key_{digest[:20]}"
 
 
-def secret_in(header: str | None) -> str:
-    """Return the bearer secret in an ``Authorization`` header; Unauthorized for a header that has none."""
-    scheme, _, secret = (header or "").strip().partition(" ")
-    secret = secret.strip()
-    if scheme.lower() != _SCHEME or not secret.isascii() or not 0 < len(secret) <= _LONGEST_SECRET:
-        raise Unauthorized("no bearer key")
+def secret_in(authorization: str | None, api_key: str | None = None) -> str:
+    """Return the secret in ``Authorization``, or without that header in ``x-api-key``; Unauthorized for neither.
+
+    What ``Authorization`` says counts alone where it is there: by it API Gateway remembers who was let in.
+    """
+    if authorization is None:
+        secret = (api_key or "").strip()
+    else:
+        scheme, _, secret = authorization.strip().partition(" ")
+        secret = secret.strip() if scheme.lower() == _SCHEME else ""
+    if not secret.isascii() or not 0 < len(secret) <= _LONGEST_SECRET:
+        raise Unauthorized("no key")
     return secret
 
 

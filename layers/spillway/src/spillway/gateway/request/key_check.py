@@ -1,4 +1,4 @@
-"""Who is asking, where no authorizer has looked before: the bearer key against the stored hashes."""
+"""Who is asking, where no authorizer has looked before: a key against the stored hashes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -40,9 +40,8 @@ class KeyCheck:
     async def caller(self, headers: Headers, context: Mapping[str, Any]) -> Caller:
         """Return whose key it is; raises Unauthorized, or Unavailable while the keys can't be read."""
         del context
-        found = [value for name, value in headers if name == b"authorization"]
         try:
-            secret = secret_in(found[0].decode("latin-1") if len(found) == 1 else None)
+            secret = secret_in(_one(headers, b"authorization"), _one(headers, b"x-api-key"))
             key = opened_by(secret, await self._keys.get(id_of(secret)), self._now())
         except Unauthorized as err:
             raise Unauthorized(REFUSAL) from err
@@ -50,3 +49,11 @@ class KeyCheck:
             message = "keys cannot be read right now; try again"
             raise Unavailable(message, code="keys_unavailable", retry_after_seconds=STORE_RETRY_SECONDS) from err
         return Caller(key.id, frozenset(key.scopes), frozenset(key.deployments), key.limits)
+
+
+def _one(headers: Headers, wanted: bytes) -> str | None:
+    """Return a header's value; a header that comes twice is none of them, and not missing."""
+    found = [value for name, value in headers if name == wanted]
+    if not found:
+        return None
+    return found[0].decode("latin-1") if len(found) == 1 else ""
