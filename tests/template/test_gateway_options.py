@@ -42,9 +42,12 @@ def test_the_gateway_is_limited_only_where_somebody_says_so(stack: StaticStack) 
 def test_the_api_calls_the_alias_and_may(stack: StaticStack) -> None:
     (alias,) = (name for name in stack.of_type("AWS::Lambda::Alias") if name.startswith(FUNCTION))
     reference = stack.resolve({"Ref": alias})
-    path = stack.properties("PublicApi")["Body"]["paths"]["/v1/{proxy+}"]["x-amazon-apigateway-any-method"]
-    assert f"/functions/{reference}/" in path["x-amazon-apigateway-integration"]["uri"]
-    assert _one(stack, "AWS::Lambda::Permission")["FunctionName"] == reference
+    paths = stack.properties("PublicApi")["Body"]["paths"]
+    for path in ("/v1/{proxy+}", "/x-api-key/v1/{proxy+}"):
+        integration = paths[path]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]
+        assert f"/functions/{reference}/" in integration["uri"]
+    permissions = [name for name in stack.of_type("AWS::Lambda::Permission") if name.startswith(FUNCTION)]
+    assert [stack.properties(name)["FunctionName"] for name in permissions] == [reference] * 2
 
 
 def test_every_parameter_that_the_function_follows_makes_a_new_version(template: dict[str, Any]) -> None:
