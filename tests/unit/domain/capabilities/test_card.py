@@ -58,14 +58,23 @@ def test_two_targets_do_not_share_what_one_of_them_lacks() -> None:
     assert not_shared(spill, spill) == ()
 
 
+def test_two_targets_hold_answers_to_different_schemas() -> None:
+    one, other = Card(grammar="xgrammar"), Card(grammar="bedrock")
+    assert not_shared(one, other) == ("grammar",)
+    assert not_shared(one, one) == not_shared(one, UNKNOWN) == ()
+    assert not_shared(one, other.without(Ability.JSON_SCHEMA)) == ("json_schema",)
+
+
 def test_a_card_is_read_as_it_was_stored() -> None:
-    card = Card(frozenset({Ability.CHAT}), context_length=8192).without(Ability.TOOLS, Ability.CHOICES)
+    card = Card(frozenset({Ability.CHAT}), context_length=8192, grammar="xgrammar")
+    card = card.without(Ability.TOOLS, Ability.CHOICES)
     assert card_from_json(card_to_json(card)) == card
     assert card_to_json(card) == {
         "can": ["chat"],
         "emulated": ["several_choices"],
         "cannot": ["tools"],
         "context_length": 8192,
+        "grammar": "xgrammar",
     }
 
 

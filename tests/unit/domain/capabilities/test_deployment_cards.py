@@ -27,6 +27,22 @@ def test_a_fleet_without_a_parser_has_everything_of_its_engine_but_tools() -> No
     assert card.context_length == 4096
 
 
+@pytest.mark.parametrize(
+    ("backend", "grammar"),
+    [(None, "xgrammar"), ("auto", "xgrammar"), ("xgrammar", "xgrammar"), ("guidance", "guidance"), ("outlines", None)],
+)
+def test_a_fleet_holds_answers_to_schemas_by_what_its_engine_is_started_with(
+    backend: str | None, grammar: str | None
+) -> None:
+    args = {"structured-outputs-config": {"backend": backend}} if backend else {}
+    assert cards_of(a_spec(engine={"args": args})).primary.grammar == grammar
+
+
+def test_bedrock_holds_answers_to_schemas_where_the_model_takes_any() -> None:
+    assert bedrock_card("qwen.qwen3-32b-v1:0").grammar == "bedrock"
+    assert bedrock_card(LLAMA).grammar is None
+
+
 def test_a_fleet_whose_engine_is_started_with_a_parser_has_tools() -> None:
     card = cards_of(a_spec(engine={"tool_call_parser": "llama3_json"})).primary
     assert answers(card, Ability.TOOLS, Ability.TOOL_CHOICE, Ability.STREAMED_TOOLS) == ["yes"] * 3

@@ -22,6 +22,9 @@ LACKING: dict[str, Ability | None] = {
     "This model doesn't support the toolConfig field. Remove toolConfig and try again.": Ability.TOOLS,
     "This model doesn't support system messages. Try again without a system message": Ability.SYSTEM,
     "This model doesn't support the outputConfig.textFormat field.": Ability.JSON_SCHEMA,
+    "The provided JSON schema contains features not supported by xgrammar.": None,
+    'Unimplemented keys: ["not"]': None,
+    "output_config.format.schema: For 'number' type, properties maximum, minimum are not supported": None,
     "This model doesn't support the stopSequences field. Remove stopSequences and try again.": None,
 }
 TOO_LONG = {

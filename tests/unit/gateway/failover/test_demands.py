@@ -130,6 +130,55 @@ async def test_what_none_ever_can_is_a_400_with_the_field(
     assert (asked(world), world.desk.announced) == ([], [])
 
 
+WITH_LENGTH = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 9}}}
+RESPONSE = {"model": "support-llama", "input": "hi"}
+FORMAT: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": "n", "schema": WITH_LENGTH, "strict": True}}
+
+
+async def test_a_schema_goes_to_the_target_whose_grammar_holds_it() -> None:
+    route = a_route(primary_card=Card(grammar="xgrammar"), spill_card=Card(grammar="guidance"))
+    world = a_world_that_answers(route)
+    answer = await call(world, {**BODY, "response_format": FORMAT})
+    assert (answer.status, asked(world)) == (200, ["bedrock"])
+    assert answer.headers["x-spillway-reason"] == "primary_cannot"
+    plain = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+    assert (await call(world, {**BODY, "response_format": plain})).headers["x-spillway-target"] == "fleet"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("/v1/chat/completions", {**BODY, "response_format": FORMAT}, "response_format.json_schema.schema"),
+        (
+            "/v1/responses",
+            {
+                "model": "support-llama",
+                "input": "hi",
+                "text": {"format": {"type": "json_schema", **FORMAT["json_schema"]}},
+            },
+            "text.format.schema",
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", [RouteState.READY, RouteState.COLD])
+async def test_a_schema_that_no_grammar_holds_is_refused_by_its_place(
+    state: RouteState, path: str, body: dict[str, Any], param: str
+) -> None:
+    route = a_route(state=state, primary_card=Card(grammar="xgrammar"), spill_card=Card(grammar="bedrock"))
+    world = a_world_that_answers(route)
+    answer = await call(world, body, path=path)
+    assert (answer.status, answer.error["code"]) == (400, "unsupported_by_model")
+    assert answer.error["param"] == f"{param}.properties.name.maxLength"
+    assert (asked(world), world.desk.announced) == ([], [])
+
+
+async def test_a_grammar_of_which_nothing_is_known_is_tried() -> None:
+    for grammar in (None, "a-newer-one"):
+        world = a_world_that_answers(a_route(primary_card=Card(grammar=grammar)))
+        answer = await call(world, {**BODY, "response_format": FORMAT})
+        assert answer.headers["x-spillway-target"] == "fleet"
+
+
 @pytest.mark.parametrize("target", ["primary", "spill"])
 async def test_where_one_target_alone_may_answer_it_alone_is_looked_at(target: str) -> None:
     world = a_world_that_answers(a_route(primary_card=NO_TOOLS, spill_card=NO_TOOLS))

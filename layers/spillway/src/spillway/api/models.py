@@ -29,6 +29,9 @@ class CardBody(Frozen):
     abilities: dict[str, Literal["yes", "emulated", "no", "unknown"]]
     context_length: Annotated[int | None, Field(description="Tokens of prompt and answer together")]
     most_output_tokens: int | None
+    grammar: Annotated[
+        str | None, Field(description="What holds answers to a JSON schema, to the part of JSON Schema that it knows")
+    ]
 
 
 class CapabilitiesBody(Frozen):

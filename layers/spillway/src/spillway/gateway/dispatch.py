@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from spillway.domain.capabilities.card import MOST_EMULATED_ANSWERS, Ability
+from spillway.domain.capabilities.card import MOST_EMULATED_ANSWERS, Ability, Card
 from spillway.domain.capabilities.demand import param_of
 from spillway.domain.decision import Code
 from spillway.domain.errors import InvalidRequest, Rejected
@@ -127,7 +127,7 @@ class Dispatch:
         lacking = [context.request.demand.lacking(self.gate.card(choice)) for choice in possible]
         refused = [context.refusals.get(choice.target) for choice in possible]
         if possible and all(lacks or said for lacks, said in zip(lacking, refused, strict=True)):
-            raise next(filter(None, refused), None) or _unsupported(context, lacking[0])
+            raise next(filter(None, refused), None) or _unsupported(context, lacking[0], self.gate.card(possible[0]))
         context.primary_only = len(possible) > 1
 
     def _plan(self, context: RequestContext) -> Plan:
@@ -224,14 +224,20 @@ def _no_target(context: RequestContext) -> InvalidRequest:
     )
 
 
-def _unsupported(context: RequestContext, lacking: Iterable[Ability]) -> InvalidRequest:
+def _unsupported(context: RequestContext, lacking: Iterable[Ability], card: Card) -> InvalidRequest:
     """Return what a request demands and no target has; the field is that of the first."""
-    names = sorted(lacking)
+    names, request = sorted(lacking), context.request
+    if names[0] is Ability.JSON_SCHEMA and (param := request.demand.outside(card)) is not None:
+        return InvalidRequest(
+            f"no target of '{context.route.name}' holds an answer to this part of the schema ({card.grammar})",
+            param=param,
+            code=UNSUPPORTED,
+        )
     is_several = not {Ability.CHOICES, Ability.PROMPTS}.isdisjoint(names)
     limit = f" (up to {MOST_EMULATED_ANSWERS} answers are made up)" if is_several else ""
     return InvalidRequest(
         f"no target of '{context.route.name}' supports this: {', '.join(names)}{limit}",
-        param=param_of(names[0], context.request.body),
+        param=param_of(names[0], request.body),
         code=UNSUPPORTED,
     )
 

@@ -54,7 +54,8 @@ class Card:
     """An ability that is in none of the three sets is unknown, which is never "no": it is tried, and learnt.
 
     ``emulated`` is what the gateway makes up. ``context_length`` (prompt and answer) and ``most_output_tokens`` are in
-    tokens, None where they are unknown.
+    tokens, None where they are unknown. ``grammar`` names what holds answers to a JSON schema
+    (:mod:`spillway.domain.capabilities.grammars`), None where that is unknown.
     """
 
     can: frozenset[Ability] = frozenset()
@@ -62,6 +63,7 @@ class Card:
     cannot: frozenset[Ability] = frozenset()
     context_length: int | None = None
     most_output_tokens: int | None = None
+    grammar: str | None = None
 
     def without(self, *lacking: Ability) -> "Card":
         """Return the card of a target that lacks these abilities, of which the gateway makes up what it can."""
@@ -92,6 +94,8 @@ def not_shared(primary: Card, spill: Card) -> tuple[str, ...]:
         names.append("context_length")
     if _differ(primary.most_output_tokens, spill.most_output_tokens):
         names.append("most_output_tokens")
+    if Ability.JSON_SCHEMA not in primary.cannot | spill.cannot and _differ(primary.grammar, spill.grammar):
+        names.append("grammar")
     return tuple(names)
 
 
@@ -103,6 +107,7 @@ def card_to_json(card: Card) -> dict[str, Any]:
         "cannot": sorted(card.cannot),
         "context_length": card.context_length,
         "most_output_tokens": card.most_output_tokens,
+        "grammar": card.grammar,
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -117,6 +122,7 @@ def card_from_json(data: Mapping[str, Any] | None) -> Card:
         _abilities(data.get("cannot", ())),
         data.get("context_length"),
         data.get("most_output_tokens"),
+        data.get("grammar"),
     )
 
 
@@ -126,6 +132,7 @@ def card_view(card: Card) -> dict[str, Any]:
         "abilities": {ability.value: card.answer(ability) for ability in sorted(Ability)},
         "context_length": card.context_length,
         "most_output_tokens": card.most_output_tokens,
+        "grammar": card.grammar,
     }
 
 
@@ -145,5 +152,5 @@ def _abilities(names: Any) -> frozenset[Ability]:
     return frozenset(Ability(name) for name in names if name in _NAMES)
 
 
-def _differ(one: int | None, other: int | None) -> bool:
+def _differ(one: int | str | None, other: int | str | None) -> bool:
     return one is not None and other is not None and one != other

@@ -1,10 +1,11 @@
 """What a request demands of whoever answers it, found by one cheap look at its body."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from spillway.domain.capabilities.card import JSON_TRIES, MOST_EMULATED_ANSWERS, Ability, Card
+from spillway.domain.capabilities.grammars import GRAMMARS, first_outside
 
 # More than any usual text or code has (English prose has some 4.5): a prompt surely has a token for every six bytes.
 _BYTES_PER_TOKEN_AT_MOST = 6
@@ -17,11 +18,16 @@ _NOTHING: frozenset[Ability] = frozenset()
 
 @dataclass(frozen=True)
 class Demand:
-    """``choices`` are the answers to all prompts, ``least_tokens`` what prompt and answer may need at least."""
+    """``choices`` are the answers to all prompts, ``least_tokens`` what prompt and answer may need at least.
+
+    ``schema`` is what the answer is to be held to, None for nothing, and ``schema_at`` the field that has it.
+    """
 
     abilities: frozenset[Ability] = _NOTHING
     choices: int = 1
     least_tokens: int = 0
+    schema: Any = field(default=None, hash=False)
+    schema_at: str = ""
 
     def lacking(self, card: Card) -> frozenset[Ability]:
         """Return what a target is known to lack of it, emulation included."""
@@ -30,7 +36,17 @@ class Demand:
         lacking = self.abilities & card.cannot
         if self.choices > MOST_EMULATED_ANSWERS:
             lacking |= self.abilities & card.emulated & _SEVERAL
+        if self.outside(card) is not None:
+            lacking |= {Ability.JSON_SCHEMA}
         return lacking
+
+    def outside(self, card: Card) -> str | None:
+        """Return the field in the schema that a target's grammar holds no answer to, None where it holds one to all."""
+        grammar = GRAMMARS.get(card.grammar or "")
+        if self.schema is None or grammar is None:
+            return None
+        place = first_outside(self.schema, grammar)
+        return None if place is None else f"{self.schema_at}.{place}"
 
     def repeats(self, card: Card) -> tuple[int, int]:
         """Return how often a target reads the prompt, and how often it writes each answer, where it is made up."""
@@ -49,14 +65,8 @@ NO_DEMAND = Demand()
 def demand_of(endpoint: str, body: Mapping[str, Any], size: int, *, stream: bool) -> Demand:
     """Return the demand of a body whose shape was checked; ``size`` is its bytes without inlined media."""
     wanted: set[Ability] = set()
-    if body.get("tools") and (choice := body.get("tool_choice")) != "none":
-        wanted.add(Ability.TOOLS)
-        if choice not in (None, "auto"):
-            wanted.add(Ability.TOOL_CHOICE)
-        if stream:
-            wanted.add(Ability.STREAMED_TOOLS)
-    if format_ := _format(endpoint, body):
-        wanted.add(format_)
+    _look_at_tools(body, wanted, stream=stream)
+    schema, schema_at = _look_at_format(endpoint, body, wanted)
     if (choices := _number(body.get("n")) or 1) > 1:
         wanted.add(Ability.CHOICES)
     if endpoint == "completions" and isinstance(prompts := body.get("prompt"), list) and isinstance(prompts[0], str):
@@ -68,7 +78,8 @@ def demand_of(endpoint: str, body: Mapping[str, Any], size: int, *, stream: bool
     _look_at_messages(body.get("input" if endpoint == "responses" else "messages"), wanted)
     if body.get("instructions") and endpoint == "responses":
         wanted.add(Ability.SYSTEM)
-    return Demand(frozenset(wanted), choices, size // _BYTES_PER_TOKEN_AT_MOST + _longest_answer(body))
+    least_tokens = size // _BYTES_PER_TOKEN_AT_MOST + _longest_answer(body)
+    return Demand(frozenset(wanted), choices, least_tokens, schema, schema_at)
 
 
 # The fields that may demand an ability, of whatever endpoint.
@@ -91,13 +102,32 @@ def param_of(ability: Ability, body: Mapping[str, Any]) -> str:
     return next((name for name in _PARAMS.get(ability, ()) if name.partition(".")[0] in body), "model")
 
 
-def _format(endpoint: str, body: Mapping[str, Any]) -> Ability | None:
-    wanted = body.get("response_format")
+def _look_at_tools(body: Mapping[str, Any], wanted: set[Ability], *, stream: bool) -> None:
+    if body.get("tools") and (choice := body.get("tool_choice")) != "none":
+        wanted.add(Ability.TOOLS)
+        if choice not in (None, "auto"):
+            wanted.add(Ability.TOOL_CHOICE)
+        if stream:
+            wanted.add(Ability.STREAMED_TOOLS)
+
+
+def _look_at_format(endpoint: str, body: Mapping[str, Any], wanted: set[Ability]) -> tuple[Any, str]:
+    """Add what the answer's format demands; return its schema, and the field that has it, where it is one."""
     if endpoint == "responses":
         text = body.get("text")
-        wanted = text.get("format") if isinstance(text, dict) else None
-    kind = wanted.get("type") if isinstance(wanted, dict) else None
-    return _FORMATS.get(kind) if isinstance(kind, str) else None
+        asked = named = text.get("format") if isinstance(text, dict) else None
+        at = "text.format.schema"
+    else:
+        asked = body.get("response_format")
+        named = asked.get("json_schema") if isinstance(asked, dict) else None
+        at = "response_format.json_schema.schema"
+    kind = asked.get("type") if isinstance(asked, dict) else None
+    ability = _FORMATS.get(kind) if isinstance(kind, str) else None
+    if ability is not None:
+        wanted.add(ability)
+    if ability is not Ability.JSON_SCHEMA or not isinstance(named, dict):
+        return None, ""
+    return named.get("schema"), at
 
 
 def _wants_logprobs(endpoint: str, body: Mapping[str, Any]) -> bool:
@@ -131,8 +161,8 @@ def _is_image(part: Any) -> bool:
 
 
 def _longest_answer(body: Mapping[str, Any]) -> int:
-    for field in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-        if (asked := _number(body.get(field))) is not None:
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        if (asked := _number(body.get(name))) is not None:
             return asked
     return 0
 

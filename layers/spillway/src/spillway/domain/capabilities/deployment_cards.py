@@ -1,12 +1,13 @@
 """The cards of a deployment's targets: what the model, the engine and the service in front of it make together."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import assert_never
 
 from spillway.domain.capabilities.card import Ability, Card
 from spillway.domain.deployments.spec import DeploymentSpec
+from spillway.domain.engines.registry import engine_of
 from spillway.domain.paths.bedrock import bedrock_api
 from spillway.domain.paths.bedrock_models import BedrockModel, CalledModel, bedrock_model
 from spillway.domain.paths.containers import Protocol, protocol_in
@@ -56,7 +57,10 @@ def bedrock_card(model_id: str, api: BedrockApi | None = None) -> Card:
     if api == "converse":
         # One answer, no probabilities, no JSON without a schema: Converse has no place for them.
         known |= {Ability.LOGPROBS: False, Ability.CHOICES: False, Ability.JSON_OBJECT: False}
-    return _card(known, mapped, model.context_length if model else None, model.most_output if model else None)
+    card = _card(known, mapped)
+    if model is not None:
+        card = replace(card, context_length=model.context_length, most_output_tokens=model.most_output)
+    return replace(card, grammar="bedrock") if Ability.JSON_SCHEMA in card.can else card
 
 
 def _own_id(asked: str, called: Mapping[str, CalledModel | None]) -> str:
@@ -84,7 +88,9 @@ def _fleet_card(spec: DeploymentSpec) -> Card:
     """Return what vLLM does for every generating model, tools aside; whether it embeds the model decides."""
     by_engine = (Ability.CHAT, Ability.COMPLETIONS, Ability.RESPONSES, *_BY_VLLM)
     known = dict.fromkeys(by_engine, True) | _of_weights(spec)
-    return _card(known | _tools_by(spec.engine.options.tool_call_parser), (), spec.engine.max_model_len)
+    card = _card(known | _tools_by(spec.engine.options.tool_call_parser), ())
+    grammar = engine_of(spec.engine.name).grammar_of(spec.engine.options)
+    return replace(card, context_length=spec.engine.max_model_len, grammar=grammar)
 
 
 def _container_card(spec: DeploymentSpec, resources: Mapping[str, str]) -> Card:
@@ -143,17 +149,7 @@ def _known_of(model: BedrockModel | None) -> dict[Ability, bool]:
     return {ability: flag for ability, flag in flags.items() if flag is not None}
 
 
-def _card(
-    known: Mapping[Ability, bool],
-    mapped: Iterable[Ability],
-    context_length: int | None = None,
-    most_output_tokens: int | None = None,
-) -> Card:
+def _card(known: Mapping[Ability, bool], mapped: Iterable[Ability]) -> Card:
     """Return a card; ``mapped`` are the endpoints that are answered by way of chat."""
-    card = Card(
-        frozenset(ability for ability, can in known.items() if can),
-        frozenset(mapped),
-        context_length=context_length,
-        most_output_tokens=most_output_tokens,
-    )
+    card = Card(frozenset(ability for ability, can in known.items() if can), frozenset(mapped))
     return card.without(*(ability for ability, can in known.items() if not can))

@@ -46,6 +46,11 @@ _LACKING: tuple[tuple[re.Pattern[str], Ability | None], ...] = tuple(
         (r"doesn't support the n field", Ability.CHOICES),
         (r"doesn't support the (top_)?logprobs field", Ability.LOGPROBS),
         (r"doesn't support (the )?image", Ability.IMAGES),
+        # What one grammar engine has no form for another may have. vLLM with xgrammar, vllm-project/vllm#16880:
+        # 'The provided JSON schema contains features not supported by xgrammar.'; with guidance, by llguidance 1.7.6:
+        # 'Unimplemented keys: ["not"]'; Bedrock, BerriAI/litellm#29624: 'output_config.format.schema: For 'number'
+        # type, properties maximum, minimum are not supported'.
+        (r"JSON schema contains features not supported|Unimplemented keys: |schema: .* not supported", None),
         # Converse's sentence for every other field, langchain-ai/langchain-aws#664 for one.
         (r"doesn't support the [\w.]+ field", None),
     )

@@ -109,7 +109,8 @@ class Engine:
 
     ``parsers_of`` knows what reads the output of a model, by its Hugging Face id: nothing where it is not sure.
     ``tool_call_parsers`` and ``reasoning_parsers`` are all that the image has. ``flags`` are those that users may give;
-    ``settings`` are the flags that options come to, by name, and ``containers`` take them on SageMaker.
+    ``settings`` are the flags that options come to, by name, and ``containers`` take them on SageMaker. ``grammar_of``
+    tells what then holds answers to a JSON schema, None where it is not known.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Engine:
     flags: Mapping[str, Flag]
     settings: Callable[[Options], Mapping[str, Setting]]
     containers: tuple[Container, ...]
+    grammar_of: Callable[[Options], str | None]
 
 
 def switch() -> Flag:

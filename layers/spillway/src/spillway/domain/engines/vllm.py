@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from spillway.domain.engines.engine import (
     Container,
     Engine,
+    Flag,
     Gauges,
     Launch,
     OnInstance,
@@ -21,6 +22,8 @@ from spillway.domain.engines.engine import (
 from spillway.domain.engines.vllm_parsers import REASONING_PARSERS, TOOL_CALL_PARSERS, parsers_of
 
 _PORT = 8000
+_STRUCTURED = "structured-outputs-config"
+_BACKENDS = ("auto", "xgrammar", "guidance", "outlines")
 
 
 def _arguments(launch: Launch) -> list[Word]:
@@ -60,6 +63,17 @@ def _flag(name: str, value: Setting) -> Iterator[str]:
             yield from (f"--{name}", str(value))
 
 
+def _grammar_of(options: Options) -> str | None:
+    """Return what holds answers to a schema. Left to itself, vLLM has xgrammar do what it believes that to know."""
+    config = options.args.get(_STRUCTURED)
+    backend = config.get("backend", "auto") if isinstance(config, Mapping) else "auto"
+    return {"auto": "xgrammar", "xgrammar": "xgrammar", "guidance": "guidance"}.get(str(backend))
+
+
+def _is_structured(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() == {"backend"} and value["backend"] in _BACKENDS
+
+
 # Of vLLM 0.27's some 220 flags those that models and instances need. What decides where the engine listens, what it
 # serves under which name, how it ends, or where it reads files stays with the boot script.
 _FLAGS = {
@@ -79,6 +93,7 @@ _FLAGS = {
     "load-format": word("auto", "safetensors", "mistral", "runai_streamer"),
     "max-num-batched-tokens": whole(256, 1_000_000),
     "max-num-seqs": whole(1, 4096),
+    _STRUCTURED: Flag(f'{{"backend": …}}, one of {", ".join(_BACKENDS)}', _is_structured),
     "tokenizer-mode": word("auto", "hf", "slow", "mistral", "deepseek_v32", "deepseek_v4"),
     "trust-remote-code": switch(),
 }
@@ -116,6 +131,7 @@ VLLM = Engine(
     reasoning_parsers=REASONING_PARSERS,
     flags=_FLAGS,
     settings=_settings,
+    grammar_of=_grammar_of,
     containers=(
         Container("vllm", "SM_VLLM_"),
         # The first whose documentation has tools.
