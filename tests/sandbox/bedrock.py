@@ -15,6 +15,7 @@ from tests.sandbox.aws_errors import AwsError, answering_errors
 from tests.sandbox.bedrock_catalog import Catalog, FoundationModel, default_catalog
 from tests.sandbox.bedrock_control import BedrockControl
 from tests.sandbox.bedrock_copies import ModelCopies
+from tests.sandbox.bedrock_embeddings import EmbeddingsWire
 from tests.sandbox.bedrock_faults import CONNECTION_RESET, Ending, Fault, Pace, Use
 from tests.sandbox.bedrock_quota import TokenQuotas
 from tests.sandbox.bedrock_responses import ResponsesWire, read_response
@@ -24,6 +25,7 @@ from tests.sandbox.bedrock_wire import (
     InvokeTextWire,
     InvokeWire,
     OpenAiWire,
+    WholeWire,
     Wire,
     openai_error,
     read_converse,
@@ -104,18 +106,26 @@ class BedrockRuntime:
         return replace(asked, ending=ending.stop_reason, broken=ending.broken)
 
     async def _converse(self, request: web.Request) -> web.StreamResponse:
+        self._check_converses(request)
         asked = self._ended(self._read(request, read_converse, await request.read()))
         return await self._answer(request, ConverseWire(), asked)
 
     async def _converse_stream(self, request: web.Request) -> web.StreamResponse:
+        self._check_converses(request)
         asked = self._ended(self._read(request, read_converse_stream, await request.read()))
         return await self._stream(request, ConverseWire(), asked)
 
     async def _invoke(self, request: web.Request) -> web.StreamResponse:
-        asked, wire = self._read_invoked(request, await request.read())
+        raw, model = await request.read(), self._embedding_model(request)
+        if model is not None:
+            vectors = EmbeddingsWire(model.id, read_json(raw))
+            return await self._answer(request, vectors, self._read(request, vectors.read, raw))
+        asked, wire = self._read_invoked(request, raw)
         return await self._answer(request, wire, asked)
 
     async def _invoke_stream(self, request: web.Request) -> web.StreamResponse:
+        if self._embedding_model(request) is not None:
+            raise AwsError(400, "ValidationException", "The model is unsupported for streaming.")
         asked, wire = self._read_invoked(request, await request.read())
         return await self._stream(request, wire, asked)
 
@@ -176,6 +186,15 @@ class BedrockRuntime:
         else:
             raise AwsError(400, "ValidationException", "The provided model identifier is invalid.")
 
+    def _check_converses(self, request: web.Request) -> None:
+        if self._embedding_model(request) is not None:
+            message = "This action doesn't support the model that you provided. Try again with a supported text or chat"
+            raise AwsError(400, "ValidationException", f"{message} model.")
+
+    def _embedding_model(self, request: web.Request) -> FoundationModel | None:
+        model = self._catalog.foundation(request.match_info["id"])
+        return model if model is not None and model.embeds else None
+
     def _check_endpoint(self, model_id: str, endpoint: str) -> None:
         """Raise for a model that an API of OpenAI's does not serve; how Bedrock words that was not seen."""
         model = self._catalog.foundation(model_id)
@@ -216,7 +235,7 @@ class BedrockRuntime:
             # Of a request that ended early the whole answer counts: what AWS takes of it was not seen.
             self.quotas.settle(model.id, taken, asked.prompt_tokens + asked.tokens * model.output_burndown)
 
-    async def _answer(self, request: web.Request, wire: Wire, asked: Asked) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, wire: WholeWire, asked: Asked) -> web.StreamResponse:
         with self._within_quota(asked):
             return await self._answer_whole(request, wire, asked)
 
@@ -224,7 +243,7 @@ class BedrockRuntime:
         with self._within_quota(asked):
             return await self._answer_in_pieces(request, wire, asked)
 
-    async def _answer_whole(self, request: web.Request, wire: Wire, asked: Asked) -> web.StreamResponse:
+    async def _answer_whole(self, request: web.Request, wire: WholeWire, asked: Asked) -> web.StreamResponse:
         fault = self._start(asked, streaming=False)
         if fault:
             return _fail(request, fault)

@@ -25,6 +25,11 @@ class FoundationModel:
     endpoints: tuple[str, ...] = ("chat/completions",)
 
     @property
+    def embeds(self) -> bool:
+        """Whether it returns vectors, by InvokeModel alone."""
+        return ".titan-embed-" in self.id or ".embed-" in self.id
+
+    @property
     def provider(self) -> str:
         return self.id.split(".", 1)[0].title()
 
@@ -84,6 +89,10 @@ DEFAULT_MODEL_IDS = (
     "openai.gpt-oss-120b-1:0",
     "mistral.ministral-3-8b-instruct",
     "mistral.mistral-large-3-675b-instruct",
+    "amazon.titan-embed-text-v1",
+    "amazon.titan-embed-text-v2:0",
+    "cohere.embed-english-v3",
+    "cohere.embed-v4:0",
 )
 # The longest answers of those whose is not 8,192, by litellm's price map 1.110.2 (a third party's hint).
 MOST_OUTPUT_TOKENS = {
@@ -103,11 +112,12 @@ MARKETPLACE_MODEL_ID = "google.gemma-3-4b-it"
 def default_catalog(model_ids: Iterable[str] = DEFAULT_MODEL_IDS) -> Catalog:
     """Return a catalog where all is available but one model, which the account has to subscribe to.
 
-    Meta's models also have a ``us.`` profile.
+    Meta's models and Cohere's newest also have a ``us.`` profile.
     """
     models = {model_id: _model(model_id) for model_id in model_ids}
     models[MARKETPLACE_MODEL_ID] = FoundationModel(MARKETPLACE_MODEL_ID, agreement="NOT_AVAILABLE")
-    return Catalog(models, {f"us.{model_id}": model_id for model_id in models if model_id.startswith("meta.")})
+    with_profile = [model_id for model_id in models if model_id.startswith(("meta.", "cohere.embed-v4"))]
+    return Catalog(models, {f"us.{model_id}": model_id for model_id in with_profile})
 
 
 def _model(model_id: str) -> FoundationModel:
@@ -115,6 +125,8 @@ def _model(model_id: str) -> FoundationModel:
 
     Meta's are called by an inference profile alone there, and on no API of OpenAI's; Responses are gpt-oss's alone.
     """
+    if (model := FoundationModel(model_id, endpoints=())).embeds:
+        return model
     is_metas, is_openais = model_id.startswith("meta."), model_id.startswith("openai.")
     return FoundationModel(
         model_id,

@@ -45,13 +45,17 @@ class Asked:
         return self.wording.text(0, self.tokens)
 
 
-class Wire(Protocol):
-    """One way to write an answer. The stream's parts are bytes as they go over the connection."""
-
-    content_type: str
+class WholeWire(Protocol):
+    """One way to write an answer in one piece."""
 
     def whole(self, asked: Asked, latency_ms: int) -> dict[str, Any]:
         """Return the body of an answer that is not streamed."""
+
+
+class Wire(WholeWire, Protocol):
+    """One way to write an answer. The stream's parts are bytes as they go over the connection."""
+
+    content_type: str
 
     def opening(self, asked: Asked) -> bytes:
         """Return what comes before the first token."""

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from tests.sandbox.engine_answers import DONE, Answer, compact, event
 from tests.sandbox.engine_config import EngineConfig
-from tests.sandbox.engine_embeddings import embed
+from tests.sandbox.engine_embeddings import embed, rank
 from tests.sandbox.engine_metrics import exposition
 from tests.sandbox.engine_output import Output, output_of
 from tests.sandbox.engine_responses import ResponseAnswer, ResponseCall, read_response
@@ -54,14 +54,25 @@ class EngineApi:
                 web.get("/load", self._load),
                 web.get("/metrics", self._metrics),
                 web.get("/v1/models", self._models),
-                web.post("/v1/chat/completions", self._completer(read_chat)),
-                web.post("/v1/completions", self._completer(read_completion)),
-                web.post("/v1/responses", self._completer(read_response)),
-                *([web.post("/v1/embeddings", self._embed)] if self._config.embeds else []),
-                web.post("/invocations", self._completer(read_invocation)),
+                *self._of_task(),
             ]
         )
         return app
+
+    def _of_task(self) -> list[web.RouteDef]:
+        """Return the endpoints that the model's task leaves: the others are not there (404)."""
+        match self._config.task:
+            case "generate":
+                return [
+                    web.post("/v1/chat/completions", self._completer(read_chat)),
+                    web.post("/v1/completions", self._completer(read_completion)),
+                    web.post("/v1/responses", self._completer(read_response)),
+                    web.post("/invocations", self._completer(read_invocation)),
+                ]
+            case "embed":
+                return [web.post(path, self._pooled(embed)) for path in ("/v1/embeddings", "/invocations")]
+            case "score":
+                return [web.post(path, self._pooled(rank)) for path in ("/v1/rerank", "/invocations")]
 
     @web.middleware
     async def _answer_errors(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -118,10 +129,13 @@ class EngineApi:
 
         return complete
 
-    async def _embed(self, request: web.Request) -> web.Response:
-        content_type = request.content_type if "Content-Type" in request.headers else ""
-        number, created = next(self._numbers), int(self._now())
-        return _json(embed(content_type, await request.read(), self._config.model_names, number, created))
+    def _pooled(self, answer: Callable[[str, bytes, EngineConfig, int, int], dict[str, Any]]) -> _Handler:
+        async def pool(request: web.Request) -> web.StreamResponse:
+            content_type = request.content_type if "Content-Type" in request.headers else ""
+            number, created = next(self._numbers), int(self._now())
+            return _json(answer(content_type, await request.read(), self._config, number, created))
+
+        return pool
 
     def _check_model(self, call: Call) -> None:
         names = self._config.model_names

@@ -5,9 +5,10 @@ Flags and their kinds are those of vLLM 0.27 (the release in the fleets' image) 
 
 import argparse
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NoReturn, TypeAlias
 
 
 def _names(words: str) -> frozenset[str]:
@@ -30,7 +31,7 @@ _WORDS = ("host", "load-format", "chat-template", "config-format", "tokenizer-mo
 _NUMBERS = ("port", "max-model-len", "tensor-parallel-size", "shutdown-timeout", "block-size")
 _MORE_NUMBERS = ("max-num-seqs", "max-num-batched-tokens")
 _LISTS = ("served-model-name", "allowed-media-domains")
-_OBJECTS = ("default-chat-template-kwargs", "limit-mm-per-prompt")
+_OBJECTS = ("default-chat-template-kwargs", "hf-overrides", "limit-mm-per-prompt")
 _SWITCHES = (
     "enable-auto-tool-choice",
     "enable-chunked-prefill",
@@ -43,8 +44,18 @@ _SWITCHES = (
 _CHOICES = {
     "chat-template-content-format": ("auto", "string", "openai"),
     "dtype": ("auto", "half", "float16", "bfloat16", "float", "float32"),
+    "runner": ("auto", "generate", "pooling", "draft"),
     "kv-cache-dtype": ("auto", "float16", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2"),
 }
+
+
+# Models that the engine pools by itself, and those that rank; others do what their architecture was made for, which is
+# to chat, also where they were trained to embed (Qwen3-Embedding).
+_POOLED = re.compile(r"/(bge-|multilingual-e5-|e5-)", re.IGNORECASE)
+_CONTEXTS = {"BAAI/bge-large-en-v1.5": 512, "intfloat/multilingual-e5-large": 512, "BAAI/bge-m3": 8192}
+_RANKS = re.compile(r"rerank", re.IGNORECASE)
+
+EngineTask: TypeAlias = Literal["generate", "embed", "score"]
 
 
 class EngineEnded(Exception):
@@ -61,6 +72,17 @@ class Command:
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
     chat_template: str | None = None
+    runner: str = "auto"
+    hf_overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def task(self) -> EngineTask:
+        """What the engine serves the model for: a published reranker that chats needs to be told its architecture."""
+        if self.runner != "pooling" and not (self.runner == "auto" and _POOLED.search(self.model)):
+            return "generate"
+        is_classifier = bool(_POOLED.search(self.model) and _RANKS.search(self.model))
+        named = " ".join(self.hf_overrides.get("architectures", ()))
+        return "score" if is_classifier or "ForSequenceClassification" in named else "embed"
 
 
 def read_command(words: Sequence[str]) -> Command:
@@ -74,6 +96,12 @@ def read_command(words: Sequence[str]) -> Command:
         raise EngineEnded(f"KeyError: 'invalid tool call parser: {given.tool_call_parser}'")
     if given.reasoning_parser and given.reasoning_parser not in REASONING_PARSERS:
         raise EngineEnded(f"KeyError: 'invalid reasoning parser: {given.reasoning_parser}'")
+    context = _CONTEXTS.get(given.model)
+    if context and given.max_model_len and given.max_model_len > context:
+        raise EngineEnded(
+            f"ValueError: User-specified max_model_len ({given.max_model_len}) is greater than the derived "
+            f"max_model_len (max_position_embeddings={context})"
+        )
     return Command(
         model=given.model,
         served_name=given.served_model_name[0] if given.served_model_name else given.model,
@@ -82,6 +110,8 @@ def read_command(words: Sequence[str]) -> Command:
         tool_call_parser=given.tool_call_parser if given.enable_auto_tool_choice else None,
         reasoning_parser=given.reasoning_parser,
         chat_template=given.chat_template,
+        runner=given.runner or "auto",
+        hf_overrides=given.hf_overrides or {},
     )
 
 

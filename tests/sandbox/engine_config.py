@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.sandbox.engine_command import Command
+from tests.sandbox.engine_command import Command, EngineTask
 
 
 @dataclass(frozen=True)
@@ -11,8 +11,8 @@ class EngineConfig:
 
     ``max_num_queued_reqs`` limits the requests in flight, running and waiting, as in vLLM; None is no limit.
     ``completion_tokens`` is where an answer stops by itself. With ``upstream_url`` a real vLLM answers instead.
-    ``embeds`` adds the endpoint that only embedding models have. ``model``, ``tool_call_parser`` and
-    ``reasoning_parser`` are of its command line: which model speaks, and what is read of its calls and thoughts.
+    ``model``, ``tool_call_parser`` and ``reasoning_parser`` are of its command line: which model speaks, and what is
+    read of its calls and thoughts; ``task`` follows from it, and which endpoints there are from that.
     """
 
     model_names: tuple[str, ...]
@@ -23,7 +23,7 @@ class EngineConfig:
     max_model_len: int = 8192
     completion_tokens: int = 128
     api_key: str | None = None
-    embeds: bool = False
+    task: EngineTask = "generate"
     upstream_url: str | None = None
     model: str = "tiny-llama"
     tool_call_parser: str | None = None

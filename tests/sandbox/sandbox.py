@@ -184,6 +184,7 @@ class Sandbox:
             self.options.engine,
             model_names=(command.served_name,),
             model=command.model,
+            task=command.task,
             tool_call_parser=command.tool_call_parser,
             reasoning_parser=command.reasoning_parser,
             upstream_url=self.options.engine_url,

@@ -22,7 +22,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
         "__main__",
     ),
     "spillway.domain": (
-        "decision errors frozen observations",
+        "decision errors frozen observations task",
         "engines paths",
         "deployments",
         "access capabilities pricing",

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from spillway.adapters.aws.connections import Connections
 from spillway.adapters.aws.http import AwsHttp
+from spillway.adapters.upstreams.bedrock_embeddings.upstream import BedrockEmbeddingsUpstream
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.converse.upstream import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
@@ -86,7 +87,7 @@ def _cut(request: web.Request, response: web.StreamResponse | None = None) -> we
 
 @asynccontextmanager
 async def upstreams_to(*scripts: Played) -> AsyncIterator[tuple[UpstreamsByTarget, FakeUpstream]]:
-    """All five upstreams, pointed at one fake."""
+    """All upstreams, pointed at one fake."""
     fake = FakeUpstream(list(scripts))
     app = web.Application(client_max_size=20_000_000)
     app.router.add_post("/{path:.*}", fake.answer)
@@ -103,6 +104,7 @@ def all_upstreams(aws: AwsHttp, fleets_url: str | None) -> UpstreamsByTarget:
         BedrockOpenAiUpstream(aws),
         ConverseUpstream(aws, lambda: NOW),
         ImportedUpstream(aws),
+        BedrockEmbeddingsUpstream(aws),
     )
 
 

@@ -55,7 +55,7 @@ async def test_a_chat_model_has_no_embeddings(http: aiohttp.ClientSession, url: 
     ids=["text", "texts", "ids", "lists"],
 )
 async def test_an_embedding_model_has(http: aiohttp.ClientSession, given: Any, count: int) -> None:
-    engine = Engine(EngineConfig(("e",), embeds=True))
+    engine = Engine(EngineConfig(("e",), task="embed"))
     url = await engine.start()
     try:
         async with http.post(f"{url}/v1/embeddings", json={"input": given}) as answer:

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from spillway.adapters.aws.connections import Connections
 from spillway.adapters.aws.http import AwsHttp
+from spillway.domain.paths.targets import FleetTarget
+from spillway.domain.task import Task
 from spillway.settings import Settings
 from tests.builders import NOW, a_route
 from tests.sandbox.engine import Engine, EngineConfig
@@ -21,6 +23,7 @@ from tests.unit.gateway.servers import ENVIRONMENT, all_upstreams
 from tests.waiting import until
 
 MODEL = "support-llama"
+TASKS = {"generate": Task.CHAT, "embed": Task.EMBED, "score": Task.RERANK}
 
 
 class _BehindTheDoor(Engine):
@@ -38,7 +41,8 @@ async def served(**config: Any) -> AsyncIterator[tuple[openai.AsyncOpenAI, World
     url = await engine.start()
     async with Connections() as connections:
         aws = AwsHttp(connections, Settings({**ENVIRONMENT, "AWS_ENDPOINT_URL": url}), lambda: NOW)
-        world = a_world(a_route(spill=None), real=all_upstreams(aws, f"{url}/fleets"), idle_seconds=60)
+        primary = FleetTarget(MODEL, TASKS[config.get("task", "generate")])
+        world = a_world(a_route(primary=primary, spill=None), real=all_upstreams(aws, f"{url}/fleets"), idle_seconds=60)
         options: Any = {"port": 0, "lifespan": "off", "log_level": "error", "loop": "asyncio", "http": "h11"}
         server = uvicorn.Server(uvicorn.Config(world.gateway, **options))
         serving = asyncio.create_task(server.serve())
@@ -114,7 +118,7 @@ async def test_what_needs_a_memory_is_refused_by_name(param: str, value: Any) ->
 
 
 async def test_embeddings() -> None:
-    async with served(embeds=True) as (client, world, _):
+    async with served(task="embed") as (client, world, _):
         answer = await client.embeddings.create(model=MODEL, input=["one", "two"], dimensions=3)
         floats = await client.embeddings.create(model=MODEL, input="one", dimensions=3, encoding_format="float")
     assert [len(item.embedding) for item in answer.data] == [3, 3]
@@ -122,10 +126,22 @@ async def test_embeddings() -> None:
     assert (world.lines[0]["prompt_tokens"], world.lines[0]["completion_tokens"]) == (2, 0)
 
 
+async def test_a_ranking_and_its_tokens() -> None:
+    body = {"model": MODEL, "query": "red car", "documents": ["a blue house", "a red car", "red"], "top_n": 2}
+    async with served(task="score") as (client, world, _):
+        answer: Any = await client.post("/rerank", cast_to=object, body=body)
+        with pytest.raises(openai.BadRequestError, match="query must be") as refused:
+            await client.post("/rerank", cast_to=object, body={**body, "query": ""})
+    assert [result["index"] for result in answer["results"]] == [1, 2]
+    assert (answer["model"], refused.value.param) == (MODEL, "query")
+    line, tokens = world.lines[0], answer["usage"]["total_tokens"]
+    assert (line["prompt_tokens"], line["completion_tokens"]) == (tokens, 0)
+
+
 async def test_embeddings_of_a_chat_model_are_the_clients_mistake_and_no_trouble_of_the_fleets() -> None:
     async with served() as (client, world, _):
         for _ in range(4):
-            with pytest.raises(openai.BadRequestError, match="has no embeddings"):
+            with pytest.raises(openai.BadRequestError, match="has no /v1/embeddings"):
                 await client.embeddings.create(model=MODEL, input="x")
     assert [line["status"] for line in world.lines] == [400] * 4
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from spillway.domain.capabilities.card import card_of_task
 from spillway.domain.decision import Code
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.targets import FleetTarget
 from spillway.domain.routing.route import RouteState
+from spillway.domain.task import Task
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from tests.builders import a_route
 from tests.unit.gateway.doubles import (
@@ -170,19 +173,31 @@ async def test_a_failed_deployment_without_a_spill_target_says_why() -> None:
     assert answer.error["code"] == answer.headers["x-spillway-reason"] == "deploy_failed"
 
 
-async def test_embeddings_pass_to_a_fleet_and_never_to_bedrock() -> None:
+async def test_embeddings_pass_to_a_fleet_that_embeds_and_to_no_other() -> None:
     body = {"model": "support-llama", "input": "Once"}
     text = json.dumps({"model": "support-llama", "data": [{"embedding": [0.5], "index": 0}]}).encode()
-    ready = a_world(fleet=[text])
-    asleep = a_world(a_route(state=RouteState.COLD, code="asleep"))
-    bedrock_only = a_world(a_route(primary=a_route().spill, spill=None))
+    embeds = FleetTarget("support-llama", Task.EMBED)
+    ready = a_world(a_route(primary=embeds, spill=None), fleet=[text])
+    asleep = a_world(a_route(primary=embeds, spill=None, state=RouteState.COLD, code="asleep"))
+    chats = a_world(a_route())
 
     assert (await call(ready, body, path="/v1/embeddings")).body == text
     waiting = await call(asleep, body, path="/v1/embeddings")
-    never = await call(bedrock_only, body, path="/v1/embeddings")
+    never = await call(chats, body, path="/v1/embeddings")
+    no_chat = await call(ready, BODY)
 
     assert (waiting.status, "retry-after" in waiting.headers) == (503, True)
-    assert (never.status, never.error["code"]) == (400, "unsupported_endpoint")
+    assert (never.status, never.error["code"], never.error["param"]) == (400, "unsupported_endpoint", "model")
+    assert never.error["allowed"] == ["/v1/chat/completions", "/v1/completions", "/v1/responses"]
+    assert (no_chat.status, no_chat.error["allowed"]) == (400, ["/v1/embeddings"])
+
+
+async def test_what_a_deployment_is_for_is_known_before_it_has_a_target() -> None:
+    card = card_of_task(Task.EMBED)
+    coming = a_world(a_route(primary=None, spill=None, state=RouteState.WARMING, code="starting", primary_card=card))
+    assert (await call(coming, BODY)).error["allowed"] == ["/v1/embeddings"]
+    body = {"model": "support-llama", "input": "Once"}
+    assert (await call(coming, body, path="/v1/embeddings")).status == 503
 
 
 async def test_unknown_fields_pass_through_and_usage_is_always_asked_for() -> None:

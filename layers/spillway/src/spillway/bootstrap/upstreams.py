@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from spillway import clock
 from spillway.adapters.aws.connections import Connections
 from spillway.adapters.aws.http import AwsHttp
+from spillway.adapters.upstreams.bedrock_embeddings.upstream import BedrockEmbeddingsUpstream
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.converse.upstream import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
@@ -39,4 +40,5 @@ def build_upstreams(aws: AwsHttp, settings: Settings) -> UpstreamsByTarget:
         bedrock_openai=BedrockOpenAiUpstream(aws),
         converse=ConverseUpstream(aws, clock.utc_now),
         imported=ImportedUpstream(aws),
+        embeddings=BedrockEmbeddingsUpstream(aws),
     )

@@ -39,6 +39,7 @@ _COMPLETIONS: dict[str, Endpoint] = {
     "/v1/chat/completions": "chat/completions",
     "/v1/completions": "completions",
     "/v1/embeddings": "embeddings",
+    "/v1/rerank": "rerank",
     "/v1/responses": "responses",
 }
 

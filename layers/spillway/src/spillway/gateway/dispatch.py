@@ -5,12 +5,13 @@ import math
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from spillway.domain.capabilities.card import MOST_EMULATED_ANSWERS, Ability, Card
+from spillway.domain.capabilities.card import ABILITY_OF, MOST_EMULATED_ANSWERS, Ability, Card
 from spillway.domain.capabilities.demand import param_of
 from spillway.domain.decision import Code
 from spillway.domain.errors import InvalidRequest, Rejected
 from spillway.domain.paths.targets import Target
 from spillway.domain.routing.route import Choice, Plan, Route, RouteState, plan
+from spillway.domain.task import Task
 from spillway.gateway.concurrency.cache import Monotonic
 from spillway.gateway.errors import UNSUPPORTED, Incapable, Unavailable
 from spillway.gateway.failover.first_byte_gate import (
@@ -28,7 +29,7 @@ from spillway.gateway.request.routing_headers import RoutingHeaders
 from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.keepalive import KeepAlive
 from spillway.gateway.timeouts import ANSWER_SECONDS, COUNT_AT_ONCE_SECONDS, LONGEST_SILENCE_SECONDS
-from spillway.gateway.upstream import UpstreamRequest, can_answer
+from spillway.gateway.upstream import ENDPOINTS, UpstreamRequest, can_answer
 
 # What somebody has to see to; the rest passes, or the control plane sees it by itself.
 _TOLD = LASTING | {Code.SPILL_FAILED}
@@ -122,7 +123,8 @@ class Dispatch:
         What the targets that were asked have said comes before what is known of them.
         """
         possible = list(_in_question(context))
-        if not possible and (context.asked.target == "spill" or context.route.choices()):
+        targets_known = context.asked.target == "spill" or context.route.choices()
+        if not possible and (targets_known or not _may_answer(context)):
             raise _no_target(context)
         lacking = [context.request.demand.lacking(self.gate.card(choice)) for choice in possible]
         refused = [context.refusals.get(choice.target) for choice in possible]
@@ -216,12 +218,25 @@ def _no_target(context: RequestContext) -> InvalidRequest:
             code="no_spill_target",
             allowed=["primary"],
         )
+    tasks = _tasks_of(route)
     return InvalidRequest(
-        f"'{route.name}' has no {context.request.endpoint}",
+        f"'{route.name}' has no /v1/{context.request.endpoint}: its model is for {', '.join(tasks)}",
         param="model",
         code="unsupported_endpoint",
-        allowed=["/v1/chat/completions", "/v1/completions", "/v1/responses"],
+        allowed=[f"/v1/{endpoint}" for task in tasks for endpoint in ENDPOINTS[task]],
     )
+
+
+def _may_answer(context: RequestContext) -> bool:
+    """Whether the targets that are to come may have the request's endpoint."""
+    return any(context.request.endpoint in ENDPOINTS[task] for task in _tasks_of(context.route))
+
+
+def _tasks_of(route: Route) -> list[Task]:
+    """Return what a deployment's targets are for; before it has any, what its primary is going to be for."""
+    if choices := route.choices():
+        return [task for task in Task if any(choice.target.task is task for choice in choices)]
+    return [task for task in Task if ABILITY_OF[task] not in route.primary_card.cannot]
 
 
 def _unsupported(context: RequestContext, lacking: Iterable[Ability], card: Card) -> InvalidRequest:

@@ -13,7 +13,7 @@ from spillway.gateway.request_record import Record
 from spillway.gateway.streaming.endpoint_formats import Rewriter, error_events, rewriter_for
 from spillway.gateway.streaming.rewriting import rewrite_answer
 from spillway.gateway.streaming.sse import sent_once
-from spillway.gateway.streaming.usage import Usage, usage_of
+from spillway.gateway.streaming.usage import usage_of
 from spillway.gateway.timeouts import DRAIN_SECONDS
 from spillway.gateway.upstream import UpstreamRequest
 
@@ -34,7 +34,7 @@ class Relay:
         if request.stream:
             await self._stream(exchange, request, opened, record)
             return
-        record.usage = usage_of(opened.first) or Usage()
+        record.usage = usage_of(opened.first) or usage_so_far(request, 0)
         await exchange.start(200, [JSON, *_route_headers(record.path, record.code), *_dropped(opened)])
         exchange.hold(rewrite_answer(opened.block, opened.first, request.deployment))
 

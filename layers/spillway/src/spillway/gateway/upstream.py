@@ -1,6 +1,6 @@
 """The seam between the gateway and the places that answer."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias, assert_never
 
@@ -9,8 +9,15 @@ from spillway.domain.capabilities.demand import NO_DEMAND, Demand
 from spillway.domain.paths.bedrock_models import bedrock_model
 from spillway.domain.paths.containers import protocol_of
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
+from spillway.domain.task import Task
 
-Endpoint: TypeAlias = Literal["chat/completions", "completions", "embeddings", "responses"]
+Endpoint: TypeAlias = Literal["chat/completions", "completions", "embeddings", "rerank", "responses"]
+# By what a model is for; those that a target lacks among a chat model's are mapped onto its chat.
+ENDPOINTS: Mapping[Task, tuple[Endpoint, ...]] = {
+    Task.CHAT: ("chat/completions", "completions", "responses"),
+    Task.EMBED: ("embeddings",),
+    Task.RERANK: ("rerank",),
+}
 
 
 @dataclass(frozen=True)
@@ -84,14 +91,7 @@ class Upstreams(Protocol):
 
 def can_answer(target: Target, endpoint: Endpoint) -> bool:
     """Whether a target can answer an endpoint at all, by itself or mapped onto chat."""
-    match target:
-        case FleetTarget() | SageMakerTarget():
-            return True
-        case BedrockTarget() | ImportedTarget():
-            # Bedrock embeds nothing here.
-            return endpoint != "embeddings"
-        case _:
-            assert_never(target)
+    return endpoint in ENDPOINTS[target.task]
 
 
 def speaks(target: Target, endpoint: Endpoint) -> bool:
@@ -110,6 +110,6 @@ def speaks(target: Target, endpoint: Endpoint) -> bool:
             if endpoint == "responses" and target.api == "openai":
                 known = bedrock_model(target.known_id)
                 return known is not None and known.responses
-            return endpoint == "chat/completions"
+            return endpoint in ("chat/completions", "embeddings")
         case _:
             assert_never(target)

@@ -52,10 +52,9 @@ def _headers(request: UpstreamRequest) -> dict[str, str]:
 def _judge(refusal: Refusal, request: UpstreamRequest) -> UpstreamRejected | UpstreamUnavailable:
     """Tell an endpoint that this engine's kind of model does not have from a model or a fleet that is not there.
 
-    Every engine has chat, and only the engine's own server says it with a ``detail`` instead of an error.
+    Only the engine's own server says it with a ``detail`` instead of an error.
     """
-    is_missing = refusal.status == 404 and "detail" in (refusal.fields or {})
-    if is_missing and request.endpoint != "chat/completions":
+    if refusal.status == 404 and "detail" in (refusal.fields or {}):
         message = f"the model '{request.deployment}' has no {request.endpoint}"
         return UpstreamRejected(400, message, param="model", code="unsupported_endpoint")
     return refusal.error()

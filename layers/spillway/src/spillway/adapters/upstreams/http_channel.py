@@ -39,14 +39,7 @@ async def open_channel(
     aws: AwsHttp, call: Call, read: Callable[[Chunks], Chunks], judge: Judge = Refusal.error
 ) -> UpstreamStream:
     """Send the request; ``read`` turns the answer's chunks into blocks, ``judge`` says what a refusal means."""
-    headers = {"content-type": "application/json", **call.headers}
-    body = _written(call.body)
-    try:
-        response = await aws.post(call.url, call.signed_as, body, headers, call.connect_seconds)
-    except AwsUnreachable as err:
-        raise UpstreamUnavailable(Code.PRIMARY_FAILED, str(err)) from err
-    if response.status != 200:
-        raise judge(await _refusal(response))
+    response = await _begun(aws, call, judge)
     blocks = read(_Chunks(response))
 
     async def close() -> None:
@@ -55,6 +48,13 @@ async def open_channel(
             await blocks.aclose()
 
     return UpstreamStream(blocks, close)
+
+
+async def whole_answer(aws: AwsHttp, call: Call, judge: Judge) -> tuple[Mapping[str, str], bytes]:
+    """Send a request; return the answer's headers, names in lower case, and its body."""
+    response = await _begun(aws, call, judge)
+    async with response:
+        return response.headers, b"".join([chunk async for chunk in _Chunks(response)])
 
 
 class Whole:
@@ -71,6 +71,18 @@ class Whole:
             raise StopAsyncIteration
         chunks, self._chunks = self._chunks, None
         return b"".join([chunk async for chunk in chunks])
+
+
+async def _begun(aws: AwsHttp, call: Call, judge: Judge) -> Answer:
+    headers = {"content-type": "application/json", **call.headers}
+    body = _written(call.body)
+    try:
+        response = await aws.post(call.url, call.signed_as, body, headers, call.connect_seconds)
+    except AwsUnreachable as err:
+        raise UpstreamUnavailable(Code.PRIMARY_FAILED, str(err)) from err
+    if response.status != 200:
+        raise judge(await _refusal(response))
+    return response
 
 
 def _written(body: Mapping[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from spillway.adapters.upstreams.bedrock.answer_limits import AnswerLimits
+from spillway.adapters.upstreams.bedrock_embeddings.upstream import BedrockEmbeddingsUpstream
 from spillway.adapters.upstreams.bedrock_openai import BedrockOpenAiUpstream
 from spillway.adapters.upstreams.chat_fallback import open_as_chat
 from spillway.adapters.upstreams.converse.upstream import ConverseUpstream
@@ -41,6 +42,7 @@ class UpstreamsByTarget:
     bedrock_openai: BedrockOpenAiUpstream
     converse: ConverseUpstream
     imported: ImportedUpstream
+    embeddings: BedrockEmbeddingsUpstream
     limits: AnswerLimits = field(default_factory=AnswerLimits)
     apis: dict[str, BedrockApi] = field(default_factory=dict)
 
@@ -84,6 +86,8 @@ class UpstreamsByTarget:
                 return await self.fleet.open(target, request, connect_seconds)
             case SageMakerTarget():
                 return await self.sagemaker.open(target, request, connect_seconds)
+            case BedrockTarget() if request.endpoint == "embeddings":
+                return await self.embeddings.open(target, request, connect_seconds)
             case BedrockTarget(api="openai"):
                 return await self.bedrock_openai.open(target, request, connect_seconds)
             case BedrockTarget(api="converse"):

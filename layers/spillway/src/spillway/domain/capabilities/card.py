@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
+from spillway.domain.task import Task
+
 Answer: TypeAlias = Literal["yes", "emulated", "no", "unknown"]
 
 
@@ -19,6 +21,7 @@ class Ability(StrEnum):
     COMPLETIONS = "completions"
     RESPONSES = "responses"
     EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
     TOOLS = "tools"
     TOOL_CHOICE = "tool_choice"
     STREAMED_TOOLS = "streamed_tools"
@@ -82,6 +85,18 @@ class Card:
 
 
 UNKNOWN = Card()
+# The ability that every model of a task has.
+ABILITY_OF: Mapping[Task, Ability] = {
+    Task.CHAT: Ability.CHAT,
+    Task.EMBED: Ability.EMBEDDINGS,
+    Task.RERANK: Ability.RERANK,
+}
+
+
+def card_of_task(task: Task, context_length: int | None = None) -> Card:
+    """Return the card of a model that has its task's endpoint, and nothing that others' requests may ask for."""
+    ability = ABILITY_OF[task]
+    return Card(frozenset({ability}), cannot=frozenset(Ability) - {ability}, context_length=context_length)
 
 
 def not_shared(primary: Card, spill: Card) -> tuple[str, ...]:

@@ -5,16 +5,20 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import assert_never
 
-from spillway.domain.capabilities.card import Ability, Card
+from spillway.domain.capabilities.card import Ability, Card, card_of_task
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.engines.registry import engine_of
 from spillway.domain.paths.bedrock import bedrock_api
+from spillway.domain.paths.bedrock_embeddings import embedding_model
 from spillway.domain.paths.bedrock_models import BedrockModel, CalledModel, bedrock_model
 from spillway.domain.paths.containers import Protocol, protocol_in
 from spillway.domain.paths.model_catalog import find
 from spillway.domain.paths.path import Path
 from spillway.domain.paths.targets import BedrockApi
+from spillway.domain.task import Task
 
+# What models that write text have no endpoint for.
+_NO_VECTORS = {Ability.EMBEDDINGS: False, Ability.RERANK: False}
 _TOOL_USE = frozenset({Ability.TOOLS, Ability.TOOL_CHOICE, Ability.STREAMED_TOOLS, Ability.PARALLEL_TOOLS})
 # Beside the endpoints and tools, what vLLM does for every generating model.
 _BY_VLLM = (Ability.JSON_OBJECT, Ability.JSON_SCHEMA, Ability.CHOICES, Ability.PROMPTS, Ability.LOGPROBS)
@@ -46,8 +50,10 @@ def cards_of(
 
 def bedrock_card(model_id: str, api: BedrockApi | None = None) -> Card:
     """Return the card of a model or inference profile of Bedrock's catalog; ``api`` is the one that the user named."""
+    if embeds := embedding_model(model_id):
+        return card_of_task(Task.EMBED, embeds.context_length)
     model, api = bedrock_model(model_id), bedrock_api(model_id, api)
-    known = {**_known_of(model), Ability.CHAT: True, Ability.EMBEDDINGS: False, Ability.PROMPTS: False}
+    known = {**_known_of(model), **_NO_VECTORS, Ability.CHAT: True, Ability.PROMPTS: False}
     mapped = {Ability.COMPLETIONS}
     if api == "openai" and model is not None and model.responses:
         # The endpoint takes gpt-oss's response_format without holding the model to it.
@@ -69,6 +75,8 @@ def _own_id(asked: str, called: Mapping[str, CalledModel | None]) -> str:
 
 
 def _primary(spec: DeploymentSpec, called: Mapping[str, CalledModel | None], resources: Mapping[str, str]) -> Card:
+    if spec.path is not Path.BEDROCK and spec.task is not Task.CHAT:
+        return card_of_task(spec.task, spec.engine.max_model_len if spec.profile.runs_engine else None)
     match spec.path:
         case Path.FLEET:
             return _fleet_card(spec)
@@ -76,7 +84,7 @@ def _primary(spec: DeploymentSpec, called: Mapping[str, CalledModel | None], res
             return bedrock_card(_own_id(spec.profile.model_id(spec.model.id), called))
         case Path.IMPORT:
             # Bedrock's own engine, which takes OpenAI's bodies; what it heeds of them nobody promises.
-            known = {Ability.CHAT: True, Ability.COMPLETIONS: True, Ability.EMBEDDINGS: False}
+            known = {**_NO_VECTORS, Ability.CHAT: True, Ability.COMPLETIONS: True}
             return _card(known | _of_weights(spec), {Ability.RESPONSES})
         case Path.JUMPSTART:
             return _container_card(spec, resources)
@@ -85,9 +93,9 @@ def _primary(spec: DeploymentSpec, called: Mapping[str, CalledModel | None], res
 
 
 def _fleet_card(spec: DeploymentSpec) -> Card:
-    """Return what vLLM does for every generating model, tools aside; whether it embeds the model decides."""
+    """Return what vLLM does for every model that writes text, tools aside."""
     by_engine = (Ability.CHAT, Ability.COMPLETIONS, Ability.RESPONSES, *_BY_VLLM)
-    known = dict.fromkeys(by_engine, True) | _of_weights(spec)
+    known = _NO_VECTORS | dict.fromkeys(by_engine, True) | _of_weights(spec)
     card = _card(known | _tools_by(spec.engine.options.tool_call_parser), ())
     grammar = engine_of(spec.engine.name).grammar_of(spec.engine.options)
     return replace(card, context_length=spec.engine.max_model_len, grammar=grammar)
@@ -95,7 +103,7 @@ def _fleet_card(spec: DeploymentSpec) -> Card:
 
 def _container_card(spec: DeploymentSpec, resources: Mapping[str, str]) -> Card:
     """Return what JumpStart's container does; the hub tells which it is once it is made."""
-    known = {Ability.CHAT: True} | _of_weights(spec)
+    known = {**_NO_VECTORS, Ability.CHAT: True} | _of_weights(spec)
     protocol = protocol_in(resources)
     if protocol is None:
         return _card(known, {Ability.RESPONSES})
@@ -114,7 +122,7 @@ def _by_own_code(protocol: Protocol) -> dict[Ability, bool]:
     There is one choice in them, and their log probabilities are in a form of their own. What they do not know of a
     request they pass over, or read in another way, as TGI does formats of answers.
     """
-    lacking = {Ability.CHOICES, Ability.PROMPTS, Ability.LOGPROBS, Ability.EMBEDDINGS}
+    lacking = {Ability.CHOICES, Ability.PROMPTS, Ability.LOGPROBS}
     return dict.fromkeys(lacking if protocol.tools else lacking | {Ability.JSON_OBJECT, Ability.JSON_SCHEMA}, False)
 
 

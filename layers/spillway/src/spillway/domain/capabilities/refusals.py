@@ -70,6 +70,8 @@ _TOO_LONG = tuple(
         # Bedrock, RooCodeInc/Roo-Code#3713, daisuke-awaji/moca#254, and AWS's own sentence.
         r"exceed(?:s)? (?:the )?context limit",
         r"(?:prompt|input) is too long",
+        # Titan's embeddings, as quoted in public reports.
+        r"Too many input tokens\. Max input tokens: (\d+)",
     )
 )
 # Our own translations name the field that they have no form for.

@@ -11,10 +11,12 @@ from spillway.domain.engines.engine import Options
 from spillway.domain.engines.registry import DEFAULT_ENGINE, ENGINES, engine_of
 from spillway.domain.frozen import LEAST, Frozen
 from spillway.domain.paths.bedrock_models import AskedModel
+from spillway.domain.paths.model_catalog import known_task
 from spillway.domain.paths.path import Billing, Path
 from spillway.domain.paths.profile import PathProfile
 from spillway.domain.paths.registry import profile_of
 from spillway.domain.paths.targets import BedrockApi
+from spillway.domain.task import Task
 
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$"
 _CLOCK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
@@ -42,6 +44,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 class ModelSpec(Frozen):
     """The model: a Hugging Face, JumpStart or Bedrock id, and the user's own weights if any.
 
+    ``task`` decides which endpoints answer: left out it is what the id tells, else chat.
     On path bedrock, ``api`` is the one to call it by, chosen by the model when left out, and ``allow_global`` lets an
     inference profile be chosen that may answer from any region of the world.
     """
@@ -51,6 +54,9 @@ class ModelSpec(Frozen):
     accept_eula: bool = False
     api: BedrockApi | None = None
     allow_global: bool = False
+    task: (
+        Annotated[Task, Field(description="chat, embed or rerank: known of many models; chat where it is not")] | None
+    ) = None
 
 
 class WarmWindow(Frozen):
@@ -284,6 +290,11 @@ class DeploymentSpec(Frozen):
     def profile(self) -> PathProfile:
         """What is true of its path."""
         return profile_of(self.path)
+
+    @property
+    def task(self) -> Task:
+        """What its model is for: as it was asked for, else as the model's id tells, else chat."""
+        return self.model.task or known_task(self.model.id) or Task.CHAT
 
     @property
     def wanted_instance_types(self) -> tuple[str, ...]:

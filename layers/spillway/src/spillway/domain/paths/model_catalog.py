@@ -8,12 +8,17 @@ precision they are published in, with room for a KV cache, most wanted first.
 from dataclasses import dataclass
 
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.paths.bedrock_embeddings import bedrock_task
 from spillway.domain.paths.bedrock_models import own_id
+from spillway.domain.task import Task
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model under its ids. ``weights_gb`` are gigabytes on disk; ``gated`` weights need a Hugging Face token."""
+    """One model under its ids. ``weights_gb`` are gigabytes on disk; ``gated`` weights need a Hugging Face token.
+
+    ``context_length`` is the most tokens that an engine can be started with, None where that was not looked up.
+    """
 
     id: str
     bedrock_id: str | None
@@ -21,10 +26,13 @@ class Model:
     instance_types: tuple[str, ...]
     weights_gb: int
     gated: bool = False
+    task: Task = Task.CHAT
+    context_length: int | None = None
 
 
 _ONE_GPU_8B = ("g6e.xlarge", "g5.2xlarge", "g6.2xlarge")
 _FOUR_GPUS = ("g6e.12xlarge", "g5.48xlarge")
+_ONE_SMALL_GPU = ("g6.xlarge", "g5.xlarge", "g6e.xlarge")
 
 MODELS = (
     Model(
@@ -60,6 +68,40 @@ MODELS = (
     ),
     Model("google/gemma-3-12b-it", "google.gemma-3-12b-it", None, ("g6e.xlarge",), 25, gated=True),
     Model("google/gemma-3-27b-it", "google.gemma-3-27b-it", None, _FOUR_GPUS, 55, gated=True),
+    Model(
+        "BAAI/bge-m3",
+        None,
+        "huggingface-sentencesimilarity-bge-m3",
+        _ONE_SMALL_GPU,
+        3,
+        task=Task.EMBED,
+        context_length=8_192,
+    ),
+    Model(
+        "BAAI/bge-large-en-v1.5",
+        None,
+        "huggingface-sentencesimilarity-bge-large-en-v1-5",
+        _ONE_SMALL_GPU,
+        2,
+        task=Task.EMBED,
+        context_length=512,
+    ),
+    Model(
+        "intfloat/multilingual-e5-large",
+        None,
+        "huggingface-sentencesimilarity-multilingual-e5-large",
+        _ONE_SMALL_GPU,
+        3,
+        task=Task.EMBED,
+        context_length=512,
+    ),
+    Model("intfloat/e5-mistral-7b-instruct", None, None, _ONE_GPU_8B, 29, task=Task.EMBED, context_length=32_768),
+    Model("Qwen/Qwen3-Embedding-0.6B", None, None, _ONE_SMALL_GPU, 2, task=Task.EMBED, context_length=32_768),
+    Model("Qwen/Qwen3-Embedding-4B", None, None, _ONE_SMALL_GPU, 9, task=Task.EMBED, context_length=40_960),
+    Model("Qwen/Qwen3-Embedding-8B", None, None, _ONE_GPU_8B, 16, task=Task.EMBED, context_length=40_960),
+    Model("BAAI/bge-reranker-v2-m3", None, None, _ONE_SMALL_GPU, 3, task=Task.RERANK, context_length=8_192),
+    Model("Qwen/Qwen3-Reranker-0.6B", None, None, _ONE_SMALL_GPU, 2, task=Task.RERANK, context_length=40_960),
+    Model("Qwen/Qwen3-Reranker-4B", None, None, _ONE_SMALL_GPU, 9, task=Task.RERANK, context_length=40_960),
 )
 
 _BY_ID = {
@@ -73,6 +115,29 @@ _BY_ID = {
 def find(model_id: str) -> Model | None:
     """Return what is known about a model by any of its ids, None for a model that isn't listed."""
     return _BY_ID.get(own_id(model_id) if is_bedrock_id(model_id) else model_id.lower())
+
+
+# As the hub's ids spell tasks (``meta-textgeneration-…``), and its documents in words.
+_HUB_TASKS = {
+    "textgeneration": Task.CHAT,
+    "sentencesimilarity": Task.EMBED,
+    "textembedding": Task.EMBED,
+    "tcembedding": Task.EMBED,
+}
+
+
+def hub_task(said: str) -> Task | None:
+    """Return what JumpStart's hub means by a model's task; None for a word that is not known here."""
+    return _HUB_TASKS.get(said.replace(" ", "").lower())
+
+
+def known_task(model_id: str) -> Task | None:
+    """Return what a model is for, by any of its ids; None where none of them tells."""
+    if model := find(model_id):
+        return model.task
+    if is_bedrock_id(model_id):
+        return bedrock_task(model_id)
+    return hub_task(model_id.split("-")[1]) if is_jumpstart_id(model_id) and "-" in model_id else None
 
 
 def is_hugging_face_id(model_id: str) -> bool:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias, assert_never
 
+from spillway.domain.paths.bedrock_embeddings import bedrock_task
 from spillway.domain.paths.path import Path
+from spillway.domain.task import Task
 
 BedrockApi: TypeAlias = Literal["converse", "openai"]
 
@@ -26,12 +28,18 @@ class BedrockTarget:
         """The id by which something may be known of the model."""
         return self.own_id or self.model_id
 
+    @property
+    def task(self) -> Task:
+        """What its model is for, as its id tells."""
+        return bedrock_task(self.known_id) or Task.CHAT
+
 
 @dataclass(frozen=True)
 class ImportedTarget:
     """A model of the user's own in Bedrock (Custom Model Import), reached by InvokeModel with OpenAI's bodies."""
 
     path: ClassVar = Path.IMPORT
+    task: ClassVar = Task.CHAT
     model_arn: str
     # Custom model units that one copy of it runs on: what is billed.
     units_per_copy: int | None = None
@@ -49,6 +57,7 @@ class SageMakerTarget:
     component: str
     framework: str | None = None
     version: str | None = None
+    task: Task = Task.CHAT
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,7 @@ class FleetTarget:
 
     path: ClassVar = Path.FLEET
     deployment: str
+    task: Task = Task.CHAT
 
 
 Target: TypeAlias = BedrockTarget | ImportedTarget | SageMakerTarget | FleetTarget
@@ -88,6 +98,8 @@ def target_from_json(data: dict[str, Any]) -> Target:
     Raises ``ValueError`` for a kind that is none, ``TypeError`` for one with other fields.
     """
     fields = {key: value for key, value in data.items() if key != "kind"}
+    if "task" in fields:
+        fields["task"] = Task(fields["task"])
     try:
         path = Path(data["kind"])
     except ValueError as err:

@@ -12,7 +12,7 @@ from spillway.gateway.upstream import UpstreamRequest
 
 # What a request without a limit of its own is limited to when its key has limits: they can't be kept otherwise. A text
 # completion's is OpenAI's and the engines' own default.
-_DEFAULTS = {"chat/completions": 4096, "completions": 16, "responses": 4096, "embeddings": 0}
+_DEFAULTS = {"chat/completions": 4096, "completions": 16, "responses": 4096, "embeddings": 0, "rerank": 0}
 # Byte-level vocabularies have no token shorter than a byte; the rest is for what a chat template adds by itself.
 _TEMPLATE_TOKENS = 256
 _BYTES_PER_TOKEN = 4
@@ -25,6 +25,7 @@ _FIELDS = {
     "completions": ("max_tokens",),
     "responses": ("max_output_tokens",),
     "embeddings": (),
+    "rerank": (),
 }
 _CAPPED_BY = {"chat/completions": "max_tokens", "completions": "max_tokens", "responses": "max_output_tokens"}
 

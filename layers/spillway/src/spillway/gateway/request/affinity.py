@@ -22,7 +22,7 @@ def affinity_of(request: UpstreamRequest) -> str | None:
     They are a hash of what the client named, or else of how the prompt begins: instructions, system and developer
     messages and the first message after them, which no later turn changes. None where no prefix is worth finding again.
     """
-    if request.endpoint == "embeddings":
+    if request.endpoint in ("embeddings", "rerank"):
         return None
     named = next((f"{name}:{value}" for name in _NAMED if (value := _text(request.body.get(name)))), None)
     opening = named or "\n".join(filter(None, _opening(request.body)))

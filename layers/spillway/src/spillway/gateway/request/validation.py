@@ -26,6 +26,8 @@ def check_shape(endpoint: Endpoint, body: dict[str, Any]) -> None:
             _check_text_or_list(body, "input")
             if body.get("stream"):
                 raise InvalidRequest("embeddings are not streamed", param="stream", allowed=["false"])
+        case "rerank":
+            _check_texts(body)
         case "responses":
             _check_text_or_list(body, "input")
             _check_stateless(body)
@@ -34,6 +36,15 @@ def check_shape(endpoint: Endpoint, body: dict[str, Any]) -> None:
 def _check_text_or_list(body: dict[str, Any], field: str) -> None:
     if not isinstance(body.get(field), str | list) or not body[field]:
         raise InvalidRequest(f"{field} must be a string or a list and not empty", param=field)
+
+
+def _check_texts(body: dict[str, Any]) -> None:
+    if not isinstance(body.get("query"), str) or not body["query"]:
+        raise InvalidRequest("query must be a string and not empty", param="query", code="invalid_type")
+    if not isinstance(body.get("documents"), list) or not body["documents"]:
+        raise InvalidRequest("documents must be a list and not empty", param="documents", code="invalid_type")
+    if body.get("stream"):
+        raise InvalidRequest("a ranking is not streamed", param="stream", allowed=["false"])
 
 
 def _check_stateless(body: dict[str, Any]) -> None:

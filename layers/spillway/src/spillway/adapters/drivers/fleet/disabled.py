@@ -46,4 +46,4 @@ class DisabledFleetDriver:
 
     def target(self, deployment: Deployment) -> FleetTarget:
         """Return the fleet by its name."""
-        return FleetTarget(deployment.name)
+        return FleetTarget(deployment.name, deployment.spec.task)

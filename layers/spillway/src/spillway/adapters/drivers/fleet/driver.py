@@ -122,7 +122,7 @@ class FleetDriver:
 
     def target(self, deployment: Deployment) -> FleetTarget:
         """Return the fleet by its name, which its route and its engines know."""
-        return FleetTarget(deployment.name)
+        return FleetTarget(deployment.name, deployment.spec.task)
 
     def _look(self, names: Names) -> "AutoScalingGroupTypeDef | None":
         """Return the group; Conflict, before anything is made, where a name is taken by another owner's."""

@@ -134,7 +134,7 @@ class JumpstartDriver:
     def target(self, deployment: Deployment) -> SageMakerTarget:
         """Return endpoint and component, which bear the same name, with the container that answers."""
         base, resources = self._names(deployment).base, deployment.resources
-        return SageMakerTarget(base, base, resources.get(FRAMEWORK), resources.get(VERSION))
+        return SageMakerTarget(base, base, resources.get(FRAMEWORK), resources.get(VERSION), deployment.spec.task)
 
     def _document(self, deployment: Deployment) -> Mapping[str, Any]:
         hub_id = jumpstart_id(deployment.spec.model.id)

@@ -1,0 +1,1 @@
+"""Embeddings by InvokeModel, in the form of each family of models."""
