@@ -25,7 +25,7 @@ from tests.sandbox.cloud.ml_resources import (
 )
 from tests.sandbox.cloud.moto_cloud import ACCOUNT
 from tests.sandbox.cloud.ports import Emit, EngineHost
-from tests.sandbox.sagemaker_runtime import NO_CAPACITY, Refusal
+from tests.sandbox.sagemaker_runtime import NO_CAPACITY, Hosted, Refusal
 
 
 class SageMaker:
@@ -49,8 +49,8 @@ class SageMaker:
         """Return every kind of resource."""
         return [self.models, self.configurations, self.endpoints, self.components]
 
-    def resolve(self, endpoint: str, component: str | None) -> str | Refusal:
-        """Return the URL of the engine that an invocation goes to."""
+    def resolve(self, endpoint: str, component: str | None) -> Hosted | Refusal:
+        """Return the engine that an invocation goes to, with its container."""
         with self.lock:
             found = self.endpoints.get(endpoint)
             if found is None or found.status not in ("InService", "Updating"):
@@ -62,12 +62,13 @@ class SageMaker:
                 message = f"Inference Component {component} of account {ACCOUNT} not found."
                 return Refusal(400, "ValidationError", message)
             ready = hosted.ready
+            image = self.models.take(hosted.given["Specification"]["ModelName"]).given["PrimaryContainer"]["Image"]
         if not ready:
             at = self.clock.time()
             dimensions = {"InferenceComponentName": component}
             self._metrics.put("AWS/SageMaker", "NoCapacityInvocationFailures", dimensions, [1.0], at)
             return NO_CAPACITY
-        return ready[next(self._turns[component]) % len(ready)].url
+        return Hosted(ready[next(self._turns[component]) % len(ready)].url, str(image))
 
     def lose_copy(self, component: str) -> None:
         """Kill one copy's container now; it is started again."""

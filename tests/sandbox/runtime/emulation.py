@@ -33,7 +33,7 @@ from tests.sandbox.cloud.vpc_links import VpcLinks
 from tests.sandbox.cloud.workflows import Workflows
 from tests.sandbox.runtime.functions import FunctionSpec
 from tests.sandbox.runtime.lambda_runtime import Invocation
-from tests.sandbox.sagemaker_runtime import Refusal, SageMakerRuntime
+from tests.sandbox.sagemaker_runtime import SageMakerRuntime
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,5 @@ class Emulation:
 
     def routes(self, session: aiohttp.ClientSession) -> list[web.RouteDef]:
         """Return the routes of the data planes and of what moto lacks."""
-        sagemaker = SageMakerRuntime(self._resolve, session, Random(0))
+        sagemaker = SageMakerRuntime(self.sagemaker.resolve, session, Random(0))
         return [*self.bedrock.routes(), *self.bedrock_control.routes(), *sagemaker.routes()]
-
-    def _resolve(self, endpoint: str, component: str | None) -> str | Refusal:
-        found = self.sagemaker.resolve(endpoint, component)
-        return found if isinstance(found, str) else Refusal(found.status, found.code, found.message)

@@ -187,7 +187,7 @@ ANSWERS: dict[str, tuple[Target, bool, bytes]] = {
     "a fleet's answer of unknown length": (FLEET, False, _until_closed(completion(FIRST))),
     "a fleet's stream": (FLEET, True, _chunked(*_EVENTS)),
     "a fleet's stream of unknown length": (FLEET, True, _until_closed(*_EVENTS)),
-    "SageMaker's answer": (SAGEMAKER, False, _sized(completion(FIRST))),
+    "SageMaker's answer": (SAGEMAKER, False, _chunked(*_SAGEMAKER_EVENTS)),
     "SageMaker's stream": (SAGEMAKER, True, _chunked(*_SAGEMAKER_EVENTS)),
     "Converse's answer": (CONVERSE, False, _sized(_CONVERSE_WHOLE)),
     "Converse's stream": (CONVERSE, True, _chunked(*_CONVERSE_EVENTS)),

@@ -18,7 +18,7 @@ from spillway.adapters.upstreams.converse.upstream import ConverseUpstream
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.registry import UpstreamsByTarget
-from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
+from spillway.adapters.upstreams.sagemaker.upstream import SageMakerUpstream
 from spillway.domain.paths.targets import Target
 from spillway.gateway.upstream import UpstreamRequest
 from spillway.settings import Settings

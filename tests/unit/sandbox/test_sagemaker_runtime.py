@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EventStreamError
 
 from tests.sandbox.engine import Engine, EngineConfig
-from tests.sandbox.sagemaker_runtime import NO_CAPACITY, Refusal, SageMakerRuntime
+from tests.sandbox.sagemaker_runtime import NO_CAPACITY, Hosted, Refusal, SageMakerRuntime
 from tests.unit.sandbox.conftest import Connect, Serve, drain
 from tests.waiting import until
 
@@ -29,10 +29,10 @@ async def engine() -> AsyncIterator[Engine]:
 async def url(engine: Engine, serve: Serve, http: aiohttp.ClientSession) -> str:
     engine_url = await engine.start()
 
-    def resolve(endpoint: str, component: str | None) -> str | Refusal:
+    def resolve(endpoint: str, component: str | None) -> Hosted | Refusal:
         if endpoint != "chat":
             return Refusal(400, "ValidationError", f"Endpoint {endpoint} of account 123456789012 not found.")
-        return engine_url if component == "chat-1" else NO_CAPACITY
+        return Hosted(engine_url) if component == "chat-1" else NO_CAPACITY
 
     return await serve(SageMakerRuntime(resolve, http, Random(7)).routes())
 
@@ -158,3 +158,58 @@ async def test_a_client_that_hangs_up_stops_the_engine(url: str, engine: Engine,
         answer.close()
     await until(lambda: not engine.running)
     assert engine.totals.finished == {"abort": 1}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_container_that_says_nothing_is_given_up(
+    engine: Engine, serve: Serve, http: aiohttp.ClientSession, connect: Connect, stream: bool
+) -> None:
+    hosted = Hosted(await engine.start())
+    url = await serve(SageMakerRuntime(lambda _endpoint, _component: hosted, http, Random(7), seconds=0).routes())
+    client: Any = connect("sagemaker-runtime", url)
+    with pytest.raises(client.exceptions.ModelError, match="invocation timed out") as caught:
+        await (open_stream(client, HELLO) if stream else invoke(client, HELLO))
+    assert caught.value.response["OriginalStatusCode"] == 0
+
+
+TGI = "huggingface-pytorch-tgi-inference:2.1.1-tgi2.0.0-gpu-py310-cu121-ubuntu22.04"
+REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
+    (TGI, {"prompt": "hello"}, 422, "missing field `messages`"),
+    (TGI, HELLO, 422, "missing field `model`"),
+    (TGI, HELLO | {"model": "tgi", "stop": "."}, 422, "expected a sequence"),
+    (TGI, HELLO | {"model": "tgi", "temperature": 0}, 422, "must be strictly positive"),
+    ("djl-inference:0.29.0-lmi11.0.0-cu124", {"prompt": "hello"}, 424, "Input Parsing failed"),
+    ("djl-inference:0.34.0-lmi16.0.0-cu128", {"prompt": "hello"}, 424, "Input Parsing failed"),
+    ("djl-inference:0.34.0-lmi16.0.0-cu128", HELLO | {"tool_choice": "required"}, 424, "is not supported"),
+]
+
+
+@pytest.mark.parametrize(("image", "body", "status", "words"), REFUSED)
+async def test_a_container_refuses_what_it_has_no_form_for(
+    engine: Engine,
+    serve: Serve,
+    http: aiohttp.ClientSession,
+    connect: Connect,
+    image: str,
+    body: dict[str, Any],
+    status: int,
+    words: str,
+) -> None:
+    hosted = Hosted(await engine.start(), f"registry/{image}")
+    url = await serve(SageMakerRuntime(lambda _endpoint, _component: hosted, http, Random(7)).routes())
+    client: Any = connect("sagemaker-runtime", url)
+    with pytest.raises(client.exceptions.ModelError, match=words) as caught:
+        await invoke(client, body)
+    assert caught.value.response["OriginalStatusCode"] == status
+
+
+async def test_an_old_container_has_no_tools_and_says_nothing_of_it(
+    engine: Engine, serve: Serve, http: aiohttp.ClientSession, connect: Connect
+) -> None:
+    hosted = Hosted(await engine.start(), "registry/djl-inference:0.29.0-lmi11.0.0-cu124")
+    url = await serve(SageMakerRuntime(lambda _endpoint, _component: hosted, http, Random(7)).routes())
+    tools = [{"type": "function", "function": {"name": "weather"}}]
+    answer = await invoke(connect("sagemaker-runtime", url), HELLO | {"tools": tools, "tool_choice": "auto"})
+    [choice] = json.loads(answer["Body"].read())["choices"]
+    assert "tool_calls" not in choice["message"]
+    assert len(choice["message"]["content"].split()) == 30, "its own limit"

@@ -37,10 +37,18 @@ def chat(**message: Any) -> bytes:
     return json.dumps({"id": "c1", "created": 7, "model": "x", "choices": [choice], "usage": USAGE}).encode()
 
 
+def on_sagemaker(answer: bytes) -> bytes:
+    """Return a whole answer as SageMaker's containers are asked for every one: as a stream."""
+    return eventstream.event("PayloadPart", answer)
+
+
 async def asked_of_chat(target: Target, request: UpstreamRequest) -> tuple[str, Any]:
-    async with upstreams_to(Played([chat()])) as (upstreams, fake):
+    async with upstreams_to(Played([on_sagemaker(chat()) if target == SAGEMAKER else chat()])) as (upstreams, fake):
         await read(upstreams, target, request)
-    return fake.seen[0].path, fake.seen[0].body
+    body = fake.seen[0].body
+    if target == SAGEMAKER:
+        assert (body.pop("stream"), body.pop("stream_options")) == (True, {"include_usage": True})
+    return fake.seen[0].path, body
 
 
 async def streamed(request: UpstreamRequest, *chunks: Any) -> list[Any]:
@@ -318,7 +326,7 @@ async def test_a_response_tells_its_log_probabilities_whole_and_streamed() -> No
 
 async def test_a_whole_response() -> None:
     answer = chat(reasoning_content="hm", tool_calls=[CALL_IN_CHAT])
-    async with upstreams_to(Played([answer])) as (upstreams, _):
+    async with upstreams_to(Played([on_sagemaker(answer)])) as (upstreams, _):
         [raw] = await read(upstreams, SAGEMAKER, asking("responses", input="hi", temperature=0.5))
     body = json.loads(raw)
     assert (body["id"], body["object"], body["status"], body["model"]) == (

@@ -32,7 +32,7 @@ STREAM = sse(chunk("a")) + sse(chunk("b")) + sse("[DONE]")
     [
         (FLEET, False, "/stage/fleets/support-llama/v1/chat/completions", "execute-api", "support-llama"),
         (FLEET, True, "/stage/fleets/support-llama/v1/chat/completions", "execute-api", "support-llama"),
-        (SAGEMAKER, False, "/endpoints/spillway-ep/invocations", "sagemaker", None),
+        (SAGEMAKER, False, "/endpoints/spillway-ep/invocations-response-stream", "sagemaker", None),
         (SAGEMAKER, True, "/endpoints/spillway-ep/invocations-response-stream", "sagemaker", None),
         (OPENAI, False, "/openai/v1/chat/completions", "bedrock", "openai.gpt-oss-20b-1:0"),
     ],
@@ -40,7 +40,7 @@ STREAM = sse(chunk("a")) + sse(chunk("b")) + sse("[DONE]")
 async def test_what_an_openai_upstream_is_sent(
     target: Target, stream: bool, path: str, service: str, model: str | None
 ) -> None:
-    played = Played([eventstream.event("PayloadPart", STREAM)] if target == SAGEMAKER and stream else [STREAM])
+    played = Played([eventstream.event("PayloadPart", STREAM)] if target == SAGEMAKER else [STREAM])
     async with upstreams_to(played) as (upstreams, fake):
         await read(upstreams, target, a_request(stream=stream, seed=7))
 
@@ -49,7 +49,7 @@ async def test_what_an_openai_upstream_is_sent(
     assert f"/eu-west-1/{service}/aws4_request" in seen.headers["authorization"]
     assert seen.body.get("model") == model
     assert seen.body["seed"] == 7
-    assert seen.body.get("stream_options") == ({"include_usage": True} if stream else None)
+    assert seen.body.get("stream_options") == ({"include_usage": True} if stream or target == SAGEMAKER else None)
     assert seen.headers.get("x-amzn-sagemaker-inference-component") == ("spillway-ic" if target == SAGEMAKER else None)
 
 
@@ -200,16 +200,10 @@ async def test_an_engines_stream_passes_as_it_is() -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_payload_parts_are_reframed_whatever_the_splits(data: st.DataObject) -> None:
     """SageMaker cuts the engine's bytes anywhere, and the network cuts its messages anywhere."""
-    from spillway.adapters.upstreams.sagemaker import _stream_blocks
-
     parts = _split(data, STREAM, "parts")
     wire = b"".join(eventstream.event("PayloadPart", part, "application/octet-stream") for part in parts)
-
-    async def chunks() -> Any:
-        for piece in _split(data, wire, "wire"):
-            yield piece
-
-    blocks = [block async for block in _stream_blocks(chunks())]
+    async with upstreams_to(Played(_split(data, wire, "wire"))) as (upstreams, _):
+        blocks = await read(upstreams, SAGEMAKER, a_request(stream=True))
 
     assert b"".join(blocks) == STREAM
     assert all(block.endswith(b"\n\n") for block in blocks)

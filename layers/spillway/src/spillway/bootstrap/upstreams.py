@@ -13,7 +13,7 @@ from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.fleet_door import FleetDoor
 from spillway.adapters.upstreams.imported import ImportedUpstream
 from spillway.adapters.upstreams.registry import UpstreamsByTarget
-from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
+from spillway.adapters.upstreams.sagemaker.upstream import SageMakerUpstream
 from spillway.settings import Settings
 
 

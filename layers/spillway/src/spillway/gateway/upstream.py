@@ -46,6 +46,10 @@ class UpstreamRequest:
         body = {name: value for name, value in self.body.items() if name not in ("stream", "stream_options")}
         return replace(self, body=body, stream=False)
 
+    def streamed(self) -> "UpstreamRequest":
+        """Return the request for an answer in chunks."""
+        return replace(self, body=self.body | {"stream": True}, stream=True)
+
     def upstream_body(self, **changes: Any) -> dict[str, Any]:
         """Return the body for an engine that speaks OpenAI's protocol; a value of None removes its field.
 

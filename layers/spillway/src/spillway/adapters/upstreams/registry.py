@@ -13,7 +13,7 @@ from spillway.adapters.upstreams.emulation.emulate import open_emulated
 from spillway.adapters.upstreams.emulation.together import open_prompts
 from spillway.adapters.upstreams.fleet import FleetUpstream
 from spillway.adapters.upstreams.imported import ImportedUpstream
-from spillway.adapters.upstreams.sagemaker import SageMakerUpstream
+from spillway.adapters.upstreams.sagemaker.upstream import SageMakerUpstream
 from spillway.domain.capabilities.card import Ability
 from spillway.domain.decision import Code
 from spillway.domain.paths.targets import (

@@ -2,22 +2,25 @@
 
 Without one it takes the model's longest answer off (Bedrock's user guide, "How tokens are counted"), so that a few
 requests at once use up a minute's quota which their answers would hardly touch. What the answers did not use comes back
-at their end.
+at their end. TGI and older containers of LMI end an answer without a limit after a few dozen tokens.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from spillway.domain.paths.bedrock_models import bedrock_model
-from spillway.domain.paths.targets import BedrockTarget, ImportedTarget, Target
+from spillway.domain.paths.containers import protocol_of
+from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
 from spillway.gateway.upstream import Endpoint, UpstreamRequest
 
 Heard: TypeAlias = Callable[[int], str | None]
 
 # Never less, whatever answers used so far: 24 requests at once on a quota of 100,000 tokens a minute.
 FLOOR = 4_096
+# On containers, which refuse what does not fit their context: as a rule of 4,096 tokens and more.
+_ON_CONTAINERS = 1_024
 # Where thoughts come first, or nobody knows whether they do, until a few answers have shown what they need.
 FIRST_WITH_THOUGHTS = 16_384
 ANSWERS_THAT_SHOW = 20
@@ -31,7 +34,6 @@ _TEXT_COMPLETION = 16
 # vLLM's "This model's maximum context length is 8192 tokens. However, …"
 _CONTEXT = re.compile(r"maximum context length is (\d+)")
 
-_ON_BEDROCK = (BedrockTarget, ImportedTarget)
 _FIELDS: dict[Endpoint, tuple[str, ...]] = {
     "chat/completions": ("max_completion_tokens", "max_tokens"),
     "completions": ("max_tokens",),
@@ -69,13 +71,24 @@ class _Answers:
         return limit if self.most is None else min(limit, self.most)
 
 
-def _no_answers(target: BedrockTarget | ImportedTarget) -> _Answers:
-    if isinstance(target, ImportedTarget):
-        # It has no quota of tokens: a lower limit would gain nothing.
-        return _Answers(FIRST_WITH_THOUGHTS, FIRST_WITH_THOUGHTS, None)
-    model = bedrock_model(target.known_id)
-    may_think = model is None or model.reasons
-    return _Answers(FIRST_WITH_THOUGHTS if may_think else FLOOR, FLOOR, model.most_output if model else None)
+def _no_answers(target: Target) -> _Answers | None:
+    """Return what is known of a target before its first answer, None of one whose answers need no limit."""
+    match target:
+        case BedrockTarget():
+            model = bedrock_model(target.known_id)
+            may_think = model is None or model.reasons
+            return _Answers(FIRST_WITH_THOUGHTS if may_think else FLOOR, FLOOR, model.most_output if model else None)
+        case ImportedTarget():
+            # It has no quota of tokens: a lower limit would gain nothing.
+            return _Answers(FIRST_WITH_THOUGHTS, FIRST_WITH_THOUGHTS, None)
+        case SageMakerTarget():
+            protocol = protocol_of(target.framework, target.version)
+            cuts = protocol is not None and protocol.cuts_answers
+            return _Answers(_ON_CONTAINERS, _ON_CONTAINERS, None) if cuts else None
+        case FleetTarget():
+            return None
+        case _:
+            assert_never(target)
 
 
 @dataclass(frozen=True)
@@ -97,15 +110,15 @@ class AnswerLimits:
         self._answers: dict[tuple[str, Target], _Answers] = {}
 
     def limited(self, target: Target, request: UpstreamRequest) -> Limited | None:
-        """Return the request with a limit; None for one with its own, and where no limit counts against a quota."""
+        """Return the request with a limit; None for one with its own, and where a target needs none."""
         fields = _FIELDS.get(request.endpoint, ())
-        if not isinstance(target, _ON_BEDROCK) or not fields:
-            return None
-        if any(request.body.get(field) is not None for field in fields):
+        if not fields or any(request.body.get(field) is not None for field in fields):
             return None
         key = (request.deployment, target)
-        if (answers := self._answers.get(key)) is None:
-            answers = self._answers[key] = _no_answers(target)
+        answers = self._answers.get(key) or _no_answers(target)
+        if answers is None:
+            return None
+        self._answers[key] = answers
         limit = _TEXT_COMPLETION if request.endpoint == "completions" else request.default_max_tokens
         fixed = limit is not None
         if limit is None:
