@@ -197,6 +197,21 @@ async def test_a_prompt_that_is_too_long_is_the_clients_to_shorten(image: str, s
     assert (answer.status, answer.json["error"]["code"]) == (400, "context_length_exceeded")
 
 
+async def test_a_choice_that_a_container_has_no_form_for_is_told_by_its_field() -> None:
+    async with behind(ROLLING_LMI, parser="llama3_json") as (world, _):
+        answer = await asked(world, CHAT | {"tools": TOOLS, "tool_choice": "required"})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "tool_choice")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("image", [TGI, OLD_TGI], ids=["TGI", "old TGI"])
+async def test_a_mistake_that_is_told_inside_a_stream_is_the_clients(image: str, stream: bool) -> None:
+    async with behind(image) as (world, _):
+        answer = await asked(world, CHAT | {"top_p": 0, "stream": stream})
+    assert answer.status == 422
+    assert "`top_p` must be" in answer.json["error"]["message"]
+
+
 @with_each_container
 async def test_an_engine_that_dies_is_no_end(image: str) -> None:
     async with behind(image) as (world, engine):

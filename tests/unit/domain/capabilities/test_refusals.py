@@ -12,6 +12,7 @@ EVERYTHING = Demand(frozenset(Ability))
 LACKING: dict[str, Ability | None] = {
     '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set': Ability.TOOLS,
     "tool_choice=required requires --tool-call-parser to be set": Ability.TOOLS,
+    'Input parsing failed. tool_choice = "required" is not supported!': Ability.TOOL_CHOICE,
     "tiny-llama is not a multimodal model": Ability.IMAGES,
     "This model doesn't support tool use in streaming mode.": Ability.STREAMED_TOOLS,
     "This model doesn't support tool use.": Ability.TOOLS,

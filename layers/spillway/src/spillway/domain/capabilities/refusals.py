@@ -30,6 +30,8 @@ _LACKING: tuple[tuple[re.Pattern[str], Ability | None], ...] = tuple(
         # vLLM 0.32 without its flags for tools, recorded: '"auto" tool choice requires --…', and
         # 'tool_choice=required requires --…'.
         (r"tool[ _]choice\S* requires --", Ability.TOOLS),
+        # LMI 0.32 to 0.34, in djl-serving's code: 'tool_choice = "required" is not supported!'
+        (r'tool_choice = "required" is not supported', Ability.TOOL_CHOICE),
         # vLLM 0.32, recorded: 'tiny-llama is not a multimodal model'; its limit of images, where one is set.
         (r"is not a multimodal model|at most 0 image", Ability.IMAGES),
         # Converse, n8n-io/n8n#14206.
