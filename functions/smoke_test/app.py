@@ -1,4 +1,4 @@
-"""Proof that a target answers, by one small completion over the gateway's own way, or that the way itself is open."""
+"""Proof that a target answers, by one small request over the gateway's own way, or that the way itself is open."""
 
 import asyncio
 import time

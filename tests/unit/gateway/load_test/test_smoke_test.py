@@ -9,6 +9,7 @@ from functions.smoke_test.app import handler
 from spillway.domain.decision import Code
 from spillway.domain.errors import AccessPending, SmokeTestFailed
 from spillway.domain.paths.targets import FleetTarget, Target, target_to_json
+from spillway.domain.task import Task
 from spillway.gateway.errors import UpstreamRejected, UpstreamUnavailable
 from spillway.gateway.load_test.smoke_test import smoke_test
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
@@ -166,3 +167,38 @@ def test_the_handler_reaches_the_target_of_its_event(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("FLEETS_URL", "http://127.0.0.1:1/fleets")
     with pytest.raises(SmokeTestFailed, match="support-llama"):
         handler({"deployment": "support-llama", "target": target_to_json(TARGET)}, None)
+
+
+EMBEDS = FleetTarget("support-llama", Task.EMBED)
+RANKS = FleetTarget("support-llama", Task.RERANK)
+VECTOR = json.dumps({"object": "list", "data": [{"index": 0, "embedding": [0.5, -1]}]}).encode()
+RANKING = json.dumps({"results": [{"index": 0, "relevance_score": 0.9}, {"index": 1, "relevance_score": 0.1}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("target", "endpoint", "good"),
+    [(EMBEDS, "embeddings", VECTOR), (RANKS, "rerank", RANKING)],
+    ids=["embed", "rerank"],
+)
+async def test_a_model_that_writes_no_text_is_asked_for_what_it_is_for(
+    target: Target, endpoint: str, good: bytes
+) -> None:
+    upstreams = FakeUpstreams({"fleet": [good]})
+    assert await smoke_test(upstreams, target, "support-llama", "r", FakeClock().monotonic) == 0.0
+    assert [asked[1].endpoint for asked in upstreams.requests] == [endpoint]
+
+
+@pytest.mark.parametrize("target", [EMBEDS, RANKS], ids=["embed", "rerank"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"choices": []}',
+        b'{"data": [], "results": []}',
+        b'{"data": [{"embedding": []}], "results": [{"index": 0}]}',
+        b'{"data": [{"embedding": ["a"]}], "results": [{"relevance_score": "1"}, {"relevance_score": 1}]}',
+        b'{"error": {"message": "dead", "code": 500}}',
+    ],
+)
+async def test_what_is_no_vector_and_no_ranking_fails(target: Target, answer: bytes) -> None:
+    with pytest.raises(SmokeTestFailed, match="support-llama"):
+        await smoke_test(FakeUpstreams({"fleet": [answer]}), target, "support-llama", "r", FakeClock().monotonic)

@@ -9,6 +9,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.parsers import with_parsers
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.tasks import with_task
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound
 from spillway.domain.paths.fleet import ec2_instance_type
 from spillway.domain.paths.instance_types import is_written_as_type
@@ -27,7 +28,7 @@ _FIXED = {
 
 def admitted(spec: DeploymentSpec) -> DeploymentSpec:
     """Return the spec with its last defaults filled in; InvalidRequest for what its path cannot serve."""
-    return with_parsers(_with_instance_types(spec))
+    return with_parsers(with_task(_with_instance_types(spec)))
 
 
 def _with_instance_types(spec: DeploymentSpec) -> DeploymentSpec:

@@ -12,6 +12,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.status import Status
 from spillway.domain.errors import Conflict, InvalidRequest, NotFound
 from spillway.domain.pricing.price_book import HourlyPrice, PriceBook
+from spillway.domain.task import Task
 from spillway.ports import BenchmarkRecords, Deployments, Workflows
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,10 @@ def ensure_measurable(deployment: Deployment, now: datetime) -> None:
     if not deployment.spec.profile.has_instances:
         raise InvalidRequest(
             f"{name} runs on Bedrock: it has no instances whose capacity could be measured", code="not_measurable"
+        )
+    if deployment.spec.task is not Task.CHAT:
+        raise InvalidRequest(
+            f"{name} is for {deployment.spec.task}, and a benchmark measures answers in chat", code="not_measurable"
         )
     if deployment.is_claimed(now) and deployment.is_benchmarked:
         raise _running(name)

@@ -12,12 +12,15 @@ import pytest
 
 from spillway.adapters.drivers.fleet.config import FleetConfig
 from spillway.adapters.drivers.fleet.user_data import PROXY_IMAGE, packed, user_data
+from spillway.domain.admission import admitted
 from spillway.domain.deployments.resource_names import Names
+from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.engines.engine import Flag
 from spillway.domain.engines.registry import ENGINES
 from spillway.domain.engines.vllm import VLLM
 from tests.builders import a_spec
 from tests.sandbox.cloud.boot_scripts import command_in
+from tests.sandbox.engine_command import Command, read_command
 
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-AbCdEf"
 CONFIG = FleetConfig(
@@ -277,3 +280,29 @@ def _docker_run(script: str) -> tuple[list[str], list[str]]:
     words = done.stdout.splitlines()
     at = words.index(VLLM.image)
     return words[:at], words[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("model", "task"),
+    [
+        ({"id": "Qwen/Qwen3-Embedding-8B"}, "embed"),
+        ({"id": "acme/unheard-of-7b", "task": "embed"}, "embed"),
+        ({"id": "BAAI/bge-m3"}, "embed"),
+        ({"id": "BAAI/bge-reranker-v2-m3"}, "score"),
+        ({"id": "acme/unheard-of-7b"}, "generate"),
+    ],
+)
+def test_the_engine_is_started_for_what_its_model_is_for(model: dict[str, str], task: str) -> None:
+    spec = admitted(a_spec(model=model))
+    assert _command(spec).task == task
+
+
+def test_a_reranker_that_was_published_to_chat_is_told_what_it_is() -> None:
+    engine = {"chat_template": "https://example.com/qwen3_reranker.jinja"}
+    assert _command(admitted(a_spec(model={"id": "Qwen/Qwen3-Reranker-4B"}, engine=engine))).task == "score"
+
+
+def _command(spec: DeploymentSpec) -> Command:
+    """Return what the sandbox reads of the script: of a model that is not on the hub too, whose weights lie in S3."""
+    words = [*_docker_run(user_data(spec, NAMES, CONFIG))[1]]
+    return read_command([word.replace("$(nvidia-smi -L | wc -l)", "1") for word in words])

@@ -95,3 +95,20 @@ def test_a_wish_that_a_container_has_no_setting_for_is_refused(engine: dict[str,
     with pytest.raises(InvalidRequest, match=r"djl-inference:0\.29\.0") as caught:
         told(a_hosting(OLD_LMI), a_hub_model(**engine))
     assert caught.value.param == param
+
+
+def an_embedder(model: str = "huggingface-textembedding-acme-1b", task: str | None = None) -> Any:
+    return a_spec(path="jumpstart", model={"id": model, "task": task})
+
+
+def test_a_container_of_vllms_is_told_that_its_model_embeds() -> None:
+    hosting = told(a_hosting(VLLM), an_embedder())
+    assert hosting.environment == {"SM_VLLM_RUNNER": "pooling"}
+    assert command_of({"Image": hosting.image, "Environment": hosting.environment}, "embed").task == "embed"
+
+
+@pytest.mark.parametrize("container", [LMI, OLD_LMI, TGI], ids=["lmi", "old lmi", "tgi"])
+def test_a_container_that_embeds_in_a_protocol_of_its_own_is_refused(container: tuple[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match="a fleet serves such models") as refused:
+        told(a_hosting(container), an_embedder())
+    assert refused.value.param == "model.task"

@@ -10,6 +10,7 @@ from spillway.adapters.drivers.jumpstart.driver import JumpstartDriver, jumpstar
 from spillway.domain.errors import CapacityUnavailable, Conflict, InvalidRequest, Retryable
 from spillway.domain.observations.capacity import Capacity
 from spillway.domain.paths.targets import SageMakerTarget
+from spillway.domain.task import Task
 from tests.builders import a_deployment, a_spec
 from tests.unit.adapters.drivers.conftest import FakeQuotas
 from tests.unit.adapters.drivers.jumpstart.fake_sagemaker import DOCUMENT, FakeSageMaker, refused
@@ -379,3 +380,16 @@ def test_the_environment_and_the_record_name_what_reads_calls(
     environment = sagemaker.models[BASE]["PrimaryContainer"]["Environment"]
     assert environment["OPTION_TOOL_CALL_PARSER"] == "llama3_json"
     assert environment["OPTION_ENABLE_AUTO_TOOL_CHOICE"] == "true"
+
+
+def test_preflight_holds_the_task_against_the_hubs(driver: JumpstartDriver, sagemaker: FakeSageMaker) -> None:
+    sagemaker.documents["acme-7b"] = {**copy.deepcopy(DOCUMENT), "Task": "Sentence Similarity"}
+    with pytest.raises(InvalidRequest, match="is for embed") as refusal:
+        driver.preflight(a_jumpstart(id="acme-7b"))
+    assert (refusal.value.param, refusal.value.allowed) == ("model.task", ("embed",))
+    sagemaker.documents["acme-7b"]["Task"] = "Something New"
+    driver.preflight(a_jumpstart(id="acme-7b"))
+
+
+def test_the_target_tells_what_its_model_is_for(driver: JumpstartDriver) -> None:
+    assert driver.target(a_jumpstart(id="acme-7b", task="embed")) == SageMakerTarget(BASE, BASE, Task.EMBED)

@@ -7,6 +7,7 @@ from spillway.domain.engines.engine import Parsers
 from spillway.domain.engines.registry import engine_of
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.model_catalog import find
+from spillway.domain.task import Task
 
 
 def with_parsers(spec: DeploymentSpec) -> DeploymentSpec:
@@ -19,6 +20,8 @@ def with_parsers(spec: DeploymentSpec) -> DeploymentSpec:
                 param="engine.chat_template",
             )
         return spec
+    if spec.task is not Task.CHAT:
+        _ensure_reads_nothing(spec)
     known = parsers_for(spec)
     filled = {
         "tool_call_parser": engine.tool_call_parser or known.tool_call,
@@ -26,6 +29,25 @@ def with_parsers(spec: DeploymentSpec) -> DeploymentSpec:
         "args": {**known.args, **engine.args},
     }
     return spec.model_copy(update={"engine": engine.model_copy(update=filled)})
+
+
+def _ensure_reads_nothing(spec: DeploymentSpec) -> None:
+    """Raise InvalidRequest for a parser of a model that writes no text, and where one that ranks lacks its template.
+
+    vLLM's examples have the template of the rerankers that were published as models that chat
+    (``examples/pooling/score/template``), and its image does not.
+    """
+    for field in ("tool_call_parser", "reasoning_parser"):
+        if getattr(spec.engine.options, field) is not None:
+            raise InvalidRequest(
+                f"engine.{field} reads what a model writes, and {spec.model.id} is for {spec.task}: leave it out",
+                param=f"engine.{field}",
+            )
+    if _known(spec).needs_template and spec.engine.chat_template is None:
+        raise InvalidRequest(
+            f"{spec.model.id} ranks by a chat template that is not its own: name it in engine.chat_template",
+            param="engine.chat_template",
+        )
 
 
 def parsers_for(spec: DeploymentSpec) -> Parsers:
@@ -39,7 +61,7 @@ def parsers_for(spec: DeploymentSpec) -> Parsers:
 
 def notes_on(spec: DeploymentSpec) -> list[str]:
     """Return what a user should know of a spec that is taken as it is."""
-    if not spec.profile.runs_engine or spec.engine.tool_call_parser is not None:
+    if not spec.profile.runs_engine or spec.engine.tool_call_parser is not None or spec.task is not Task.CHAT:
         return []
     known = _known(spec)
     if known.needs_template:

@@ -1,6 +1,7 @@
 """What a user asks for: the body of ``POST /deployments``, checked and with every default filled in."""
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -295,6 +296,11 @@ class DeploymentSpec(Frozen):
     def task(self) -> Task:
         """What its model is for: as it was asked for, else as the model's id tells, else chat."""
         return self.model.task or known_task(self.model.id) or Task.CHAT
+
+    @property
+    def engine_options(self) -> Options:
+        """How a fleet's engine is to serve the model."""
+        return replace(self.engine.options, task=self.task)
 
     @property
     def wanted_instance_types(self) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
+from spillway.domain.task import Task
+
 _LONGEST_OBJECT = 1024
 
 
@@ -25,12 +27,14 @@ Setting: TypeAlias = bool | int | float | str | Mapping[str, Any]
 class Options:
     """How an engine is to read its model's output, and flags that the user gave, by their names without dashes.
 
-    Without ``tool_call_parser`` it has no tools, without ``reasoning_parser`` thoughts are part of the text.
+    Without ``tool_call_parser`` it has no tools, without ``reasoning_parser`` thoughts are part of the text. ``task``
+    is what it is to serve the model for.
     """
 
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
     args: Mapping[str, Setting] = field(default_factory=dict)
+    task: Task = Task.CHAT
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,14 @@ class Flag:
 class Container:
     """A container of SageMaker's that runs the engine, by the framework that hub documents name.
 
-    An environment variable is ``prefix`` and a flag's name. Releases before ``since`` know none for tools.
+    An environment variable is ``prefix`` and a flag's name. Releases before ``since`` know none for tools. ``tasks``
+    are those for which it speaks the engine's own protocol.
     """
 
     framework: str
     prefix: str
     since: tuple[int, int] = (0, 0)
+    tasks: tuple[Task, ...] = (Task.CHAT,)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from spillway.domain.engines.engine import (
     word,
 )
 from spillway.domain.engines.vllm_parsers import REASONING_PARSERS, TOOL_CALL_PARSERS, parsers_of
+from spillway.domain.task import Task
 
 _PORT = 8000
 _STRUCTURED = "structured-outputs-config"
@@ -45,6 +46,9 @@ def _arguments(launch: Launch) -> list[Word]:
 
 def _settings(options: Options) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
+    if options.task is not Task.CHAT:
+        # Some models pool by themselves; others would write text, also where they were trained to embed.
+        settings["runner"] = "pooling"
     if options.tool_call_parser:
         # Each ends the engine, or does nothing, without the other.
         settings |= {"enable-auto-tool-choice": True, "tool-call-parser": options.tool_call_parser}
@@ -87,6 +91,7 @@ _FLAGS = {
     "enable-prefix-caching": switch(),
     "enforce-eager": switch(),
     "exclude-tools-when-tool-choice-none": switch(),
+    "hf-overrides": json_object(),
     "gpu-memory-utilization": share(0.1, 0.98),
     "kv-cache-dtype": word("auto", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2"),
     "limit-mm-per-prompt": json_object(),
@@ -133,7 +138,7 @@ VLLM = Engine(
     settings=_settings,
     grammar_of=_grammar_of,
     containers=(
-        Container("vllm", "SM_VLLM_"),
+        Container("vllm", "SM_VLLM_", tasks=tuple(Task)),
         # The first whose documentation has tools.
         Container("djl-lmi", "OPTION_", since=(0, 32)),
     ),

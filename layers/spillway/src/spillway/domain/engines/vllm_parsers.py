@@ -78,6 +78,20 @@ _FAMILIES = (
     (r"nvidia-nemotron-3-super-120b-a12b", Parsers("qwen3_xml", "nemotron_v3")),
     (rf"olmo-3(\.1)?-{_SIZE}-instruct", Parsers("olmo3")),
     (rf"olmo-3(\.1)?-{_SIZE}-think", Parsers("olmo3", "olmo3")),
+    # Published as models that chat: the score is how much more likely "yes" is than "no".
+    (
+        rf"qwen3-reranker-{_SIZE}",
+        Parsers(
+            needs_template=True,
+            args={
+                "hf-overrides": {
+                    "architectures": ["Qwen3ForSequenceClassification"],
+                    "classifier_from_token": ["no", "yes"],
+                    "is_original_qwen3_reranker": True,
+                }
+            },
+        ),
+    ),
 )
 _QUANTISED = re.compile(
     r"([-.](bf16|fp8(-dynamic|-block)?|nvfp4|mxfp4|awq(-int4)?|gptq(-int[48])?|int[48]|bnb-4bit|quantized\.w\d+a\d+))+$"

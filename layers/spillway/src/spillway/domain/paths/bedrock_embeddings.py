@@ -31,7 +31,6 @@ _MODELS = {
     "cohere.embed-multilingual-v3": EmbeddingModel("cohere", (1024,), 512),
     "cohere.embed-v4:0": EmbeddingModel("cohere", (1536, 1024, 512, 256), 128_000),
 }
-EMBEDDING_MODELS = tuple(_MODELS)
 _RERANKERS = ("amazon.rerank-", "cohere.rerank-")
 
 

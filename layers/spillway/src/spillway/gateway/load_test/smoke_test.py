@@ -1,4 +1,4 @@
-"""A real completion against one target, to prove that it answers before traffic is sent there."""
+"""A real request to one target by what its model is for, to prove that it answers before traffic is sent there."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 from spillway.domain.errors import AccessPending, Rejected, SmokeTestFailed
 from spillway.domain.paths.targets import Target
 from spillway.domain.routing.route import Choice
+from spillway.domain.task import Task
 from spillway.gateway.errors import Incapable, UpstreamUnavailable
 from spillway.gateway.failover.first_byte_gate import AttemptTimeouts, FirstByteGate, NothingAnswered, Opened
 from spillway.gateway.failover.learned_cards import LearnedCards
@@ -17,7 +18,7 @@ from spillway.gateway.streaming.reasoning import reasoning_in
 from spillway.gateway.streaming.rewriting import StreamRewriter
 from spillway.gateway.streaming.sse import parsed
 from spillway.gateway.timeouts import SMOKE_TEST_SECONDS
-from spillway.gateway.upstream import UpstreamRequest, Upstreams
+from spillway.gateway.upstream import Endpoint, UpstreamRequest, Upstreams
 
 _PROMPT = "Say hello."
 _MAX_TOKENS = 8
@@ -52,19 +53,54 @@ async def smoke_test(
     role: str = "primary",
     tool_call_parser: str | None = None,
 ) -> float:
-    """Return the seconds to the first token. With ``tool_call_parser`` the target has to make a call of a tool too.
+    """Return the seconds to the first token; of a model that writes no text, to its vector or its ranking.
 
+    With ``tool_call_parser`` the target has to make a call of a tool too.
     Raises SmokeTestFailed with what came back instead of an answer or a call, AccessPending where that is a
     subscription which is being made.
     """
     tested = _Tested(upstreams, target, deployment, request_id, monotonic, role)
     until = asyncio.get_running_loop().time() + SMOKE_TEST_SECONDS
+    if target.task is not Task.CHAT:
+        async with _told(deployment, _POOLED[target.task].name, until):
+            return await tested.pooled(_POOLED[target.task])
     async with _told(deployment, "completion", until):
         seconds = await tested.answer()
     if tool_call_parser is not None:
         async with _told(deployment, f"call of a tool that engine.tool_call_parser '{tool_call_parser}' reads", until):
             await tested.call(tool_call_parser)
     return seconds
+
+
+@dataclass(frozen=True)
+class _Pooled:
+    """What a model that writes no text is asked, and whether an answer is one."""
+
+    name: str
+    endpoint: Endpoint
+    fields: Mapping[str, Any]
+    is_good: Callable[[Mapping[str, Any]], bool]
+
+
+def _has_vector(answer: Mapping[str, Any]) -> bool:
+    vectors = [item.get("embedding") for item in answer.get("data") or []]
+    return len(vectors) == 1 and _are_numbers(vectors[0])
+
+
+def _has_scores(answer: Mapping[str, Any]) -> bool:
+    scores = [result.get("relevance_score") for result in answer.get("results") or []]
+    return len(scores) == len(_DOCUMENTS) and _are_numbers(scores)
+
+
+def _are_numbers(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(isinstance(value, float | int) for value in values)
+
+
+_DOCUMENTS = ("Hello.", "Goodbye.")
+_POOLED = {
+    Task.EMBED: _Pooled("vector", "embeddings", {"input": _PROMPT, "encoding_format": "float"}, _has_vector),
+    Task.RERANK: _Pooled("ranking", "rerank", {"query": _PROMPT, "documents": _DOCUMENTS}, _has_scores),
+}
 
 
 @dataclass(frozen=True)
@@ -83,6 +119,18 @@ class _Tested:
         first_token = self.monotonic()
         await _read_to_the_end(opened, request)
         return first_token - begun
+
+    async def pooled(self, asked: _Pooled) -> float:
+        """Read a vector, or a ranking; return the seconds to it."""
+        body, begun = {"model": self.deployment, **asked.fields}, self.monotonic()
+        opened = await self._open(
+            UpstreamRequest(self.deployment, asked.endpoint, body, False, False, self.request_id, 0)
+        )
+        await opened.stream.close()
+        if not asked.is_good(opened.first):
+            said = opened.block[:_SHOWN].decode(errors="replace")
+            raise SmokeTestFailed(f"'{self.deployment}' was asked for a {asked.name}, and this came back: {said}")
+        return self.monotonic() - begun
 
     async def call(self, parser: str) -> None:
         """Ask for a call of a tool, whole: a parser that reads no streams is one that works."""

@@ -16,6 +16,7 @@ from spillway.domain.deployments.deployment import Deployment
 from spillway.domain.deployments.schedule import floor_at, out_of_bounds
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.tasks import ensure_models_agree
 from spillway.domain.errors import Conflict, NotFound, Retryable, Superseded
 from spillway.domain.routing.route_for_status import route_of
 from spillway.ports import Deployments, ModelCatalog, Routes, Workflows
@@ -42,6 +43,8 @@ class ManageDeployments:
         leaves nothing behind.
         """
         now, wanted = self.now(), admitted(spec)
+        called = self.catalog.find(wanted.bedrock_models)
+        ensure_models_agree(wanted, called)
         deployment = Deployment(
             spec=wanted,
             status=Status.REQUESTED,
@@ -49,7 +52,7 @@ class ManageDeployments:
             created_at=now,
             updated_at=now,
             version=self._first_version(spec.name),
-            called=self.catalog.find(wanted.bedrock_models),
+            called=called,
         )
         self.deployments.create(deployment)
         execution = None
@@ -75,6 +78,7 @@ class ManageDeployments:
             called = deployment.called
             if spec.spill != deployment.spec.spill:
                 called = self.catalog.find(spec.bedrock_models)
+                ensure_models_agree(spec, called)
             try:
                 # The time of the last move stays: how long it has been idle is measured from there.
                 stored = self.deployments.update(replace(deployment, spec=spec, called=called))

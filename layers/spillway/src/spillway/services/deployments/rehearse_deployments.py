@@ -11,6 +11,7 @@ from spillway.domain.deployments.findings import Findings, Problem, param_of_spi
 from spillway.domain.deployments.schedule import floor_at, out_of_bounds
 from spillway.domain.deployments.spec import DeploymentSpec
 from spillway.domain.deployments.status import Status
+from spillway.domain.deployments.tasks import ensure_models_agree
 from spillway.domain.errors import InvalidRequest, NotFound
 from spillway.domain.paths.bedrock_models import CalledModel
 from spillway.domain.paths.path import Billing
@@ -119,6 +120,8 @@ class RehearseDeployments:
         except InvalidRequest as err:
             # The driver says the same, without the nearest ids.
             problems = [*(each for each in problems if each.param != err.param), problem_of(err)]
+        else:
+            ensure_models_agree(spec, called)
         return replace(found, problems=tuple(problems)), called
 
     def _of_spill(self, spec: DeploymentSpec) -> Sequence[Problem]:

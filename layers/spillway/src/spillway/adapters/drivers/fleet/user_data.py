@@ -69,7 +69,7 @@ def _engine_code(engine: Engine, spec: DeploymentSpec) -> dict[str, str]:
         max_model_len=spec.engine.max_model_len,
         media_domains=spec.engine.media_domains,
         shutdown_seconds=_SHUTDOWN_SECONDS,
-        options=spec.engine.options,
+        options=spec.engine_options,
         chat_template=_TEMPLATE_FILE if spec.engine.chat_template else None,
     )
     return {

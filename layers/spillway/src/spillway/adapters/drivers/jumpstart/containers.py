@@ -10,6 +10,7 @@ from spillway.domain.deployments.spec import OFF, DeploymentSpec
 from spillway.domain.engines.engine import Container, Engine, Options
 from spillway.domain.engines.registry import container_of
 from spillway.domain.errors import InvalidRequest
+from spillway.domain.task import Task
 
 
 def told(hosting: Hosting, spec: DeploymentSpec) -> Hosting:
@@ -19,6 +20,7 @@ def told(hosting: Hosting, spec: DeploymentSpec) -> Hosting:
     InvalidRequest for a wish that the container has no setting for.
     """
     asked, found = spec.engine, container_of(hosting.framework, hosting.image)
+    _ensure_serves(spec, hosting, found)
     if found is None:
         _refuse_wishes(spec, hosting)
         return hosting
@@ -29,11 +31,22 @@ def told(hosting: Hosting, spec: DeploymentSpec) -> Hosting:
         _parser(asked.tool_call_parser, None if tools & given else known.tool_call),
         _parser(asked.reasoning_parser, None if thoughts & given else known.reasoning),
         asked.args,
+        spec.task,
     )
     dropped = {*(tools if asked.tool_call_parser else ()), *(thoughts if asked.reasoning_parser else ())}
     kept = {name: value for name, value in hosting.environment.items() if name not in dropped}
     environment = kept | _variables(*found, options)
     return replace(hosting, environment=environment, tool_call_parser=_named_in(environment, tools))
+
+
+def _ensure_serves(spec: DeploymentSpec, hosting: Hosting, found: tuple[Engine, Container] | None) -> None:
+    """Raise InvalidRequest for a task for which the container speaks a protocol of its own."""
+    if spec.task is not Task.CHAT and (found is None or spec.task not in found[1].tasks):
+        raise InvalidRequest(
+            f"JumpStart's container for {spec.model.id} ({hosting.framework}, {hosting.image.rsplit('/', 1)[-1]}) does "
+            f"not speak OpenAI's protocol for {spec.task}: a fleet serves such models",
+            param="model.task",
+        )
 
 
 def _refuse_wishes(spec: DeploymentSpec, hosting: Hosting) -> None:

@@ -45,6 +45,12 @@ class JumpstartDriver:
         spec, document = deployment.spec, self._document(deployment)
         if not document.get("DynamicContainerDeploymentSupported", True):
             raise InvalidRequest(f"{spec.model.id} cannot be hosted as an inference component", param="model.id")
+        if (task := hub.task_of(document)) and task is not spec.task:
+            raise InvalidRequest(
+                f"model.task is '{spec.task}', and JumpStart's hub says that {spec.model.id} is for {task}",
+                param="model.task",
+                allowed=[task],
+            )
         if hub.needs_eula(document) and not spec.model.accept_eula and not spec.model.weights:
             where = hub.eula_of(document) or "the model's page in SageMaker JumpStart"
             raise InvalidRequest(

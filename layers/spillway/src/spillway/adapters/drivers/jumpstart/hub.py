@@ -11,6 +11,8 @@ from typing import Any
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.containers import DJL_LMI, SGLANG, TGI, VLLM, container_in
 from spillway.domain.paths.jumpstart import sagemaker_instance_type
+from spillway.domain.paths.model_catalog import hub_task
+from spillway.domain.task import Task
 
 Document = Mapping[str, Any]
 
@@ -43,6 +45,11 @@ class Hosting:
     framework: str = ""
     version: str | None = None
     tool_call_parser: str | None = None
+
+
+def task_of(document: Document) -> Task | None:
+    """Return what the model is for, None where the document does not tell."""
+    return hub_task(str(document.get("Task") or ""))
 
 
 def needs_eula(document: Document) -> bool:
