@@ -106,3 +106,26 @@ def test_a_containers_environment_is_its_command_line(image: str, environment: d
 def test_a_container_that_is_told_nonsense_does_not_start() -> None:
     with pytest.raises(EngineEnded, match="requires --tool-call-parser"):
         command_of({"Image": VLLM, "Environment": {"SM_VLLM_ENABLE_AUTO_TOOL_CHOICE": "true"}}, "chat")
+
+
+OVERRIDES = '{"architectures": ["Qwen3ForSequenceClassification"]}'
+
+
+@pytest.mark.parametrize(
+    ("words", "task"),
+    [
+        (["Qwen/Qwen3-Embedding-8B"], "generate"),
+        (["Qwen/Qwen3-Embedding-8B", "--runner", "pooling"], "embed"),
+        (["BAAI/bge-m3"], "embed"),
+        (["BAAI/bge-reranker-v2-m3", "--runner", "pooling"], "score"),
+        (["Qwen/Qwen3-Reranker-4B", "--runner", "pooling"], "embed"),
+        (["Qwen/Qwen3-Reranker-4B", "--runner", "pooling", "--hf-overrides", OVERRIDES], "score"),
+    ],
+)
+def test_what_an_engine_serves_a_model_for_follows_from_its_command(words: list[str], task: str) -> None:
+    assert read_command(["serve", *words]).task == task
+
+
+def test_a_context_that_its_model_has_not_ends_an_engine() -> None:
+    with pytest.raises(EngineEnded, match="greater than the derived max_model_len"):
+        read_command(["serve", "BAAI/bge-large-en-v1.5", "--max-model-len", "8192"])

@@ -14,7 +14,7 @@ _FORMATS = ("float", "base64")
 
 # Field → what becomes of it. A field that is not here is dropped, and named.
 FIELDS: Mapping[str, str] = {
-    "dimensions": "mapped: `dimensions` of Titan v2, `output_dimension` of Cohere v4; others are refused",
+    "dimensions": "mapped: `dimensions` of Titan v2, `output_dimension` of Cohere v4; other lengths are refused",
     "encoding_format": "made here: `float` or `base64`",
     "input": "mapped: texts; tokens are refused",
     "input_type": "passed to Cohere, which needs one: `search_document` where it is left out",
