@@ -13,6 +13,7 @@ from spillway.domain.capabilities.card import UNKNOWN, Ability
 from spillway.domain.decision import Code
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget
 from spillway.domain.routing.route import RouteState
+from spillway.domain.task import Task
 from spillway.gateway.errors import UpstreamUnavailable
 from spillway.gateway.limits.month import Patience
 from spillway.gateway.timeouts import BUDGET_WAIT_SECONDS
@@ -289,3 +290,35 @@ async def test_200_requests_at_once_through_eight_gateways_pass_no_budget(is_ser
     assert used == served * (usage["prompt_tokens"] + usage["completion_tokens"]) * 220
     assert used <= 0.02e9
     assert served >= 0.02e9 // reserved * 0.9
+
+
+VECTORS = json.dumps({"data": [], "usage": {"prompt_tokens": 7, "total_tokens": 7}}).encode()
+RANKING = json.dumps({"results": [], "usage": {"prompt_tokens": 9, "total_tokens": 9}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("task", "path", "body", "answer", "tokens"),
+    [
+        (Task.EMBED, "/v1/embeddings", {"input": ["one", "two"]}, VECTORS, 7),
+        (Task.RERANK, "/v1/rerank", {"query": "one", "documents": ["two"]}, RANKING, 9),
+    ],
+    ids=["embed", "rerank"],
+)
+async def test_vectors_and_rankings_cost_their_prompt_alone(
+    task: Task, path: str, body: dict[str, Any], answer: bytes, tokens: int
+) -> None:
+    world = a_world(a_route(primary=FleetTarget("support-llama", task), spill=None), fleet=[answer])
+    limits = KeyLimits(tokens_per_minute=5_000).to_context()
+    context = {**CONTEXT, "authorizer": {**CONTEXT["authorizer"], **limits}}  # type: ignore[dict-item]
+    assert (await call(world, {"model": "support-llama", **body}, path=path, context=context)).status == 200
+    assert world.limits.items[MINUTE]["tokens"] == tokens
+
+
+async def test_a_ranking_reads_its_query_for_each_document() -> None:
+    body = {"model": "support-llama", "query": "word " * 100, "documents": ["x"] * 50}
+    world = a_world(a_route(primary=FleetTarget("support-llama", Task.RERANK), spill=None), fleet=[RANKING])
+    limits = KeyLimits(tokens_per_minute=5_000).to_context()
+    context = {**CONTEXT, "authorizer": {**CONTEXT["authorizer"], **limits}}  # type: ignore[dict-item]
+    refused = await call(world, body, path="/v1/rerank", context=context)
+    assert refused.status == 429
+    assert world.upstreams.requests == []

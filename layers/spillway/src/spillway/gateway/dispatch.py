@@ -123,8 +123,8 @@ class Dispatch:
         What the targets that were asked have said comes before what is known of them.
         """
         possible = list(_in_question(context))
-        targets_known = context.asked.target == "spill" or context.route.choices()
-        if not possible and (targets_known or not _may_answer(context)):
+        is_known = context.asked.target == "spill" or context.route.choices()
+        if not possible and (is_known or not _may_answer(context)):
             raise _no_target(context)
         lacking = [context.request.demand.lacking(self.gate.card(choice)) for choice in possible]
         refused = [context.refusals.get(choice.target) for choice in possible]

@@ -63,7 +63,7 @@ class Need:
 def need_of(request: UpstreamRequest, context_length: int | None) -> Need:
     """Return what a request may use of a model with this context."""
     body, asked = request.body, _asked(request)
-    at_most = request.size + _TEMPLATE_TOKENS + _parts(request) * _PART_TOKENS_AT_MOST
+    at_most = request.size + _repeated(request) + _TEMPLATE_TOKENS + _parts(request) * _PART_TOKENS_AT_MOST
     likely = _likely(request)
     longest = asked or _DEFAULTS[request.endpoint]
     if context_length is not None:
@@ -102,7 +102,14 @@ def _parts(request: UpstreamRequest) -> int:
 
 
 def _likely(request: UpstreamRequest) -> int:
-    return request.size // _BYTES_PER_TOKEN + 1 + _parts(request) * _PART_TOKENS
+    return (request.size + _repeated(request)) // _BYTES_PER_TOKEN + 1 + _parts(request) * _PART_TOKENS
+
+
+def _repeated(request: UpstreamRequest) -> int:
+    """Return the bytes that a model reads again for each document of a ranking: the query, and a template at most."""
+    if request.endpoint != "rerank":
+        return 0
+    return (len(request.body["query"].encode()) + _TEMPLATE_TOKENS) * len(request.body["documents"])
 
 
 def _room(context_length: int, at_most: int, likely: int) -> int:
