@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tests.sandbox import eventstream
 from tests.sandbox.aws_errors import AwsError
+from tests.sandbox.bedrock_schemas import wrong_schema
 from tests.sandbox.converse_model import Said, ToolCall, calls_for, instance_of
 from tests.sandbox.converse_rules import check_converse
 from tests.sandbox.wording import Wording, count_chat_tokens, message_text, wording_for
@@ -197,7 +198,7 @@ def _read_converse(model_id: str, body: dict[str, Any], created: int, usual_toke
     if calls := calls_for(body):
         return replace(asked, calls=calls, tokens=0, cut=False)
     if form := body.get("outputConfig", {}).get("textFormat"):
-        schema = json.loads(form["structure"]["jsonSchema"]["schema"])
+        schema = _taken(json.loads(form["structure"]["jsonSchema"]["schema"]))
         return replace(asked, wording=Said(json.dumps(instance_of(schema))), tokens=1, cut=False)
     return asked
 
@@ -205,6 +206,8 @@ def _read_converse(model_id: str, body: dict[str, Any], created: int, usual_toke
 def read_openai(model_id: str, body: dict[str, Any], created: int, usual_tokens: int) -> Asked:
     """Return what an OpenAI chat body asks for. Raises :class:`AwsError`."""
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    if (wanted := body.get("response_format")) and wanted["type"] == "json_schema":
+        _taken(wanted["json_schema"]["schema"])
     include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     asked = _asked(model_id, _messages(body), limit, created, usual_tokens)
     return replace(asked, include_usage=include_usage)
@@ -235,6 +238,12 @@ def _asked(model_id: str, messages: list[dict[str, Any]], limit: object, created
     tokens = limit if isinstance(limit, int) and cut else usual_tokens
     prompt = "\n".join(map(message_text, messages))
     return Asked(model_id, wording_for(prompt), count_chat_tokens(messages), tokens, cut, created, limit=limit)
+
+
+def _taken(schema: Any) -> Any:
+    if (wrong := wrong_schema(schema)) is not None:
+        raise _invalid(wrong)
+    return schema
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -31,7 +31,8 @@ _WORDS = ("host", "load-format", "chat-template", "config-format", "tokenizer-mo
 _NUMBERS = ("port", "max-model-len", "tensor-parallel-size", "shutdown-timeout", "block-size")
 _MORE_NUMBERS = ("max-num-seqs", "max-num-batched-tokens")
 _LISTS = ("served-model-name", "allowed-media-domains")
-_OBJECTS = ("default-chat-template-kwargs", "hf-overrides", "limit-mm-per-prompt")
+_OBJECTS = ("default-chat-template-kwargs", "hf-overrides", "limit-mm-per-prompt", "structured-outputs-config")
+_BACKENDS = ("auto", "xgrammar", "guidance", "outlines", "lm-format-enforcer")
 _SWITCHES = (
     "enable-auto-tool-choice",
     "enable-chunked-prefill",
@@ -102,6 +103,8 @@ def read_command(words: Sequence[str]) -> Command:
             f"ValueError: User-specified max_model_len ({given.max_model_len}) is greater than the derived "
             f"max_model_len (max_position_embeddings={context})"
         )
+    if given.structured_outputs_config and given.structured_outputs_config.get("backend", "auto") not in _BACKENDS:
+        raise EngineEnded(f"vllm serve: error: Invalid structured outputs backend {given.structured_outputs_config}")
     return Command(
         model=given.model,
         served_name=given.served_model_name[0] if given.served_model_name else given.model,

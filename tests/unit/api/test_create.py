@@ -152,6 +152,9 @@ BAD_FLAGS: list[tuple[str, Any]] = [
     ("dtype", "bf16"),
     ("limit-mm-per-prompt", '{"image": 0}'),
     ("limit-mm-per-prompt", {"image": "x" * 2000}),
+    ("structured-outputs-config", "guidance"),
+    ("structured-outputs-config", {"backend": "jsonformer"}),
+    ("structured-outputs-config", {"backend": "guidance", "disable_fallback": False}),
 ]
 BAD: list[tuple[dict[str, Any], str, list[str] | None]] = [
     ({"engine": {"media_domains": ["images.example.com", "--trust"]}}, "engine.media_domains.1", None),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.sandbox.aws_errors import AwsError
 from tests.sandbox.bedrock import BedrockRuntime, Ending, Pace, default_catalog
@@ -187,6 +188,28 @@ async def test_a_model_calls_the_tools_that_are_spoken_of(
             pieces[delta["contentBlockIndex"]] += delta["delta"]["toolUse"]["input"]
     assert [json.loads(piece) for piece in pieces] == [{"a": 1}, {"a": 1}]
     assert events[-2]["messageStop"] == {"stopReason": "tool_use"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"minimum": 1, "type": "integer"}, "For 'integer' type, properties minimum are not supported"),
+        ({"minLength": 1, "type": ["string", "null"]}, "For 'string' type, properties minLength are not supported"),
+        ({"oneOf": []}, "oneOf"),
+        ({"type": "array", "minItems": 2}, "minItems"),
+        ({"type": "object", "additionalProperties": True}, "additionalProperties"),
+        ({"$ref": "https://example.org"}, "External"),
+        ({"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 2}}]}, "maxLength"),
+    ],
+)
+async def test_a_schema_outside_of_bedrocks_subset_is_refused_at_once(
+    runtime: BedrockRuntime, serve: Serve, connect: Connect, changes: dict[str, Any], said: str
+) -> None:
+    client = connect("bedrock-runtime", await serve(runtime.routes()))
+    schema = json.dumps({"type": "object", "properties": {"a": changes}})
+    form = {"type": "json_schema", "structure": {"jsonSchema": {"schema": schema}}}
+    with pytest.raises(ClientError, match=f"output_config.format.schema: .*{said}"):
+        await asyncio.to_thread(client.converse, modelId=QWEN, messages=[HI], outputConfig={"textFormat": form})
 
 
 async def test_a_model_answers_by_a_schema_and_ends_as_told(

@@ -41,6 +41,7 @@ def test_a_parser_alone_turns_nothing_on() -> None:
         (["--max-model-len", "many"], "invalid int value"),
         (["--dtype", "bf16"], "invalid choice"),
         (["--default-chat-template-kwargs", "{no"], "invalid"),
+        (["--structured-outputs-config", '{"backend": "jsonformer"}'], "Invalid structured outputs backend"),
     ],
 )
 def test_what_vllm_cannot_take_ends_it(words: list[str], says: str) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spillway.domain.capabilities.grammars import GRAMMARS, first_outside
+from tests.sandbox.bedrock_schemas import wrong_schema
 
 INTEGER, TEXT = {"type": "integer"}, {"type": "string"}
 
@@ -103,6 +104,11 @@ CASES: dict[str, tuple[Any, tuple[str | None, str | None, str | None]]] = {
 def test_what_lies_outside_is_told_by_its_place(case: str) -> None:
     schema, expected = CASES[case]
     assert tuple(first_outside(schema, GRAMMARS[name]) for name in ("xgrammar", "guidance", "bedrock")) == expected
+
+
+@pytest.mark.parametrize("case", [case for case, (_, (_, _, bedrock)) in CASES.items() if bedrock is None])
+def test_what_bedrock_is_said_to_hold_it_does_not_refuse(case: str) -> None:
+    assert wrong_schema(CASES[case][0]) is None
 
 
 NAMES = "$ref type enum const allOf anyOf oneOf items prefixItems properties required pattern format minItems $defs a"

@@ -55,7 +55,7 @@ def _longest(flag: Flag) -> object:
     text = _randomly("a-zA-Z0-9")
     values = [True, False, 0.123456789012345, *(10**digits for digits in range(8)), *flag.takes.split(" ")[2:]]
     words = [value.rstrip(",") if isinstance(value, str) else value for value in values]
-    objects = [{text(8): text(length - 16)} for length in (1024,)]
+    objects = [{text(8): text(1024 - 16)}, *({"backend": word} for word in words)]
     return max((value for value in [*words, *objects] if flag.accepts(value)), key=lambda value: len(str(value)))
 
 

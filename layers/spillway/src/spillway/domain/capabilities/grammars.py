@@ -1,6 +1,6 @@
 """Which JSON schemas hold: a grammar engine keeps answers to a part of JSON Schema, and forgets the rest in silence.
 
-xgrammar and guidance were asked keyword by keyword (``findings/grammars-forget-keywords.sh``), in the releases that
+xgrammar and guidance were asked keyword by keyword (``findings/xgrammar-forgets.sh``), in the releases that
 vLLM 0.27 uses. Bedrock's part is what its guide and the refusals quoted in BerriAI/litellm#29624 and
 567-labs/instructor#2566 tell of structured outputs.
 """

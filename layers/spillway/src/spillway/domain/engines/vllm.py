@@ -98,7 +98,7 @@ _FLAGS = {
     "load-format": word("auto", "safetensors", "mistral", "runai_streamer"),
     "max-num-batched-tokens": whole(256, 1_000_000),
     "max-num-seqs": whole(1, 4096),
-    _STRUCTURED: Flag(f'{{"backend": …}}, one of {", ".join(_BACKENDS)}', _is_structured),
+    _STRUCTURED: Flag(f"a JSON object whose backend is one of {', '.join(_BACKENDS)}", _is_structured),
     "tokenizer-mode": word("auto", "hf", "slow", "mistral", "deepseek_v32", "deepseek_v4"),
     "trust-remote-code": switch(),
 }
