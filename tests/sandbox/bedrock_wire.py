@@ -8,9 +8,10 @@ from typing import Any, Protocol
 from tests.sandbox import eventstream
 from tests.sandbox.aws_errors import AwsError
 from tests.sandbox.bedrock_schemas import wrong_schema
-from tests.sandbox.converse_model import Said, ToolCall, calls_for, instance_of
+from tests.sandbox.converse_families import family_of
+from tests.sandbox.converse_model import Said, Thinking, ToolCall, calls_for, instance_of, openai_calls_for
 from tests.sandbox.converse_rules import check_converse
-from tests.sandbox.wording import Wording, count_chat_tokens, message_text, wording_for
+from tests.sandbox.wording import OneObject, Wording, count_chat_tokens, message_text, wording_for
 
 _DONE = b"data: [DONE]\n\n"
 _OPENAI_ERROR_TYPES = {
@@ -26,11 +27,12 @@ _OPENAI_ERROR_TYPES = {
 class Asked:
     """A checked request: how many tokens to answer with, its own ``limit`` of them, and whether that cut it.
 
+    Where ``probable`` is a number, each token tells of so many beside it.
     ``ending`` is the stopReason in place of the usual one; with ``broken``, the last call's arguments stop halfway.
     """
 
     model_id: str
-    wording: Wording | Said
+    wording: Wording | Said | Thinking
     prompt_tokens: int
     tokens: int
     cut: bool
@@ -38,6 +40,7 @@ class Asked:
     include_usage: bool = False
     limit: int | None = None
     calls: tuple[ToolCall, ...] = ()
+    probable: int | None = None
     ending: str | None = None
     broken: bool = False
 
@@ -112,8 +115,10 @@ class OpenAiWire:
     content_type = "text/event-stream"
 
     def whole(self, asked: Asked, latency_ms: int) -> dict[str, Any]:
-        message = {"role": "assistant", "content": asked.text}
-        choice = {"index": 0, "message": message, "finish_reason": _finish_reason(asked), "logprobs": None}
+        called = {"tool_calls": [_openai_call(asked, each) for each in range(len(asked.calls))]} if asked.calls else {}
+        message = {"role": "assistant", "content": None if asked.calls else asked.text, **called}
+        choice = {"index": 0, "message": message, "finish_reason": _finish_reason(asked)}
+        choice |= {"logprobs": _probabilities(asked, 0, asked.tokens)}
         return _head(asked, "chat.completion") | {"choices": [choice], "usage": _openai_usage(asked)}
 
     def opening(self, asked: Asked) -> bytes:
@@ -124,7 +129,9 @@ class OpenAiWire:
 
     def closing(self, asked: Asked, latency_ms: int) -> bytes:
         usage = _head(asked, "chat.completion.chunk") | {"choices": [], "usage": _openai_usage(asked)}
-        end = _sse(_chunk(asked, {}, _finish_reason(asked)))
+        calls = [{"index": each, **_openai_call(asked, each)} for each in range(len(asked.calls))]
+        end = b"".join(_sse(_chunk(asked, {"tool_calls": [call]})) for call in calls)
+        end += _sse(_chunk(asked, {}, _finish_reason(asked)))
         return end + (_sse(usage) if asked.include_usage else b"") + _DONE
 
     def failure(self, error: AwsError) -> bytes:
@@ -140,7 +147,9 @@ class InvokeWire(OpenAiWire):
         return payload_part(_chunk(asked, {"role": "assistant", "content": ""}))
 
     def piece(self, asked: Asked, start: int, stop: int) -> bytes:
-        return payload_part(self._chunk(asked, asked.wording.text(start, stop)))
+        chunk = self._chunk(asked, asked.wording.text(start, stop))
+        chunk["choices"][0] |= {"logprobs": _probabilities(asked, start, stop)}
+        return payload_part(chunk)
 
     def closing(self, asked: Asked, latency_ms: int) -> bytes:
         metrics = {
@@ -209,8 +218,33 @@ def read_openai(model_id: str, body: dict[str, Any], created: int, usual_tokens:
     if (wanted := body.get("response_format")) and wanted["type"] == "json_schema":
         _taken(wanted["json_schema"]["schema"])
     include_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-    asked = _asked(model_id, _messages(body), limit, created, usual_tokens)
-    return replace(asked, include_usage=include_usage)
+    asked = replace(_asked(model_id, _messages(body), limit, created, usual_tokens), include_usage=include_usage)
+    if ":imported-model/" in model_id:
+        # Tools are heeded of gpt-oss alone there.
+        return replace(
+            _held_to_format(asked, body), probable=(body.get("top_logprobs") or 0) if body.get("logprobs") else None
+        )
+    family = family_of(model_id)
+    if body.get("tools") and not family.tools:
+        raise _invalid("This model doesn't support tool use.")
+    if calls := openai_calls_for(body):
+        return replace(asked, calls=calls, tokens=0, cut=False)
+    if ".gpt-oss" in model_id and type(asked.wording) is Wording:
+        return replace(asked, wording=Thinking(asked.wording))
+    is_schema = (body.get("response_format") or {}).get("type") == "json_schema"
+    return _held_to_format(asked, body) if family.schema and is_schema else asked
+
+
+def _held_to_format(asked: Asked, body: dict[str, Any]) -> Asked:
+    wanted = body.get("response_format") or {}
+    match wanted.get("type"):
+        case "json_schema":
+            value = instance_of(wanted["json_schema"]["schema"])
+        case "json_object":
+            value = {"answer": asked.wording.text(0, 1)}
+        case _:
+            return asked
+    return replace(asked, wording=Said(json.dumps(value)), tokens=1, cut=False)
 
 
 def read_prompt(model_id: str, body: dict[str, Any], created: int, usual_tokens: int) -> Asked:
@@ -237,7 +271,10 @@ def _asked(model_id: str, messages: list[dict[str, Any]], limit: object, created
     cut = isinstance(limit, int) and limit <= usual_tokens
     tokens = limit if isinstance(limit, int) and cut else usual_tokens
     prompt = "\n".join(map(message_text, messages))
-    return Asked(model_id, wording_for(prompt), count_chat_tokens(messages), tokens, cut, created, limit=limit)
+    wording = wording_for(prompt)
+    if isinstance(wording, OneObject):
+        tokens, cut = 1, False
+    return Asked(model_id, wording, count_chat_tokens(messages), tokens, cut, created, limit=limit)
 
 
 def _taken(schema: Any) -> Any:
@@ -279,7 +316,7 @@ def _streamed_call(asked: Asked, index: int) -> bytes:
 
 
 def _finish_reason(asked: Asked) -> str:
-    return "length" if asked.cut else "stop"
+    return "tool_calls" if asked.calls else "length" if asked.cut else "stop"
 
 
 def _converse_usage(asked: Asked) -> dict[str, int]:
@@ -317,6 +354,19 @@ def _head(asked: Asked, kind: str) -> dict[str, Any]:
     return {"id": f"chatcmpl-{asked.created}", "object": kind, "created": asked.created, "model": asked.model_id}
 
 
-def _chunk(asked: Asked, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+def _probabilities(asked: Asked, start: int, stop: int) -> dict[str, Any] | None:
+    if asked.probable is None:
+        return None
+    told = [{"token": asked.wording.text(at, at + 1), "logprob": -0.5, "bytes": None} for at in range(start, stop)]
+    return {"content": [each | {"top_logprobs": [each] * asked.probable} for each in told]}
+
+
+def _openai_call(asked: Asked, index: int) -> dict[str, Any]:
+    call = asked.calls[index]
+    function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+    return {"id": f"chatcmpl-{call.id}", "type": "function", "function": function}
+
+
+def _chunk(asked: Asked, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
     return _head(asked, "chat.completion.chunk") | {"choices": [choice]}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.sandbox.wording import message_text
+from tests.sandbox.wording import Wording, message_text
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,21 @@ class ToolCall:
     id: str
     name: str
     arguments: dict[str, Any]
+
+
+class Thinking:
+    """An answer that begins with thoughts between tags, as gpt-oss writes them on the OpenAI-compatible endpoint."""
+
+    _LEAD = ("<reason", "ing>", "The user", " asks.", "</reaso", "ning>")
+
+    def __init__(self, wording: Wording) -> None:
+        self._wording = wording
+
+    def text(self, start: int, stop: int, choice: int = 0) -> str:
+        """Return the tokens from ``start`` up to ``stop``."""
+        begun = len(self._LEAD)
+        lead = "".join(self._LEAD[start:stop])
+        return lead + (self._wording.text(max(start - begun, 0), stop - begun, choice) if stop > begun else "")
 
 
 class Said:
@@ -47,6 +62,22 @@ def calls_for(body: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     return tuple(
         ToolCall(_id(f"{turn} {name}"), name, instance_of(specs[name]["inputSchema"]["json"])) for name in chosen
     )
+
+
+def openai_calls_for(body: Mapping[str, Any]) -> tuple[ToolCall, ...]:
+    """Return the calls that a model answers OpenAI's chat body with, by the same rules."""
+    functions = [tool["function"] for tool in body.get("tools") or () if "function" in tool]
+    specs = [{"name": one["name"], "inputSchema": {"json": one.get("parameters") or {}}} for one in functions]
+    choice = body.get("tool_choice")
+    if choice == "none":
+        return ()
+    named = {"tool": {"name": choice["function"]["name"]}} if isinstance(choice, Mapping) else None
+    config = {
+        "tools": [{"toolSpec": spec} for spec in specs],
+        "toolChoice": named or ({"any": {}} if choice == "required" else {}),
+    }
+    calls = calls_for({"toolConfig": config, "messages": body["messages"]})
+    return calls[:1] if body.get("parallel_tool_calls") is False else calls
 
 
 def instance_of(schema: Mapping[str, Any]) -> Any:

@@ -75,7 +75,8 @@ class Answer:
     def _whole_choice(self, index: int, tokens: int) -> dict[str, Any]:
         parts = self.output.whole(tokens, index)
         said = {"message": self._message(index, parts)} if self.call.chat else {"text": _joined(parts, Kind.TEXT)}
-        ending = {"logprobs": None, "finish_reason": self.finish_reason, "stop_reason": None, "token_ids": None}
+        ending = {"logprobs": self._probabilities(index, 0, tokens)} | {"finish_reason": self.finish_reason}
+        ending |= {"stop_reason": None, "token_ids": None}
         if not self.call.chat:
             ending |= {"prompt_logprobs": None, "prompt_token_ids": None}
         return {"index": index} | said | ending | {"routed_experts": None}
@@ -120,13 +121,15 @@ class Answer:
             # What a parser took out at the very end still leaves an event that tells the end.
             parts = [None]
         ends = [last and number == len(parts) - 1 for number in range(len(parts))]
-        return b"".join(self._piece_event(index, part, stop, end) for part, end in zip(parts, ends, strict=True))
+        told = [self._probabilities(index, start, stop), *(None for _ in parts[1:])]
+        pieces = zip(parts, told, ends, strict=True)
+        return b"".join(self._piece_event(index, part, stop, each, end) for part, each, end in pieces)
 
-    def _piece_event(self, index: int, part: Part | None, stop: int, last: bool) -> bytes:
+    def _piece_event(self, index: int, part: Part | None, stop: int, told: object, last: bool) -> bytes:
         said: dict[str, Any] = {"delta": self._delta(index, part) if part else {}}
         if not self.call.chat:
             said = {"text": part.text if part else ""}
-        ending = {"logprobs": None, "finish_reason": self.finish_reason if last else None}
+        ending = {"logprobs": told, "finish_reason": self.finish_reason if last else None}
         ending |= {"stop_reason": None} if last else {}
         choice = {"index": index} | said | ending | {"token_ids": None}
         body = self._head(self._chunk_kind) | {"choices": [choice]} | self._running_usage(stop)
@@ -134,10 +137,24 @@ class Answer:
         fingerprint = last and not self.call.options.include_usage
         return event(body | ({"system_fingerprint": FINGERPRINT} if fingerprint else {}))
 
+    def _probabilities(self, index: int, start: int, stop: int) -> dict[str, Any] | None:
+        """Return what chat tells of the tokens from ``start`` up to ``stop``, where it was asked for."""
+        if self.call.probable is None:
+            return None
+        tokens = ["".join(part.text for part in self.output.parts(at, at + 1, index)) for at in range(start, stop)]
+        return {"content": [_probability(token) | {"top_logprobs": self._probable(token)} for token in tokens]}
+
+    def _probable(self, token: str) -> list[dict[str, Any]]:
+        return [_probability(token)] * (self.call.probable or 0)
+
     def _running_usage(self, tokens: int) -> dict[str, Any]:
         if not self.call.options.continuous_usage_stats:
             return {}
         return {"usage": self._usage(tokens) | {"completion_tokens_details": None}}
+
+
+def _probability(token: str) -> dict[str, Any]:
+    return {"token": token, "logprob": -0.125, "bytes": list(token.encode())}
 
 
 def _joined(parts: list[Part], kind: Kind) -> str:

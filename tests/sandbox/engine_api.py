@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.sandbox.engine_answers import DONE, Answer, compact, event
 from tests.sandbox.engine_config import EngineConfig
+from tests.sandbox.engine_dialects import sees
 from tests.sandbox.engine_embeddings import embed, rank
 from tests.sandbox.engine_metrics import exposition
 from tests.sandbox.engine_output import Output, output_of
@@ -18,6 +19,7 @@ from tests.sandbox.engine_scheduler import Job, LostError, OverloadedError, Sche
 from tests.sandbox.engine_wire import (
     ApiError,
     Call,
+    check_images,
     check_room,
     check_tools,
     read_chat,
@@ -121,6 +123,7 @@ class EngineApi:
             content_type = request.content_type if "Content-Type" in request.headers else ""
             call = read(content_type, await request.read())
             self._check_model(call)
+            check_images(call, sees=sees(self._config.model))
             check_tools(call, self._config.tool_call_parser)
             check_room(call, self._config.max_model_len)
             if self.draining:
@@ -176,8 +179,8 @@ class EngineApi:
 
     def _finish_reason(self, call: Call, output: Output) -> str:
         length = output.length(self._config.completion_tokens)
-        # A text that is exactly as long as it may be was cut; calls end by themselves.
-        most = length - 1 if output.calls else length
+        # A text that is exactly as long as it may be was cut; calls and JSON end by themselves.
+        most = length - 1 if output.ends else length
         if call.ignore_eos or (call.max_tokens is not None and call.max_tokens <= most):
             return "length"
         is_called = output.reads_calls and not isinstance(call.tool_choice, dict)

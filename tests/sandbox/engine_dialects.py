@@ -89,3 +89,12 @@ _DIALECTS = (
 def dialect_of(model: str) -> Dialect | None:
     """Return how a model speaks; None for one that is not known to use tools."""
     return next((dialect for words, dialect in _DIALECTS if re.search(words, model.lower())), None)
+
+
+# Models that take images, by their cards at the Hugging Face Hub.
+_SEES = r"ministral-3|mistral-(small-(3\.[12]|4)|large-3)|magistral-small-2509|-vl-|gemma-[34]|llama-4|qwen3[.-][56]"
+
+
+def sees(model: str) -> bool:
+    """Return whether a model takes images."""
+    return re.search(_SEES, model.lower()) is not None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from tests.sandbox.converse_model import instance_of
 from tests.sandbox.engine_command import Command
 from tests.sandbox.engine_dialects import Dialect, dialect_of
 from tests.sandbox.engine_wire import Call
@@ -43,15 +44,16 @@ class Token:
 
 @dataclass(frozen=True)
 class Output:
-    """``lead`` first, then the endless ``wording``, unless calls end the answer."""
+    """``lead`` first, then the endless ``wording``, unless the lead ends the answer: calls, or what fills a schema."""
 
     lead: tuple[Token, ...]
     wording: Wording
     calls: int = 0
+    ends: bool = False
 
     def length(self, completion_tokens: int) -> int:
         """Return where the answer stops by itself, when plain text is as long as that."""
-        return len(self.lead) if self.calls else len(self.lead) + completion_tokens
+        return len(self.lead) if self.ends else len(self.lead) + completion_tokens
 
     @property
     def reads_calls(self) -> bool:
@@ -94,12 +96,16 @@ class Output:
 def output_of(call: Call, command: Command) -> Output:
     """Return what the model of ``command`` puts out."""
     dialect, wording = dialect_of(command.model), Wording(call.prompt)
+    thoughts = _thoughts(call, dialect, command, wording) if dialect and call.chat else []
+    if call.schema is not None:
+        # The engine's grammar holds any model to it.
+        filled = _cut(json.dumps(instance_of(call.schema), ensure_ascii=False))
+        return Output((*thoughts, *(Token(raw, Part(Kind.TEXT, raw)) for raw in filled)), wording, ends=True)
     if dialect is None or not call.chat:
         return Output((), wording)
-    thoughts = _thoughts(call, dialect, command, wording)
     wanted = _wanted(call, dialect, command)
     called = [token for number, tool in enumerate(wanted) for token in _call(number, tool, call, dialect, command)]
-    return Output((*thoughts, *called), wording, len(wanted))
+    return Output((*thoughts, *called), wording, len(wanted), ends=bool(wanted))
 
 
 def _thoughts(call: Call, dialect: Dialect, command: Command, wording: Wording) -> list[Token]:

@@ -46,6 +46,9 @@ class ChatBody(_Body):
     tools: list[dict[str, Any]] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
     chat_template_kwargs: dict[str, Any] | None = None
 
 
@@ -62,7 +65,8 @@ BodyT = TypeVar("BodyT", bound=BaseModel)
 class Call:
     """A checked request. ``max_tokens`` None leaves the length to the model.
 
-    ``asked`` is the text of the last turn, which with ``after_tools`` is a tool's result.
+    ``asked`` is the text of the last turn, which with ``after_tools`` is a tool's result. ``schema`` is what the answer
+    is held to, an empty one for any object. Where ``probable`` is a number, each token tells of so many beside it.
     """
 
     chat: bool
@@ -80,6 +84,9 @@ class Call:
     thinks: bool = True
     asked: str = ""
     after_tools: bool = False
+    has_images: bool = False
+    schema: Mapping[str, Any] | None = None
+    probable: int | None = None
 
 
 def read_chat(content_type: str, raw: bytes) -> Call:
@@ -129,8 +136,10 @@ def _chat_call(data: object) -> Call:
     _check_sampling(body)
     if not body.messages:
         raise ApiError(400, "Cannot apply chat template to an empty conversation. Provide at least one message.")
-    _check_content(body)
     _check_choice(body)
+    if body.top_logprobs and not body.logprobs:
+        message = "when using `top_logprobs`, `logprobs` must be set to true. (parameter=top_logprobs)"
+        raise ApiError(400, message, param="top_logprobs")
     prompt = "\n".join(map(message_text, body.messages))
     asked = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     prompt_tokens = count_chat_tokens(body.messages) + count_tokens(json.dumps(body.tools) if body.tools else "")
@@ -143,7 +152,21 @@ def _chat_call(data: object) -> Call:
         thinks=(body.chat_template_kwargs or {}).get("enable_thinking") is not False,
         asked=message_text(body.messages[-1]),
         after_tools=body.messages[-1].get("role") == "tool",
+        has_images=any(part.get("type") == "image_url" for message in body.messages for part in _parts(message)),
+        schema=_schema(body.response_format or {}),
+        probable=(body.top_logprobs or 0) if body.logprobs else None,
     )
+
+
+def _schema(response_format: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    match response_format.get("type"):
+        case "json_object":
+            return {}
+        case "json_schema":
+            schema: Mapping[str, Any] = response_format["json_schema"]["schema"]
+            return schema
+        case _:
+            return None
 
 
 def _completion_call(data: object) -> Call:
@@ -187,11 +210,10 @@ def _check_sampling(body: _Body) -> None:
         raise _bad_parameter(f"n must be at least 1, got {body.n}.", "n", body.n)
 
 
-def _check_content(body: ChatBody) -> None:
-    """Refuse what a text model cannot do."""
-    parts = [part for message in body.messages for part in _parts(message)]
-    if any(part.get("type") == "image_url" for part in parts):
-        raise ApiError(400, f"{body.model} is not a multimodal model")
+def check_images(call: Call, *, sees: bool) -> None:
+    """Refuse what a text model cannot do. Raises :class:`ApiError`."""
+    if call.has_images and not sees:
+        raise ApiError(400, f"{call.model} is not a multimodal model")
 
 
 def _check_choice(body: ChatBody) -> None:

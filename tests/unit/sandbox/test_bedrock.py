@@ -100,6 +100,57 @@ async def test_the_official_openai_client_reads_the_openai_endpoint(url: str) ->
     assert chunks[-1].usage == whole.usage
 
 
+LOOK_UP = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
+FORMAT = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "a",
+        "schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
+    },
+}
+
+
+async def test_models_on_the_openai_endpoint_call_tools_and_keep_to_a_schema(url: str) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{url}/openai/v1", api_key="k", max_retries=0) as client:
+
+        async def ask(model: str = QWEN, content: str = "please look_up", **more: Any) -> Any:
+            messages: Any = [{"role": "user", "content": content}]
+            return await client.chat.completions.create(model=model, messages=messages, **more)
+
+        called = (await ask(tools=[LOOK_UP])).choices[0]
+        parts = [part.choices[0] async for part in await ask(tools=[LOOK_UP], stream=True)]
+        refused = (await ask(tools=[LOOK_UP], tool_choice="none")).choices[0]
+        by_schema = (await ask(response_format=FORMAT)).choices[0]
+        with pytest.raises(openai.BadRequestError, match="tool use"):
+            await ask("google.gemma-3-4b-it", tools=[LOOK_UP])
+        # gpt-oss is not held to a format there, and writes what it thinks into its text.
+        free = (await ask(GPT_OSS, response_format=FORMAT)).choices[0]
+    assert (called.finish_reason, called.message.content) == ("tool_calls", None)
+    assert [call.function.name for call in called.message.tool_calls] == ["look_up"]
+    assert [call.function.name for part in parts for call in part.delta.tool_calls or []] == ["look_up"]
+    assert parts[-1].finish_reason == "tool_calls"
+    assert (refused.finish_reason, refused.message.tool_calls) == ("stop", None)
+    assert json.loads(by_schema.message.content) == {"n": 1}
+    assert free.message.content.startswith("<reasoning>")
+
+
+async def test_an_imported_model_keeps_to_formats_tells_probabilities_and_heeds_no_tools(
+    url: str, runtime: BedrockRuntime, connect: Connect
+) -> None:
+    runtime._catalog.imported[IMPORTED] = ImportedModel(IMPORTED, "mine", "job", "job-arn", "s3://b/m", NOW)
+    client = connect("bedrock-runtime", url)
+
+    async def ask(**more: Any) -> Any:
+        body = json.dumps({**OPENAI_HELLO, "max_tokens": 5, **more})
+        answer = await asyncio.to_thread(client.invoke_model, modelId=IMPORTED, body=body)
+        return json.loads(answer["body"].read())["choices"][0]
+
+    assert isinstance(json.loads((await ask(response_format={"type": "json_object"}))["message"]["content"]), dict)
+    assert json.loads((await ask(response_format=FORMAT))["message"]["content"]) == {"n": 1}
+    assert len((await ask(logprobs=True))["logprobs"]["content"]) == 5
+    assert "tool_calls" not in (await ask(tools=[LOOK_UP], tool_choice="required"))["message"]
+
+
 @pytest.mark.parametrize(
     ("code", "status"),
     [

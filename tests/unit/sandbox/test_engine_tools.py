@@ -229,3 +229,41 @@ async def test_a_call_counts_as_stopped_in_the_metrics(http: aiohttp.ClientSessi
     async with http.get(str(client.base_url).replace("/v1/", "/metrics")) as answer:
         text = await answer.text()
     assert 'finished_reason="stop",model_name="m"} 1.0' in text
+
+
+@pytest.mark.parametrize("model", [QWEN, "acme/unheard-of"])
+async def test_any_model_is_held_to_a_format(start: Start, model: str) -> None:
+    client = await start(model=model)
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    held = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    free = await asked(client, tools=None, response_format={"type": "json_object"})
+    assert json.loads(free.message.content) == {}
+    by_schema = await asked(client, tools=None, response_format=held)
+    assert json.loads(by_schema.message.content) == {"city": "word"}
+    last, deltas = await streamed(client, tools=None, response_format=held)
+    assert "".join(delta.content or "" for delta in deltas) == by_schema.message.content
+    assert last.finish_reason == by_schema.finish_reason == "stop"
+
+
+async def test_probabilities_are_told_of_every_token_where_they_are_asked_for(start: Start) -> None:
+    client = await start(model=QWEN)
+    whole = await asked(client, tools=None, logprobs=True, top_logprobs=2, max_tokens=6)
+    told = whole.logprobs.content
+    assert "".join(token.token for token in told) == whole.message.content
+    assert [len(token.top_logprobs) for token in told] == [2] * 6
+    given: dict[str, Any] = {"model": "m", "messages": QUESTION, "max_tokens": 6, "logprobs": True, "stream": True}
+    choices = [chunk.choices[0] async for chunk in await client.chat.completions.create(**given)]
+    parts = [token.token for choice in choices if choice.logprobs for token in choice.logprobs.content]
+    assert "".join(parts) == whole.message.content
+    assert (await asked(client, tools=None)).logprobs is None
+    with pytest.raises(openai.BadRequestError, match="top_logprobs"):
+        await asked(client, tools=None, top_logprobs=2)
+
+
+async def test_only_models_that_see_take_images(start: Start) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0="}}
+    messages = [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, image]}]
+    seeing = await start(model="mistralai/Ministral-3-8B-Instruct-2512")
+    assert (await asked(seeing, tools=None, messages=messages)).message.content
+    with pytest.raises(openai.BadRequestError, match="not a multimodal model"):
+        await asked(await start(model=QWEN), tools=None, messages=messages)
