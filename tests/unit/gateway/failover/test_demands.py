@@ -78,8 +78,13 @@ async def test_a_fleet_is_not_woken_for_what_it_cannot_do() -> None:
     assert world.desk.announced == ["support-llama"]
 
 
-async def test_where_only_the_starting_one_can_the_request_waits_inside_its_threshold() -> None:
-    world = a_world_that_answers(a_route(state=RouteState.WARMING, spill_card=NO_TOOLS, first_byte_seconds=600.0))
+@pytest.mark.parametrize("primary", [FleetTarget("support-llama"), None])
+async def test_where_only_the_starting_one_can_the_request_waits_inside_its_threshold(
+    primary: FleetTarget | None,
+) -> None:
+    # A deployment's first primary has no target before it is ready.
+    starting = a_route(state=RouteState.WARMING, primary=primary, spill_card=NO_TOOLS, first_byte_seconds=600.0)
+    world = a_world_that_answers(starting)
     reads = world.routes.get
 
     async def get(name: str) -> Route | None:
@@ -94,6 +99,15 @@ async def test_where_only_the_starting_one_can_the_request_waits_inside_its_thre
 
     assert (answer.status, answer.headers["x-spillway-target"]) == (200, "fleet")
     assert asked(world) == ["fleet"]
+
+
+@pytest.mark.parametrize("target", [None, "spill"])
+async def test_what_a_first_primary_cannot_either_is_refused_before_it_is_there(target: str | None) -> None:
+    able = Card() if target else NO_TOOLS
+    route = a_route(state=RouteState.WARMING, primary=None, primary_card=able, spill_card=NO_TOOLS)
+    headers = [(b"x-spillway-target", target.encode())] if target else []
+    answer = await call(a_world_that_answers(route), TOOLS, headers=headers)
+    assert (answer.status, answer.error["code"]) == (400, "unsupported_by_model")
 
 
 @pytest.mark.parametrize("state", [RouteState.FAILED, RouteState.DRAINING])

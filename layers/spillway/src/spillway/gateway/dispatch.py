@@ -87,7 +87,7 @@ class Dispatch:
         planned = self._plan(context)
         choices = self._able(planned.choices, context)
         if not choices:
-            self._ensure_possible(context)
+            self._ensure_possible(planned, context)
         if planned.wake or (context.primary_only and context.route.may_wake):
             self._wake(context)
         if choices:
@@ -117,12 +117,15 @@ class Dispatch:
             able[0] = replace(able[0], code=Code.PRIMARY_CANNOT)
         return able
 
-    def _ensure_possible(self, context: RequestContext) -> None:
+    def _ensure_possible(self, planned: Plan, context: RequestContext) -> None:
         """Raise Rejected where no target can do what the request demands, in whatever state; else only the primary can.
 
         What the targets that were asked have said comes before what is known of them.
         """
         possible = list(_in_question(context))
+        if planned.coming and _expects_primary(context):
+            context.primary_only = bool(possible)
+            return
         is_known = context.asked.target == "spill" or context.route.choices()
         if not possible and (is_known or not _may_answer(context)):
             raise _no_target(context)
@@ -206,6 +209,13 @@ def _in_question(context: RequestContext) -> Iterator[Choice]:
     for choice in context.route.choices(context.asked.target):
         if can_answer(choice.target, context.request.endpoint):
             yield choice
+
+
+def _expects_primary(context: RequestContext) -> bool:
+    """Whether a primary that was never there yet may be able to do what the request demands, once it is."""
+    route = context.route
+    is_new = route.primary is None and context.asked.target != "spill"
+    return is_new and _may_answer(context) and not context.request.demand.lacking(route.primary_card)
 
 
 def _no_target(context: RequestContext) -> InvalidRequest:
