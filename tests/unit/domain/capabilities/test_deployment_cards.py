@@ -119,8 +119,21 @@ def test_converse_has_no_place_for_some_and_the_gateway_makes_up_most() -> None:
 def test_the_openai_compatible_endpoint_has_responses_for_gpt_oss_alone() -> None:
     assert answers(bedrock_card(GPT_OSS, "openai"), Ability.RESPONSES, Ability.JSON_OBJECT) == ["yes", "emulated"]
     qwen = bedrock_card("qwen.qwen3-32b-v1:0", "openai")
-    assert answers(qwen, Ability.RESPONSES, Ability.CHOICES, Ability.LOGPROBS) == ["emulated", "unknown", "unknown"]
+    assert answers(qwen, Ability.RESPONSES, Ability.CHOICES, Ability.LOGPROBS) == ["emulated", "emulated", "no"]
     assert qwen.context_length == 32_768
+
+
+def test_the_api_that_a_deployment_names_is_that_of_its_card() -> None:
+    spec = a_spec(path="bedrock", model={"id": GPT_OSS, "api": "converse"}, capacity=None)
+    assert cards_of(spec).primary == bedrock_card(GPT_OSS, "converse") != bedrock_card(GPT_OSS)
+
+
+@pytest.mark.parametrize(("model", "tools"), [("Qwen/Qwen3-8B", "no"), ("openai/gpt-oss-20b", "unknown")])
+def test_an_imported_model_does_what_its_user_guide_says(model: str, tools: str) -> None:
+    spec = a_spec(path="import", model={"id": model, "weights": "s3://bucket/weights"}, capacity=None)
+    card = cards_of(spec).primary
+    assert answers(card, Ability.JSON_OBJECT, Ability.JSON_SCHEMA, Ability.LOGPROBS) == ["yes"] * 3
+    assert answers(card, Ability.CHOICES, Ability.TOOLS, Ability.STREAMED_TOOLS) == ["emulated", tools, tools]
 
 
 def test_a_model_without_system_prompts_cannot_be_instructed_to_write_json() -> None:

@@ -25,6 +25,19 @@ _BY_VLLM = (Ability.JSON_OBJECT, Ability.JSON_SCHEMA, Ability.CHOICES, Ability.P
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+# Bedrock's own engine, which takes OpenAI's bodies: formats and probabilities by its user guide ("Advanced API features
+# for imported models", of models imported since 2025-11); of several choices nobody tells that it heeds them.
+_IMPORTED = {
+    **_NO_VECTORS,
+    Ability.CHAT: True,
+    Ability.COMPLETIONS: True,
+    Ability.JSON_OBJECT: True,
+    Ability.JSON_SCHEMA: True,
+    Ability.LOGPROBS: True,
+    Ability.CHOICES: False,
+}
+
+
 @dataclass(frozen=True)
 class Cards:
     """What a deployment's targets can do; ``spill`` is None where there is no spill target."""
@@ -54,15 +67,14 @@ def bedrock_card(model_id: str, api: BedrockApi | None = None) -> Card:
         return card_of_task(Task.EMBED, embeds.context_length)
     model, api = bedrock_model(model_id), bedrock_api(model_id, api)
     known = {**_known_of(model), **_NO_VECTORS, Ability.CHAT: True, Ability.PROMPTS: False}
+    # Converse has no place for them, and of the OpenAI-compatible endpoint nobody tells that it heeds them: it took
+    # gpt-oss's response_format without holding the model to it. What may be left out in silence counts as lacking.
+    known |= {Ability.LOGPROBS: False, Ability.CHOICES: False, Ability.JSON_OBJECT: False}
     mapped = {Ability.COMPLETIONS}
     if api == "openai" and model is not None and model.responses:
-        # The endpoint takes gpt-oss's response_format without holding the model to it.
-        known |= {Ability.RESPONSES: True, Ability.JSON_OBJECT: False}
+        known |= {Ability.RESPONSES: True}
     else:
         mapped.add(Ability.RESPONSES)
-    if api == "converse":
-        # One answer, no probabilities, no JSON without a schema: Converse has no place for them.
-        known |= {Ability.LOGPROBS: False, Ability.CHOICES: False, Ability.JSON_OBJECT: False}
     card = _card(known, mapped)
     if model is not None:
         card = replace(card, context_length=model.context_length, most_output_tokens=model.most_output)
@@ -81,11 +93,9 @@ def _primary(spec: DeploymentSpec, called: Mapping[str, CalledModel | None], res
         case Path.FLEET:
             return _fleet_card(spec)
         case Path.BEDROCK:
-            return bedrock_card(_own_id(spec.profile.model_id(spec.model.id), called))
+            return bedrock_card(_own_id(spec.profile.model_id(spec.model.id), called), spec.model.api)
         case Path.IMPORT:
-            # Bedrock's own engine, which takes OpenAI's bodies; what it heeds of them nobody promises.
-            known = {**_NO_VECTORS, Ability.CHAT: True, Ability.COMPLETIONS: True}
-            return _card(known | _of_weights(spec), {Ability.RESPONSES})
+            return _card(_IMPORTED | _tools_of_import(spec.model.id) | _of_weights(spec), {Ability.RESPONSES})
         case Path.JUMPSTART:
             return _container_card(spec, resources)
         case _:
@@ -131,6 +141,11 @@ def _tools_by(parser: str | None) -> dict[Ability, bool]:
     if parser is None:
         return dict.fromkeys(_TOOL_USE, False) | {Ability.STRICT_TOOLS: False}
     return dict.fromkeys(_TOOL_USE - {Ability.PARALLEL_TOOLS}, True)
+
+
+def _tools_of_import(model_id: str) -> dict[Ability, bool]:
+    """Return what the same page says of tools: gpt-oss alone calls them."""
+    return {} if "gpt-oss" in model_id.lower() else dict.fromkeys(_TOOL_USE | {Ability.STRICT_TOOLS}, False)
 
 
 def _of_weights(spec: DeploymentSpec) -> dict[Ability, bool]:
