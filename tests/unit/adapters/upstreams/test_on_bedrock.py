@@ -103,6 +103,20 @@ async def test_a_streamed_answer(target: Target, path: str) -> None:
     assert [line["completion_tokens"] for line in world.lines] == [20, 20]
 
 
+@pytest.mark.parametrize("api", APIS)
+async def test_what_gpt_oss_thinks_stands_in_no_answer(api: BedrockApi | None) -> None:
+    async with on(BedrockTarget("openai.gpt-oss-20b-1:0", api)) as (world, _):
+        whole = (await call(world, {**CHAT, "model": "support-llama"})).json["choices"][0]["message"]
+        answer = await call(world, {**CHAT, "model": "support-llama", "stream": True})
+    events = [json.loads(line[6:]) for line in answer.body.decode().split("\n") if line.startswith("data: {")]
+    deltas = [event["choices"][0]["delta"] for event in events]
+    for name in ("reasoning", "content"):
+        assert "".join(delta.get(name, "") for delta in deltas) == whole.get(name, "")
+    assert "<" not in whole["content"]
+    # By Converse the sandbox's models think nothing.
+    assert bool(whole.get("reasoning")) is (api != "converse")
+
+
 @pytest.mark.parametrize("target", TARGETS, ids=IDS)
 async def test_a_response_whose_model_fails_on_the_way_ends_with_an_error(target: Target) -> None:
     async with on(target) as (world, runtime):

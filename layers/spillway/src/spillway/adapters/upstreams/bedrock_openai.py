@@ -1,13 +1,15 @@
 """Bedrock's OpenAI-compatible endpoint."""
 
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spillway.adapters.aws.http import AwsHttp
 from spillway.adapters.upstreams.bedrock.learned_limits import Lessons, open_learning
 from spillway.adapters.upstreams.bedrock.refusals import judge
 from spillway.adapters.upstreams.http_channel import Call, Whole, open_channel
+from spillway.adapters.upstreams.thoughts_in_text import apart_in_answer, apart_in_stream
+from spillway.domain.paths.bedrock_models import bedrock_model
 from spillway.domain.paths.targets import BedrockTarget
 from spillway.gateway.streaming.sse import whole_events
 from spillway.gateway.upstream import UpstreamRequest, UpstreamStream
@@ -37,7 +39,12 @@ class BedrockOpenAiUpstream:
             )
             return open_channel(self.aws, call, whole_events if request.stream else Whole, judge)
 
-        return await open_learning(lessons, lambda: lessons.fitted_openai(body), send)
+        stream = await open_learning(lessons, lambda: lessons.fitted_openai(body), send)
+        known = bedrock_model(target.known_id)
+        if known is None or not known.thoughts_in_text or request.endpoint != "chat/completions":
+            return stream
+        apart = apart_in_stream if request.stream else apart_in_answer
+        return replace(stream, blocks=apart(stream.blocks))
 
 
 def _body(target: BedrockTarget, request: UpstreamRequest) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class BedrockModel:
     chat: bool = True
     responses: bool = False
     reasons: bool = False
+    thoughts_in_text: bool = False
     tools: bool | None = True
     streamed_tools: bool | None = None
     tool_choice: bool | None = None
@@ -117,10 +118,10 @@ _MODELS = {
     "google.gemma-3-12b-it": BedrockModel(8_000, 128_000, tools=None, images=True, json_schema=True),
     "google.gemma-3-27b-it": BedrockModel(8_000, 128_000, tools=None, images=True, json_schema=True),
     "openai.gpt-oss-20b-1:0": BedrockModel(
-        16_384, 128_000, responses=True, reasons=True, streamed_tools=True, json_schema=False
+        16_384, 128_000, responses=True, reasons=True, thoughts_in_text=True, streamed_tools=True, json_schema=False
     ),
     "openai.gpt-oss-120b-1:0": BedrockModel(
-        16_384, 128_000, responses=True, reasons=True, streamed_tools=True, json_schema=False
+        16_384, 128_000, responses=True, reasons=True, thoughts_in_text=True, streamed_tools=True, json_schema=False
     ),
     "zai.glm-4.7": BedrockModel(
         128_000, 203_000, reasons=True, streamed_tools=True, tool_choice=True, json_schema=True
