@@ -43,7 +43,7 @@ class Deployment:
     """One deployment that is asked the scenarios of its ``kind``, and what is its own of them, by their names.
 
     ``instead`` is the outcome of what its model can't do at all. What is ``on_primary`` its spill target can't do: a
-    request for it waits for a primary that starts, and is refused while that fails.
+    request for it waits for a primary with instances that starts, and is ``refused`` by state.
     """
 
     name: str
@@ -53,12 +53,14 @@ class Deployment:
     kind: str = "chat"
     instead: Mapping[str, str] = field(default_factory=dict)
     on_primary: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=lambda: {FAILING: "503 primary_failed"})
 
     def expected(self, scenario: Scenario, state: str) -> str:
         """Return what a client has to see."""
         if scenario.name in self.instead:
             return self.instead[scenario.name]
-        return "503 primary_failed" if scenario.name in self.on_primary and state == FAILING else scenario.expected
+        refused = self.refused.get(state) if scenario.name in self.on_primary else None
+        return refused or scenario.expected
 
 
 def _on(path: str, model_id: str, spill: Mapping[str, str], **more: Any) -> dict[str, Any]:
@@ -112,7 +114,14 @@ DEPLOYMENTS = (
     Deployment(
         "import",
         "import",
-        _on("import", "Qwen/Qwen3-8B", {"model_id": "qwen.qwen3-32b-v1:0"}, model={"weights": "s3://weights/qwen3/"}),
+        _on(
+            "import",
+            "Qwen/Qwen2.5-VL-7B-Instruct",
+            {"model_id": _MINISTRAL, "api": "converse"},
+            model={"weights": "s3://weights/qwen2.5-vl/"},
+        ),
+        on_primary=frozenset({"logprobs"}),
+        refused={STARTING: "503 starting", FAILING: "503 primary_failed"},
         states=(READY, STARTING, None, FAILING),
     ),
 )  # fmt: skip
@@ -187,7 +196,7 @@ class Stage:
             engine.fail()
         self._sandbox.emulation.bedrock.faults.clear()
         for path in ("import", "bedrock"):
-            self._fail_bedrock(path, "ServiceUnavailableException")
+            self._fail_bedrock(path, "InternalServerException")
 
     def _fail_bedrock(self, path: str, code: str) -> None:
         for each in DEPLOYMENTS:

@@ -38,11 +38,10 @@ class Table:
             found = list(cells)
             print(f"\n{path}: {', '.join(dict.fromkeys(each.state for each in found))}")
             _print_aligned([("", *self.clients), *(_row(name, self.clients, found) for name in _names(found))])
-        reasons = {(each, client): why for each in SCENARIOS for client, why in each.cannot.items()}
         print("\n— is what a client has no way to ask for:")
-        for why in dict.fromkeys(reasons.values()):
-            rows = dict.fromkeys(f"{client} ({each.name})" for (each, client), found in reasons.items() if found == why)
-            print(f"  {', '.join(rows)}: {why}")
+        for scenario in SCENARIOS:
+            for why, clients in groupby(scenario.cannot, scenario.cannot.__getitem__):
+                print(f"  {scenario.name}, {', '.join(clients)}: {why}")
         for each in self.wrong:
             print(f"\n✗ {each.path}, {each.state}, {each.scenario}, {each.client}: {each.expected!r} was expected")
             print(f"  {each.seen[:400]!r}")

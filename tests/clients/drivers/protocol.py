@@ -76,12 +76,11 @@ def _seen(ask: Ask, model: str) -> str:
 
 
 def refusal(err: BaseException) -> str:
-    """Return status and code of what the gateway refused, from whichever exception of the chain has them."""
+    """Return status and code of what the gateway refused, from whichever exception of the chain has its body."""
     found: BaseException | None = err
     while found is not None:
         status, body = getattr(found, "status_code", None), getattr(found, "body", None)
-        if status is not None:
-            told = body.get("error", body) if isinstance(body, dict) else {}
-            return f"{status} {told.get('code')}"
+        if status is not None and isinstance(body, dict):
+            return f"{status} {body.get('error', body).get('code')}"
         found = found.__cause__ or found.__context__
     return f"{type(err).__name__}: {err}"
