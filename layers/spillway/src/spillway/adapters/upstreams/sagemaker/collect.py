@@ -17,7 +17,9 @@ async def collected(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
     Raises UpstreamUnavailable for a stream without its end mark: half an answer is none.
     """
-    answer, choices, is_over = {}, {}, False  # type: dict[str, Any], dict[int, dict[str, Any]], bool
+    answer: dict[str, Any] = {}
+    choices: dict[int, dict[str, Any]] = {}
+    is_over = False
     async for block in blocks:
         for event in events(block):
             data = payload(event)
