@@ -72,6 +72,7 @@ class Story:
         self.ledger.expect(
             "Bedrock answers while the fleet starts", targets == {"bedrock"}, f"{len(answers)} requests, {reasons}"
         )
+        self._expect_all("while the fleet starts", await self.traffic.demand(NAME))
         again, _, error = await self.api.call("POST", "/deployments", REQUEST)
         self.ledger.expect("A name in use is refused", again == 409, str(error.get("error", {}).get("message")))
         seen = await self.api.until(NAME, lambda found: found["status"] in ("serving", "failed"), PATIENCE)
@@ -87,6 +88,8 @@ class Story:
         for kind, answer in (("A whole answer", whole), ("A stream", stream)):
             from_fleet = answer is not None and answer.target == "fleet" and bool(answer.text)
             self.ledger.expect(f"{kind} comes from the fleet", from_fleet, answer.text[:60] if answer else "nothing")
+
+        self._expect_all("from the fleet or past it", await self.traffic.demand(NAME))
 
     async def overflow(self) -> None:
         chapter("3. A burst above what one instance can serve")
@@ -124,10 +127,14 @@ class Story:
     async def wake_up(self) -> None:
         chapter("5. Traffic returns")
         tell("20 requests at once, to a fleet that is asleep")
-        answers = await asyncio.gather(*(self.traffic.ask(NAME, stream=number % 2 == 0) for number in range(20)))
+        answers, demanded = await asyncio.gather(
+            asyncio.gather(*(self.traffic.ask(NAME, stream=number % 2 == 0) for number in range(20))),
+            self.traffic.demand(NAME),
+        )
         targets = {answer.target for answer in answers if answer}
         slowest = max((answer.seconds for answer in answers if answer), default=0)
         self.ledger.expect("Bedrock answers at once", targets == {"bedrock"}, f"slowest first part {slowest:.2f} s")
+        self._expect_all("while the fleet sleeps", demanded)
         seen = await self.api.until(NAME, lambda found: found["status"] == "serving", PATIENCE)
         wakes = [
             event
@@ -226,3 +233,9 @@ class Story:
     async def hold_against_the_bill(self) -> None:
         chapter("9. The day's bill, calculated by hand from what the simulated AWS metered")
         await hold_costs_against_the_meter(self.api, self.cloud, self.ledger)
+
+    def _expect_all(self, when: str, demanded: dict[str, bool]) -> None:
+        """Expect one contract: what may be asked does not depend on who happens to answer."""
+        missing = [name for name, came in demanded.items() if not came]
+        detail = f"without {', '.join(missing)}" if missing else ", ".join(demanded)
+        self.ledger.expect(f"Agents get what they ask for {when}", not missing, detail)
