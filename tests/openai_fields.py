@@ -1,6 +1,6 @@
 """Every field of OpenAI's types, and what the code's tables say of it on every upstream."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
 from openai.types import completion_create_params, embedding_create_params
@@ -9,9 +9,12 @@ from openai.types.responses import FunctionToolParam, ResponseTextConfigParam, r
 from openai.types.shared_params import Reasoning
 
 from spillway.adapters.upstreams import completions_as_chat, responses_fields
+from spillway.adapters.upstreams.bedrock_embeddings import fields as embeddings_fields
 from spillway.adapters.upstreams.converse import fields as converse_fields
 from spillway.adapters.upstreams.fields import Field
+from spillway.domain.paths.bedrock_embeddings import embedding_model
 from spillway.domain.paths.targets import BedrockTarget, FleetTarget, ImportedTarget, SageMakerTarget, Target
+from spillway.domain.task import Task
 from spillway.gateway.request.validation import STATEFUL
 from spillway.gateway.upstream import Endpoint, can_answer, speaks
 
@@ -23,6 +26,12 @@ TARGETS: Mapping[str, Target] = {
     "gpt-oss there": BedrockTarget("openai.gpt-oss-20b-1:0", "openai"),
     "imported": ImportedTarget("arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"),
     "Converse": BedrockTarget("zai.glm-5", "converse"),
+}
+EMBEDDING_TARGETS: Mapping[str, Target] = {
+    "fleet": FleetTarget("support-llama", Task.EMBED),
+    "JumpStart": SageMakerTarget("ep", "ic", task=Task.EMBED),
+    "Titan on Bedrock": BedrockTarget("amazon.titan-embed-text-v2:0", None),
+    "Cohere there": BedrockTarget("cohere.embed-v4:0", None),
 }
 ENDPOINTS: tuple[Endpoint, ...] = ("chat/completions", "completions", "responses", "embeddings")
 
@@ -45,6 +54,10 @@ _TYPES: Mapping[Endpoint, tuple[Any, ...]] = {
         response_create_params.ResponseCreateParamsStreaming,
     ),
     "embeddings": (embedding_create_params.EmbeddingCreateParams,),
+}
+_MORE_FIELDS: Mapping[Endpoint, Iterable[Iterable[str]]] = {
+    "chat/completions": (CONVERSE,),
+    "embeddings": embeddings_fields.FIELDS.values(),
 }
 _MODEL = Field("mapped", "the upstream's name of the model, if it has one")
 
@@ -70,6 +83,11 @@ def fields_of(endpoint: Endpoint) -> set[str]:
     )
 
 
+def all_fields_of(endpoint: Endpoint) -> set[str]:
+    """Return the fields that the tables have: OpenAI's, and what stands inside of them or is a family's own."""
+    return fields_of(endpoint).union(*_MORE_FIELDS.get(endpoint, ()))
+
+
 def literals_in(hint: Any) -> Iterator[str]:
     """Yield the strings of a hint's literals, however deep."""
     for each in get_args(hint):
@@ -84,10 +102,17 @@ def types_in(hint: Any) -> Iterator[Any]:
         yield from types_in(each)
 
 
+def targets_of(endpoint: Endpoint) -> Mapping[str, Target]:
+    """Return the targets that an endpoint may be answered by, under their names in the documentation."""
+    return EMBEDDING_TARGETS if endpoint == "embeddings" else TARGETS
+
+
 def field_on(target: Target, endpoint: Endpoint, name: str) -> Field:
     """Return what the tables say of a field on a target."""
     if not can_answer(target, endpoint):
         return Field("refused", "there is no such endpoint")
+    if isinstance(target, BedrockTarget) and (embeds := embedding_model(target.model_id)):
+        return embeddings_fields.FIELDS[embeds.family][name]
     if name == "model":
         return _MODEL
     if endpoint == "responses" and name in STATEFUL:
@@ -113,12 +138,12 @@ def _direct(target: Target, endpoint: Endpoint, name: str) -> Field:
 
 def page_of(endpoint: Endpoint) -> Iterator[str]:
     """Yield the documentation's table of an endpoint, with targets that do not differ in one column."""
-    names = sorted(fields_of(endpoint) | (CONVERSE.keys() if endpoint == "chat/completions" else set()))
+    names = sorted(all_fields_of(endpoint))
     groups: dict[tuple[str, ...], list[str]] = {}
-    for label, target in TARGETS.items():
+    for label, target in targets_of(endpoint).items():
         groups.setdefault(tuple(field_on(target, endpoint, name).fate for name in names), []).append(label)
     yield f"| field | {' | '.join(', '.join(labels) for labels in groups.values())} | how |"
     yield "|---" * (len(groups) + 2) + "|"
     for name, fates in zip(names, zip(*groups, strict=True), strict=True):
-        hows = dict.fromkeys(field_on(target, endpoint, name).how for target in TARGETS.values())
+        hows = dict.fromkeys(field_on(target, endpoint, name).how for target in targets_of(endpoint).values())
         yield f"| `{name}` | {' | '.join(fates)} | {'; '.join(filter(None, hows))} |"

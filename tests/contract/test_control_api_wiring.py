@@ -69,7 +69,7 @@ def call(method: str, path: str, body: Any = None, key: str | None = None, secre
     headers = {"Authorization": f"Bearer {secret}", **({"Idempotency-Key": key} if key else {})}
     context = cast(LambdaContext, Context())
     method_arn = f"arn:aws:execute-api:us-east-1:123456789012:abc/live/{method}{path}"
-    allowed = authorizer.handler({"methodArn": method_arn, "headers": headers}, context)
+    allowed = authorizer.handler({"methodArn": method_arn, "resource": path, "headers": headers}, context)
     event = {
         "path": path,
         "httpMethod": method,

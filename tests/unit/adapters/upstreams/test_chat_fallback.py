@@ -310,7 +310,7 @@ async def test_a_response_tells_its_log_probabilities_whole_and_streamed() -> No
     wanted = {"input": "hi", "include": ["message.output_text.logprobs"], "top_logprobs": 1}
     answer = json.loads(chat())
     answer["choices"][0]["logprobs"] = {"content": TOLD}
-    async with upstreams_to(Played([json.dumps(answer).encode()])) as (upstreams, fake):
+    async with upstreams_to(Played([on_sagemaker(json.dumps(answer).encode())])) as (upstreams, fake):
         [raw] = await read(upstreams, SAGEMAKER, asking("responses", **wanted))
     assert (fake.seen[0].body["logprobs"], fake.seen[0].body["top_logprobs"]) == (True, 1)
     assert json.loads(raw)["output"][0]["content"][0]["logprobs"] == TOLD

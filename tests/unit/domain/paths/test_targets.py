@@ -22,7 +22,7 @@ PROFILE = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/
     [
         (FleetTarget("a"), Task.CHAT),
         (FleetTarget("a", Task.EMBED), Task.EMBED),
-        (SageMakerTarget("a", "b", Task.RERANK), Task.RERANK),
+        (SageMakerTarget("a", "b", task=Task.RERANK), Task.RERANK),
         (BedrockTarget(f"us.{TITAN}", None), Task.EMBED),
         (BedrockTarget(PROFILE, None, TITAN), Task.EMBED),
         (BedrockTarget("acme.unheard-of-v1:0", None), Task.CHAT),

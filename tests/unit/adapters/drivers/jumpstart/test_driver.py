@@ -392,4 +392,4 @@ def test_preflight_holds_the_task_against_the_hubs(driver: JumpstartDriver, sage
 
 
 def test_the_target_tells_what_its_model_is_for(driver: JumpstartDriver) -> None:
-    assert driver.target(a_jumpstart(id="acme-7b", task="embed")) == SageMakerTarget(BASE, BASE, Task.EMBED)
+    assert driver.target(a_jumpstart(id="acme-7b", task="embed")) == SageMakerTarget(BASE, BASE, task=Task.EMBED)

@@ -1,9 +1,10 @@
-"""What becomes of each field of an OpenAI embeddings request on Bedrock: one table, for code and documentation."""
+"""What becomes of each field of an OpenAI embeddings request on Bedrock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from spillway.adapters.upstreams.fields import Field
 from spillway.domain.errors import InvalidRequest
 from spillway.domain.paths.bedrock_embeddings import EmbeddingModel
 
@@ -12,14 +13,28 @@ MOST_INPUTS = 2048
 INPUT_TYPES = ("search_document", "search_query", "classification", "clustering")
 _FORMATS = ("float", "base64")
 
-# Field → what becomes of it. A field that is not here is dropped, and named.
-FIELDS: Mapping[str, str] = {
-    "dimensions": "mapped: `dimensions` of Titan v2, `output_dimension` of Cohere v4; other lengths are refused",
-    "encoding_format": "made here: `float` or `base64`",
-    "input": "mapped: texts; tokens are refused",
-    "input_type": "passed to Cohere, which needs one: `search_document` where it is left out",
-    "model": "mapped: the deployment's model on Bedrock",
-    "user": "dropped: a hint that Bedrock has no place for",
+_OF_BOTH = {
+    "encoding_format": Field("mapped", "made here"),
+    "input": Field("mapped", "texts; tokens are refused"),
+    "model": Field("mapped", "the deployment's model on Bedrock"),
+    "user": Field("dropped", "a hint that Bedrock has no place for"),
+}
+# By the family of the model. What is not here is dropped, and named.
+FIELDS: Mapping[str, Mapping[str, Field]] = {
+    "cohere": {
+        **_OF_BOTH,
+        "dimensions": Field("mapped", "`output_dimension`; lengths that a model has not are refused"),
+        "input_type": Field("passed", "`search_document` where it is left out"),
+    },
+    "titan": {
+        **_OF_BOTH,
+        "dimensions": Field("passed"),
+        "input_type": Field("dropped", "Titan makes the same vectors of all"),
+    },
+}
+_TAKEN = {
+    family: frozenset(name for name, field in fields.items() if field.fate != "dropped")
+    for family, fields in FIELDS.items()
 }
 
 
@@ -37,13 +52,12 @@ class Asked:
 def asked_of(body: Mapping[str, Any], model: EmbeddingModel) -> Asked:
     """Return what a body asks for; raises InvalidRequest with the field for what the model has no form for."""
     given = {name: value for name, value in body.items() if value is not None and name != "stream"}
-    taken = FIELDS.keys() - {"user"} if model.family == "cohere" else FIELDS.keys() - {"user", "input_type"}
     return Asked(
         texts=_texts(given["input"]),
         encoding=_one_of(given, "encoding_format", _FORMATS, "float"),
         size=_size(given.get("dimensions"), model),
         input_type=_one_of(given, "input_type", INPUT_TYPES, INPUT_TYPES[0]) if model.family == "cohere" else "",
-        dropped=tuple(sorted(given.keys() - taken)),
+        dropped=tuple(sorted(given.keys() - _TAKEN[model.family])),
     )
 
 
