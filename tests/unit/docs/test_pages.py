@@ -15,6 +15,7 @@ _MADE = {line.rstrip("/") for line in (REPOSITORY / ".gitignore").read_text(enco
 
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+_NUMBERED = re.compile(r"\[(?:decision )?(\d+)\]\([\w./]*?(\d{4})-")
 _PATH = re.compile(r"`(\.?[\w-]+(?:/[\w.*-]+)*/[\w.*-]*)`")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -36,6 +37,11 @@ def link_problems(page: Path, text: str) -> Iterator[str]:
             yield f"{link} leads nowhere"
         elif anchor and anchor not in anchors(text if target == page else target.read_text(encoding="utf-8")):
             yield f"{link} names no heading"
+
+
+def number_problems(text: str) -> Iterator[str]:
+    """A link to a decision that says its number says the right one."""
+    yield from (f"{said} links to {number}" for said, number in _NUMBERED.findall(text) if int(said) != int(number))
 
 
 def path_problems(text: str) -> Iterator[str]:
@@ -67,7 +73,7 @@ def index_problems(index: str, decisions: dict[str, str]) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_what_a_page_names_is_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert [*link_problems(page, text), *path_problems(text)] == []
+    assert [*link_problems(page, text), *number_problems(text), *path_problems(text)] == []
 
 
 def test_pages_that_comments_name_are_there() -> None:
@@ -102,10 +108,11 @@ def test_every_finding_is_listed() -> None:
         ("see `tests/gone/test_gone.py`", "tests/gone/test_gone.py is not there"),
         ("see `domain/costs/gone.py`", "domain/costs/gone.py is not there"),
         ("see `domain/gone/`", "domain/gone/ is not there"),
+        ("[decision 2](docs/decisions/0001-gateway-outside-the-vpc.md)", "2 links to 0001"),
     ],
 )
 def test_a_name_of_nothing_is_found_out(text: str, problem: str) -> None:
-    assert [*link_problems(REPOSITORY / "README.md", text), *path_problems(text)] == [problem]
+    assert [*link_problems(REPOSITORY / "README.md", text), *number_problems(text), *path_problems(text)] == [problem]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,16 @@ CASES: dict[str, tuple[Any, tuple[str | None, str | None, str | None]]] = {
     ),
     "a length": (
         an_object(a={"type": "string", "maxLength": 5}),
-        ("properties.a.maxLength", None, "properties.a.maxLength"),
+        (None, None, "properties.a.maxLength"),
+    ),
+    "a length without a type": ({"maxLength": 5}, ("maxLength", None, "maxLength")),
+    "a length beside a pattern": (
+        {"type": "string", "pattern": "^a+$", "minLength": 3},
+        ("minLength", None, "minLength"),
+    ),
+    "a length beside a format": (
+        {"type": "string", "format": "date", "maxLength": 9},
+        ("maxLength", None, "maxLength"),
     ),
     "a bound": ({"type": "integer", "minimum": 3}, (None, None, "minimum")),
     "a bound without a type": ({"minimum": 3}, ("minimum", None, "minimum")),

@@ -112,7 +112,10 @@ def _look_at_tools(body: Mapping[str, Any], wanted: set[Ability], *, stream: boo
 
 
 def _look_at_format(endpoint: str, body: Mapping[str, Any], wanted: set[Ability]) -> tuple[Any, str]:
-    """Add what the answer's format demands; return its schema, and the field that has it, where it is one."""
+    """Add what the answer's format demands; return the schema that it is to keep to, and the field that has it.
+
+    Without ``strict`` a schema is a wish, as it is for OpenAI: whoever answers does what it can.
+    """
     if endpoint == "responses":
         text = body.get("text")
         asked = named = text.get("format") if isinstance(text, dict) else None
@@ -125,7 +128,7 @@ def _look_at_format(endpoint: str, body: Mapping[str, Any], wanted: set[Ability]
     ability = _FORMATS.get(kind) if isinstance(kind, str) else None
     if ability is not None:
         wanted.add(ability)
-    if ability is not Ability.JSON_SCHEMA or not isinstance(named, dict):
+    if ability is not Ability.JSON_SCHEMA or not isinstance(named, dict) or named.get("strict") is not True:
         return None, ""
     return named.get("schema"), at
 

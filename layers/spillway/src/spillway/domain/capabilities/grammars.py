@@ -7,6 +7,7 @@ vLLM 0.27 uses. Bedrock's part is what its guide and the refusals quoted in Berr
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 Holds: TypeAlias = Callable[[Any], bool]
@@ -23,7 +24,12 @@ _ASSERTIONS = frozenset(_KEYWORDS.split())
 # Of these a grammar that merges nothing reads the first and forgets what stands beside it.
 _DECIDING = ("$ref", "const", "enum", "anyOf", "oneOf", "allOf")
 # It forgets these where no type stands beside them.
-_TYPED = ("pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+_TYPED = (
+    *("pattern", "format", "minLength", "maxLength"),
+    *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+)
+# Of what holds a text to a form it reads the first, and forgets the others.
+_FORMS = (("format",), ("pattern",), ("minLength", "maxLength"))
 # Where schemas stand inside of one.
 _SCHEMAS = frozenset({"items", "additionalProperties"})
 _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
@@ -81,11 +87,11 @@ _EVERYWHERE = _words("type const anyOf items properties required") | {"$ref": _i
 _NUMBERS = _words("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf")
 
 GRAMMARS: Mapping[str, Grammar] = {
-    # A string with a length can't have an escape in it: no quote, no line break.
+    # A string with a length keeps to it, and can't have an escape in it: no quote, no line break.
     "xgrammar": Grammar(
         _EVERYWHERE
         | _NUMBERS
-        | _words("enum oneOf additionalProperties prefixItems minItems maxItems")
+        | _words("enum oneOf additionalProperties prefixItems minItems maxItems minLength maxLength")
         | {"pattern": _is_plain, "allOf": lambda branches: isinstance(branches, list) and len(branches) == 1},
         merges=False,
     ),
@@ -142,8 +148,8 @@ def _forgotten(schema: Mapping[str, Any]) -> Iterator[str]:
         return
     if "type" not in schema:
         yield from (keyword for keyword in _TYPED if keyword in schema)
-    if "format" in schema and "pattern" in schema:
-        yield "pattern"
+    forms = [present for form in _FORMS if (present := [keyword for keyword in form if keyword in schema])]
+    yield from chain.from_iterable(forms[1:])
     required, properties = schema.get("required"), schema.get("properties")
     named = properties if isinstance(properties, dict) else ()
     if isinstance(required, list) and not all(isinstance(name, str) and name in named for name in required):
