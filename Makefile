@@ -54,7 +54,7 @@ bench-policy: setup
 bench-policy-cases: setup
 	$(RUN) -m tests.bench.policy_cases
 
-# The same script with several clients against a sandbox; installs what is missing into a temporary folder.
+# One table of scenarios with several clients, on every path in every state; installs what is missing into a temporary folder.
 clients: setup
 	$(RUN) -m tests.clients
 
