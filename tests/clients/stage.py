@@ -4,7 +4,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,15 @@ _LOOK_SECONDS = 0.2
 _ROUTE_SECONDS = 2.1
 
 STARTING, READY, ASLEEP, FAILING = "starting", "ready", "asleep", "failing"
+# Who is asked for a plain answer says so by the reason.
 _REASONS = {
     STARTING: ("requested", "starting"),
     READY: ("ready",),
     ASLEEP: ("asleep",),
     FAILING: ("primary_failed",),
 }
-# What a deployment is in while the stage goes through its phases; None where it is left alone.
 _ROUTED = {"warming": "warming", "serving": "ready", "asleep": "cold"}
+# What a deployment is in while the stage goes through its phases; None where it is left alone.
 PHASES = range(4)
 _SLEEPERS = (STARTING, READY, ASLEEP, FAILING)
 # By traffic weighed in dollars a fleet is not woken by single requests: it stays asleep until all have asked.
@@ -100,8 +101,8 @@ DEPLOYMENTS = (
         "jumpstart",
         "jumpstart",
         _on("jumpstart", "meta-llama/Llama-3.1-8B-Instruct", {"model_id": _LLAMA}, capacity=_CAPACITY),
-        instead={"images": UNSUPPORTED},
-        on_primary=frozenset({"logprobs", "JSON schema"}),
+        # Neither its container's own code nor Llama on Bedrock tells probabilities or keeps to a schema.
+        instead=dict.fromkeys(("images", "logprobs", "JSON schema"), UNSUPPORTED),
     ),
     Deployment(
         "bedrock",
@@ -124,9 +125,33 @@ DEPLOYMENTS = (
         refused={STARTING: "503 starting", FAILING: "503 primary_failed"},
         states=(READY, STARTING, None, FAILING),
     ),
+    # No other model may answer for vectors, so that these have no spill target.
+    Deployment(
+        "vectors",
+        "bedrock",
+        {"path": "bedrock", "model": {"id": "amazon.titan-embed-text-v2:0"}},
+        states=(READY, None, None, FAILING),
+        kind="embeddings",
+        on_primary=frozenset({"embeddings"}),
+    ),
+    Deployment(
+        "fleet-vectors",
+        "fleet",
+        {
+            "path": "fleet",
+            "model": {"id": "BAAI/bge-m3"},
+            "capacity": {**_CAPACITY, "instance_types": ["g6e.xlarge"]},
+            "thresholds": {**_THRESHOLDS, "waiting_usd_per_request": 0.01},
+        },
+        # Without a spill target, and weighed in dollars, only the check wakes it; and that stands still.
+        states=(STARTING, READY, None, FAILING),
+        kind="embeddings",
+        on_primary=frozenset({"embeddings"}),
+    ),
 )  # fmt: skip
 
 
+_STARTING = [each for each in DEPLOYMENTS if each.states[0] == STARTING]
 _SLEEPING = [each for each in DEPLOYMENTS if ASLEEP in each.states]
 
 
@@ -179,19 +204,19 @@ class Stage:
 
     def _serve(self) -> None:
         self.wake()
-        self._until_all("serving")
+        self._until_all(_STARTING, "serving")
         self._fail_bedrock("import", "ModelNotReadyException")
 
     def _sleep(self) -> None:
         for each in _SLEEPING:
             self._call("POST", f"/deployments/{each.name}/sleep")
-        self._until_all("asleep")
+        self._until_all(_SLEEPING, "asleep")
 
     def _fail(self) -> None:
         for each in _SLEEPING:
             if self._call("GET", f"/deployments/{each.name}")["status"] == "asleep":
                 self._call("POST", f"/deployments/{each.name}/wake")
-        self._until_all("serving")
+        self._until_all(_SLEEPING, "serving")
         for engine in self._sandbox.engines.engines.values():
             engine.fail()
         self._sandbox.emulation.bedrock.faults.clear()
@@ -211,8 +236,8 @@ class Stage:
         with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)) as answer:
             return answer.headers["x-spillway-target"], answer.headers["x-spillway-reason"]
 
-    def _until_all(self, status: str) -> None:
-        for each in _SLEEPING:
+    def _until_all(self, deployments: Sequence[Deployment], status: str) -> None:
+        for each in deployments:
             self._until(each, status)
 
     def _until(self, deployment: Deployment, status: str) -> None:

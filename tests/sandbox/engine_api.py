@@ -134,6 +134,8 @@ class EngineApi:
 
     def _pooled(self, answer: Callable[[str, bytes, EngineConfig, int, int], dict[str, Any]]) -> _Handler:
         async def pool(request: web.Request) -> web.StreamResponse:
+            if self.draining:
+                raise _internal_error("cannot schedule new futures after shutdown")
             content_type = request.content_type if "Content-Type" in request.headers else ""
             number, created = next(self._numbers), int(self._now())
             return _json(answer(content_type, await request.read(), self._config, number, created))

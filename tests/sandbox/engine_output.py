@@ -10,7 +10,7 @@ from tests.sandbox.converse_model import instance_of
 from tests.sandbox.engine_command import Command
 from tests.sandbox.engine_dialects import Dialect, dialect_of
 from tests.sandbox.engine_wire import Call
-from tests.sandbox.wording import CHARACTERS_PER_TOKEN, Wording
+from tests.sandbox.wording import CHARACTERS_PER_TOKEN, OneObject, Wording, wording_for
 
 _THOUGHTS = 4
 _OPENING, _CLOSING = "<think>\n", "\n</think>\n\n"
@@ -95,12 +95,12 @@ class Output:
 
 def output_of(call: Call, command: Command) -> Output:
     """Return what the model of ``command`` puts out."""
-    dialect, wording = dialect_of(command.model), Wording(call.prompt)
+    dialect, wording = dialect_of(command.model), wording_for(call.prompt)
     thoughts = _thoughts(call, dialect, command, wording) if dialect and call.chat else []
-    if call.schema is not None:
-        # The engine's grammar holds any model to it.
-        filled = _cut(json.dumps(instance_of(call.schema), ensure_ascii=False))
-        return Output((*thoughts, *(Token(raw, Part(Kind.TEXT, raw)) for raw in filled)), wording, ends=True)
+    if call.schema is not None or isinstance(wording, OneObject):
+        # The engine's grammar holds any model to a schema; an object is also what a model was asked for in words.
+        filled = wording.text(0, 1) if call.schema is None else json.dumps(instance_of(call.schema), ensure_ascii=False)
+        return Output((*thoughts, *(Token(raw, Part(Kind.TEXT, raw)) for raw in _cut(filled))), wording, ends=True)
     if dialect is None or not call.chat:
         return Output((), wording)
     wanted = _wanted(call, dialect, command)

@@ -240,6 +240,9 @@ async def test_any_model_is_held_to_a_format(start: Start, model: str) -> None:
     assert json.loads(free.message.content) == {}
     by_schema = await asked(client, tools=None, response_format=held)
     assert json.loads(by_schema.message.content) == {"city": "word"}
+    words = [{"role": "user", "content": "Answer with one JSON object, please."}]
+    in_words = await asked(client, tools=None, messages=words)
+    assert (type(json.loads(in_words.message.content)), in_words.finish_reason) == (dict, "stop")
     last, deltas = await streamed(client, tools=None, response_format=held)
     assert "".join(delta.content or "" for delta in deltas) == by_schema.message.content
     assert last.finish_reason == by_schema.finish_reason == "stop"
