@@ -198,7 +198,7 @@ class Stage:
 
     def _begin(self) -> None:
         # Nothing changes by itself from here on.
-        self._sandbox.emulation.scheduler.stop()
+        self._sandbox.emulation.scheduler.leave()
         self._sandbox.engines.may_load.clear()
         self.ask_for(*DEPLOYMENTS)
 

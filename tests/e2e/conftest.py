@@ -1,7 +1,7 @@
 """One sandbox a module of end-to-end tests: it patches moto in this process, which other tests use bare.
 
-A module sets how fast its time runs by ``TIME_FACTOR``; ``CHECKS = False`` spares it the check of every minute, and
-``PARAMETERS`` are the stack's beside the usual ones.
+A module sets how fast its time runs by ``TIME_FACTOR``; ``SCHEDULES`` names the functions that are still run on a
+schedule, all if it is not there, and ``PARAMETERS`` are the stack's beside the usual ones.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -22,8 +22,8 @@ def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     factor = float(getattr(request.module, "TIME_FACTOR", DEFAULT_TIME_FACTOR))
     parameters = {**Options().parameters, **getattr(request.module, "PARAMETERS", {})}
     with Sandbox(Options(port=0, folder=folder, time_factor=factor, parameters=parameters)) as running:
-        if not getattr(request.module, "CHECKS", True):
-            running.emulation.scheduler.stop()
+        if (schedules := getattr(request.module, "SCHEDULES", None)) is not None:
+            running.emulation.scheduler.leave(*schedules)
         yield running
 
 

@@ -20,7 +20,7 @@ from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.sandbox import Sandbox
 
 TIME_FACTOR = 240
-CHECKS = False
+SCHEDULES = ()
 BEDROCK_MODEL = {"id": "meta.llama3-1-8b-instruct-v1:0"}
 NOT_AUTHORISED = "qwen.qwen3-32b-v1:0"
 FIELDS = tuple(DeploymentSpec.model_fields)

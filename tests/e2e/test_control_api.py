@@ -14,7 +14,7 @@ from tests.sandbox.sandbox import Sandbox
 
 # At this pace API Gateway remembers an authorisation for half a real second.
 TIME_FACTOR = 120
-CHECKS = False
+SCHEDULES = ()
 KEY_CACHE_SECONDS = 60
 BEDROCK: dict[str, Any] = {"path": "bedrock", "model": {"id": SPILL_MODEL}, "spill": None, "capacity": None}
 NAMES = ["page-a", "page-b", "page-c"]

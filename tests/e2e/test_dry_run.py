@@ -8,7 +8,7 @@ from tests.builders import MODEL, SPILL_MODEL, spec_body
 from tests.e2e.operator import Operator
 from tests.sandbox.sandbox import Sandbox
 
-CHECKS = False
+SCHEDULES = ()
 NAME = "rehearsed"
 READS = ("Describe", "Get", "List", "Invoke", "BatchGet", "Scan", "Query")
 

@@ -7,7 +7,7 @@ from tests.e2e.operator import Operator
 
 # What is being made when its workflow is stopped is made long before the drain ends, which takes half a minute.
 TIME_FACTOR = 15
-CHECKS = False
+SCHEDULES = ()
 PATHS: dict[str, dict[str, Any]] = {
     "fleet": {},
     "jumpstart": {"path": "jumpstart", "capacity": {"max": 2, "instance_types": ["ml.g5.2xlarge"]}},

@@ -51,7 +51,7 @@ async def test_nothing_embeds_for_a_fleet_that_sleeps(operator: Operator) -> Non
     changed = await operator.call("PATCH", "/deployments/by-bge", {"spill": {"model_id": TITAN}})
     assert (changed.status, changed.error["param"]) == (400, "spill.model_id")
     waits = {"thresholds": {"waiting_usd_per_request": 0.01}}
-    assert (await operator.call("PATCH", "/deployments/by-bge", waits)).status == 200
+    assert (await operator.call("PATCH", "/deployments/by-bge", waits)).status == 202
     assert (await operator.call("POST", "/deployments/by-bge/sleep")).status == 202
     await operator.until("by-bge", "asleep")
     assert (await operator.call("POST", "/deployments/by-bge/wake")).status == 202

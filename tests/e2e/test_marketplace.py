@@ -7,7 +7,7 @@ from tests.sandbox.bedrock_catalog import MARKETPLACE_MODEL_ID
 from tests.sandbox.sandbox import Sandbox
 
 TIME_FACTOR = 600
-CHECKS = False
+SCHEDULES = ()
 PARAMETERS = {"AllowModelSubscriptions": "true"}
 GEMMA: dict[str, Any] = {"path": "bedrock", "spill": None}
 

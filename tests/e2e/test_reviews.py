@@ -4,25 +4,19 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
-from moto.scheduler.models import scheduler_backends
 
 from tests.builders import SPILL_MODEL, spec_body
 from tests.e2e.operator import PATIENCE_SECONDS, Operator, ask_at_once
-from tests.sandbox.cloud.moto_cloud import ACCOUNT, REGION
 from tests.sandbox.sandbox import Sandbox
 
-# A day in 18 seconds. Of the schedules only these go on: others would be due all the time.
+# A day in 18 seconds. Other schedules would be due all the time.
 TIME_FACTOR = 4800
-CHECKS = False
+SCHEDULES = ("ReviewCosts", "RefreshPrices", "SmokeTest")
 NAME = "shadowed"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def asked_for(sandbox: Sandbox) -> None:
-    for group in scheduler_backends[ACCOUNT][REGION].schedule_groups.values():
-        for schedule in group.schedules.values():
-            if any(name in schedule.target["Arn"] for name in ("ReviewCosts", "RefreshPrices", "SmokeTest")):
-                schedule.state = "ENABLED"
     capacity = {"instance_types": ["g6e.xlarge"], "tokens_per_minute_per_instance": 300_000}
     wish = {"path": "bedrock", "model": {"id": SPILL_MODEL}, "capacity": capacity, "spill": None}
     ask_at_once(sandbox, spec_body(name=NAME, **wish))

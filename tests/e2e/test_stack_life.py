@@ -7,7 +7,7 @@ from tests.sandbox.runtime.stack_life import Outcome
 from tests.sandbox.sandbox import Sandbox
 
 TIME_FACTOR = 240
-CHECKS = False
+SCHEDULES = ()
 ELSEWHERE = {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-0a,subnet-0b"}
 
 

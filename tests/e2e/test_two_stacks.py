@@ -8,7 +8,7 @@ from tests.e2e.operator import Operator
 from tests.sandbox.sandbox import Sandbox
 
 TIME_FACTOR = 240
-CHECKS = False
+SCHEDULES = ()
 OWNER = {"spillway:stack": "spillway-their", "spillway:deployment": "own"}
 NAME = "their-own"  # with the stack's name before it, as that deployment is called
 BASE = f"spillway-{NAME}"

@@ -13,7 +13,7 @@ from tests.sandbox.sandbox import Sandbox
 from tests.template.upgrade import RELEASED
 
 TIME_FACTOR = 120
-CHECKS = False
+SCHEDULES = ()
 MACHINES = {"deploy": "DeployWorkflow", "scale": "ScaleWorkflow", "retire": "RetireWorkflow"}
 LAST_RELEASE = max(RELEASED.iterdir(), key=lambda each: [int(part) for part in each.name.split(".")])
 

@@ -12,7 +12,7 @@ from tests.sandbox.cloud.faults import Faults
 from tests.sandbox.sandbox import Sandbox
 
 TIME_FACTOR = 120
-CHECKS = False
+SCHEDULES = ()
 WANTED, SECOND = "g6e.xlarge", "g5.2xlarge"
 PATHS: dict[str, dict[str, Any]] = {
     "fleet": {},

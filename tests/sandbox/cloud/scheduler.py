@@ -56,6 +56,11 @@ def _check_before(patches: Patches, name: str) -> None:
     setattr(EventBridgeSchedulerBackend, name, checked)
 
 
+def _schedules() -> list[Any]:
+    groups = list(scheduler_backends[ACCOUNT][REGION].schedule_groups.values())
+    return [schedule for group in groups for schedule in list(group.schedules.values())]
+
+
 class Scheduler:
     """Sends each enabled schedule's input to its target when it is due.
 
@@ -66,24 +71,23 @@ class Scheduler:
         self._clock = clock
         self._delivery = delivery
         self._turns: dict[str, _Turn] = {}
-        self._stopped = False
 
     def start(self) -> None:
         """Begin to tick."""
-        if not self._stopped:
-            self._clock.call_later(TICK_SECONDS, self._tick)
+        self._clock.call_later(TICK_SECONDS, self._tick)
 
-    def stop(self) -> None:
-        """Let no schedule be due any more."""
-        self._stopped = True
+    def leave(self, *functions: str) -> None:
+        """Disable all schedules but those whose target's ARN has one of these names in it."""
+        for schedule in _schedules():
+            if not any(name in schedule.target["Arn"] for name in functions):
+                schedule.state = "DISABLED"
 
     def _tick(self) -> None:
         now = self._clock.time()
-        for group in list(scheduler_backends[ACCOUNT][REGION].schedule_groups.values()):
-            for schedule in list(group.schedules.values()):
-                turn = self._turns.setdefault(schedule.arn, _Turn(now))
-                if schedule.state == "ENABLED" and self._take_turn(schedule, turn, now) and not turn.is_running():
-                    turn.sent = self._delivery.send(schedule.arn, schedule.target, self._input(schedule))
+        for schedule in _schedules():
+            turn = self._turns.setdefault(schedule.arn, _Turn(now))
+            if schedule.state == "ENABLED" and self._take_turn(schedule, turn, now) and not turn.is_running():
+                turn.sent = self._delivery.send(schedule.arn, schedule.target, self._input(schedule))
         self.start()
 
     def _take_turn(self, schedule: Any, turn: _Turn, now: float) -> bool:
