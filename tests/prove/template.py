@@ -50,7 +50,7 @@ OWN_KEY = "AWS's own key encrypts it; a key of the user's costs a dollar a month
 ACCEPTED = (
     Accepted(
         "W3011",
-        "ServeOpenaiFunction(Aliaslive|Role|OpenAIPermissionlive)",
+        "ServeOpenaiFunction(Aliaslive|Role|OpenAI(ByApiKey)?Permissionlive)",
         "SAM hands down the function's UpdateReplacePolicy, which is meant for its versions; these are never replaced",
     ),
     Accepted("CKV_AWS_119", ".*Table", OWN_KEY),
