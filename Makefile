@@ -27,9 +27,9 @@ demo: setup
 sandbox: setup
 	$(RUN) -m tests.sandbox
 
-# Four files at a time, those first that wait most for the sandbox's time: the others fill what they leave of two cores.
+# Three files at a time, those first that wait most for the sandbox's time: the others fill what they leave of two cores.
 test: setup
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -65,7 +65,7 @@ prove: setup
 
 # Which AWS calls the suite makes, with what parameters and by which permissions: tests/fixtures/aws_calls.json anew.
 calls: setup
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --record-aws-calls=anew
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --record-aws-calls=anew
 
 # What real libraries do that one would have guessed otherwise; no part of the gate, since it needs a package index.
 findings:

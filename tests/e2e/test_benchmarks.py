@@ -100,7 +100,9 @@ async def test_a_sagemaker_endpoint_is_measured_too(operator: Operator) -> None:
     await operator.ready("endpoint")
     body = {"mix": MIX, "concurrency": {"levels": [4, 8, 16]}, "seconds_per_step": 5}
     found = await ended(operator, await begun(operator, "endpoint", body))
-    assert (found["state"], found["end"], len(found["steps"])) == ("done", "saturated", 2), found
+    assert (found["state"], found["end"]) == ("done", "saturated"), found
+    # Four at once fill it; a busy machine may measure that as too little at first.
+    assert len(found["steps"]) in (2, 3)
     best = found["best"]
     assert best["completion_tokens_per_minute_per_instance"] == pytest.approx(COMPLETIONS, rel=TOLERANCE)
     assert found["conditions"]["instance_type"] == "ml.g5.2xlarge"

@@ -105,3 +105,20 @@ async def test_names_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert routes.reads == 4
     await cache.get("a")
     assert routes.reads == 5
+
+
+async def test_what_was_never_read_is_read_a_second_time_before_it_is_given_up() -> None:
+    reads = 0
+
+    async def load(_name: str) -> None:
+        nonlocal reads
+        reads += 1
+        if reads == failing:
+            raise StoreUnavailable("lost")
+
+    failing, clock = 1, FakeClock()
+    cache = RouteCache(load, clock.monotonic)
+    assert (await cache.get(NAME), reads) == (None, 2)
+    # With something to go on with, the next reader will do.
+    failing, clock.moment = 3, clock.moment + 2.0
+    assert (await cache.get(NAME), reads) == (None, 3)

@@ -60,7 +60,7 @@ class Cached(Generic[T]):
 
     async def _refresh(self) -> None:
         try:
-            self._known = (await self._load(),)
+            self._known = (await self._read(),)
         except StoreUnavailable:
             if not self._outlasts:
                 self._known = None
@@ -69,6 +69,15 @@ class Cached(Generic[T]):
         finally:
             self._at = self._monotonic()
             self._pending = None
+
+    async def _read(self) -> T:
+        """Read; a second time before it is given up, where there is no last value to go on with."""
+        try:
+            return await self._load()
+        except StoreUnavailable:
+            if self._known is not None:
+                raise
+        return await self._load()
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:
