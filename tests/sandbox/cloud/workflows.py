@@ -22,6 +22,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration impo
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function import timestamp, wait_function
+from moto.stepfunctions.parser.asl.eval import environment
 from moto.stepfunctions.parser.asl.eval.event import event_manager
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.backend import execution, execution_worker
@@ -108,6 +109,9 @@ class Workflows:
         before = patches.set(task, "_before_eval_execution", None)
 
         def check(this: Any, env: Any, **kwargs: Any) -> None:
+            if not env.is_running():
+                # moto evaluates nothing more of an execution that was stopped, and calls all the same.
+                raise _refusal(this, env, AwsError("ExecutionStopped", "the execution was stopped", 400))
             workflow_rules.check_parameters(env, kwargs["raw_parameters"])
             before(this, env=env, **kwargs)
             machine = env.states.context_object.context_object_data["StateMachine"]["Id"]
@@ -158,6 +162,13 @@ class Workflows:
             run(this)
 
         execution.Execution.start = run_and_tell
+        fail = patches.set(environment.Environment, "set_error", None)
+
+        def fail_unless_ended(this: Any, error: Any) -> None:
+            if this.is_running():
+                fail(this, error)
+
+        environment.Environment.set_error = fail_unless_ended
         communication = execution.BaseExecutionWorkerCommunication
         end = patches.set(communication, "terminated", None)
 

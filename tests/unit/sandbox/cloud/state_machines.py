@@ -39,6 +39,9 @@ class StateMachines:
         if isinstance(answer, threading.Event):
             answer.wait(5)
             return b"{}"
+        if isinstance(answer, tuple):
+            event, answer = answer
+            event.wait(5)
         if isinstance(answer, Exception):
             raise answer
         return json.dumps(answer).encode()

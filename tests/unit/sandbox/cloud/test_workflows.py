@@ -181,3 +181,16 @@ def test_an_execution_that_is_stopped_tells_that_it_was_aborted(cloud: StateMach
     cloud.states.stop_execution(executionArn=arn, cause="somebody pressed the button")
     eventually(lambda: len(cloud.events) == 2)
     assert (cloud.events[1]["detail"]["status"], cloud.events[1]["detail"]["executionArn"]) == ("ABORTED", arn)
+
+
+def test_a_task_that_fails_after_its_execution_was_stopped_does_not_fail_it(cloud: StateMachines) -> None:
+    stopped = threading.Event()
+    cloud.answers = [(stopped, FunctionError("Superseded", "another workflow"))]
+    machine = cloud.make(("Probe", task()))
+    arn = cloud.states.start_execution(stateMachineArn=machine, name="stopped", input=json.dumps(GIVEN))["executionArn"]
+    eventually(lambda: cloud.calls)
+    cloud.states.stop_execution(executionArn=arn, cause="somebody pressed the button")
+    stopped.set()
+    ended = eventually(lambda: [each for each in cloud.events if each["detail"]["status"] != "RUNNING"])
+    assert [each["detail"]["status"] for each in ended] == ["ABORTED"]
+    assert cloud.ended(arn)["status"] == "ABORTED"
