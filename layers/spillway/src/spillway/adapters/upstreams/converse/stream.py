@@ -141,20 +141,5 @@ def _json(text: str) -> Any:
         return None
 
 
-def stream_of(completion: Mapping[str, Any], head: Head) -> bytes:
-    """Return a whole chat completion as the events of a stream, the end mark included."""
-    choice = completion["choices"][0]
-    said = {name: value for name, value in choice["message"].items() if value is not None}
-    if "tool_calls" in said:
-        said["tool_calls"] = [{"index": index, **call} for index, call in enumerate(said["tool_calls"])]
-    parts = [{"delta": said, "finish_reason": None}, {"delta": {}, "finish_reason": choice["finish_reason"]}]
-    chunks = [[{"index": 0, "logprobs": None, **part}] for part in parts]
-    events = [_event(head.wrap("chat.completion.chunk", choices=choices)) for choices in chunks]
-    usage = head.wrap("chat.completion.chunk", choices=[], usage=completion["usage"])
-    if "service_tier" in completion:
-        usage["service_tier"] = completion["service_tier"]
-    return b"".join([*events, _event(usage), b"data: [DONE]\n\n"])
-
-
 def _event(chunk: dict[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(chunk) + b"\n\n"

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -12,7 +13,8 @@ from spillway.adapters.upstreams.bedrock.learned_limits import Lessons, open_lea
 from spillway.adapters.upstreams.bedrock.refusals import judge, judge_event
 from spillway.adapters.upstreams.converse.answer import Head, completion_of
 from spillway.adapters.upstreams.converse.request import Asked, Terms, converse_request
-from spillway.adapters.upstreams.converse.stream import StreamTranslator, stream_of
+from spillway.adapters.upstreams.converse.stream import StreamTranslator
+from spillway.adapters.upstreams.emulation.replay import as_stream
 from spillway.adapters.upstreams.event_stream import Decoder
 from spillway.adapters.upstreams.http_channel import Call, Chunks, Whole, open_channel
 from spillway.domain.decision import Code
@@ -72,18 +74,23 @@ class ConverseUpstream:
         return replace(stream, dropped=asked.dropped) if asked.dropped else stream
 
 
-async def _completed(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[bytes]:
+async def _completions(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[dict[str, Any]]:
     async for body in Whole(chunks):
         answer = parsed(body)
         if answer is None or not isinstance(answer.get("output"), dict):
             raise UpstreamUnavailable(Code.PRIMARY_FAILED, "the answer is not Converse's")
-        yield orjson.dumps(completion_of(answer, head, terms))
+        yield completion_of(answer, head, terms)
+
+
+async def _completed(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[bytes]:
+    async for completion in _completions(chunks, head, terms):
+        yield orjson.dumps(completion)
 
 
 async def _at_once(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[bytes]:
     """Yield a stream of one piece, from a model that answers this request only as a whole."""
-    async for completion in _completed(chunks, head, terms):
-        yield stream_of(orjson.loads(completion), head)
+    async for completion in _completions(chunks, head, terms):
+        yield as_stream(completion)
 
 
 async def _streamed(chunks: Chunks, head: Head, terms: Terms) -> AsyncIterator[bytes]:

@@ -25,7 +25,7 @@ async def _blocks(whole: UpstreamStream) -> AsyncIterator[bytes]:
 
 
 def as_stream(answer: Mapping[str, Any]) -> bytes:
-    """Return a chat completion as events: each choice whole, then why it ended, then the usage."""
+    """Return a chat completion as events: each choice whole, then why it ended, then the usage, with its tier."""
     head = {name: answer.get(name) for name in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
     chunks: list[dict[str, Any]] = []
     for choice in answer["choices"]:
@@ -35,7 +35,8 @@ def as_stream(answer: Mapping[str, Any]) -> bytes:
         end = {"index": index, "delta": {}, "logprobs": None, "finish_reason": choice.get("finish_reason")}
         chunks.append(head | {"choices": [end]})
     if usage := answer.get("usage"):
-        chunks.append(head | {"choices": [], "usage": usage})
+        tier = {"service_tier": answer["service_tier"]} if answer.get("service_tier") else {}
+        chunks.append(head | {"choices": [], "usage": usage} | tier)
     return b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + _END
 
 
