@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from spillway.adapters.upstreams.held_back import begun_length
 from spillway.gateway.streaming.reasoning import REASONING
 from spillway.gateway.streaming.sse import events, parsed, payload
 
@@ -57,7 +58,7 @@ class _Text:
         if end:
             self.place, self.held = _Place.BETWEEN, rest
             return thought
-        kept = 0 if last else next(size for size in range(len(_END) - 1, -1, -1) if thought.endswith(_END[:size]))
+        kept = 0 if last else begun_length(thought, (_END,))
         self.held = thought[len(thought) - kept :]
         return thought[: len(thought) - kept]
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from spillway.adapters.upstreams.held_back import begun_length
+
 
 class StopCutter:
     """Passes a text on piece by piece, up to the sequence that is complete first, wherever the text is split.
@@ -24,7 +26,7 @@ class StopCutter:
         if found:
             self.done, self._held = True, ""
             return text[: min(found)[1]]
-        keep = self._beginnings(text)
+        keep = begun_length(text, self._sequences)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
@@ -32,11 +34,3 @@ class StopCutter:
         """Return what is still held back, once nothing more can come."""
         held, self._held = self._held, ""
         return held
-
-    def _beginnings(self, text: str) -> int:
-        """Return the length of the longest end of a text that a sequence begins with."""
-        longest = min(len(text), max(map(len, self._sequences), default=1) - 1)
-        for length in range(longest, 0, -1):
-            if any(each.startswith(text[-length:]) for each in self._sequences):
-                return length
-        return 0
